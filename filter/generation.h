@@ -1,0 +1,71 @@
+/*
+ * generation.h - one state of the configuration: settings, rules, lists.
+ *
+ * A generation never changes.  A session keeps the one it began with; a reload
+ * builds a new one beside it and switches only when it is whole.  Counted: any
+ * thread may take and drop references.
+ *
+ * While it loads, a generation notes every text it read.  generation_snapshot()
+ * hands these texts out as one sealed memory file, from which a filter that
+ * was restarted after a crash can load the rules that ran, although the files
+ * on disk may be half edited by then.
+ */
+#ifndef STEELYARD_FILTER_GENERATION_H
+#define STEELYARD_FILTER_GENERATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "filter/settings.h"
+#include "rules/ruleset.h"
+
+struct generation {
+	struct settings settings;
+	struct ruleset *rules;
+	struct rule_lists lists;
+	uint64_t number; /* 1, 2, ... in this process */
+	int64_t loaded; /* wall clock, seconds since 1970 */
+	char digest[33]; /* of the rules */
+	struct generation_parts *parts; /* ast, diag, texts: generation.c's */
+};
+
+struct generation *generation_ref(struct generation *gen);
+void generation_unref(struct generation *gen); /* NULL is fine */
+
+/*
+ * Loads `path` and all it names, compiles, runs the examples.  NULL on any
+ * error.  `*ret_report` is always set: all errors and warnings as text for
+ * a terminal (malloc'ed; may be ""), `*ret_summary` one line for a log.
+ * `previous` (or NULL) lets a list that shrank suspiciously be refused, unless
+ * `force`.
+ */
+struct generation_result {
+	struct generation *generation; /* NULL: refused */
+	char *report;
+	char *summary;
+	size_t errors, warnings;
+};
+struct generation_result generation_load(const char *path,
+					 struct generation *previous,
+					 bool force);
+struct generation_result generation_load_snapshot(int fd);
+void generation_result_done(struct generation_result *result); /* keeps gen */
+
+/*
+ * If list files of `gen` have changed on disk: a new generation with the same
+ * rules and the new contents; NULL if nothing changed or a new content was
+ * refused (then `*ret_summary` says why, malloc'ed; else it is NULL).
+ */
+struct generation *generation_refresh_lists(struct generation *gen,
+					    char **ret_summary);
+
+/* A sealed memfd with every text that was read, or -1. */
+int generation_snapshot(const struct generation *gen);
+
+/* Prints all settings with value, source and default (-T), overrides too. */
+void generation_print(const struct generation *gen, FILE *out);
+
+/* Runs lint; the text is malloc'ed. */
+char *generation_lint(const struct generation *gen, size_t *ret_warnings);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * log.h - one event, one line: key=value, every outside byte escaped.
+ *
+ *	log_event(LOG_WARNING, "P2", "inspector=%u signal=%d", n, sig);
+ *
+ * writes `event=P2 level=warning inspector=2 signal=11`.  Ids are those of the
+ * event list in steelyard(8).  Anything that came from outside goes through
+ * log_escape() first, so that one event can never look like two.
+ *
+ * Any thread may call.  Writing never blocks mail: where the reader of the log
+ * does not keep up, lines are dropped and counted, and the count is logged when
+ * it reads again.
+ */
+#ifndef STEELYARD_FILTER_LOG_H
+#define STEELYARD_FILTER_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <syslog.h>
+
+struct arena;
+
+enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };
+
+/* Once, before threads; `name` ("steelyard") goes in front of stderr lines. */
+void log_open(enum log_target target, const char *name);
+
+/* Lines below this level (a LOG_* of syslog.h) are left out. */
+void log_level(int level);
+
+void log_event(int level, const char *event, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/*
+ * Printable ASCII without space, quote, backslash and '=' as it is, every other
+ * byte as \xNN; at most `max` bytes of the value, then "...".  An empty value
+ * becomes "-".  Returns `buffer`; needs 4 * max + 4 bytes.
+ */
+enum { LOG_VALUE_MAX = 256, LOG_VALUE_SIZE = 4 * LOG_VALUE_MAX + 4 };
+char *log_escape(const char *value, size_t len, size_t max, char *buffer);
+
+/* The same, in an arena; "-" without memory. */
+const char *log_value(struct arena *arena, const char *value, size_t len);
+
+#endif
