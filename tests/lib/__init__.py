@@ -1,0 +1,1 @@
+"""What the Python tests share: a fake MTA, two real ones, and talks."""
