@@ -1,0 +1,21 @@
+# The benchmark: `make bench` builds what it needs and prints the tables.
+# BENCHFLAGS go to tests/bench/run.
+check_PROGRAMS += tests/bench/noop tests/bench/load
+
+tests_bench_noop_SOURCES = tests/bench/noop.c
+tests_bench_noop_LDADD = $(MILTER_LIBS)
+
+tests_bench_load_SOURCES = tests/bench/load.c \
+	tests/bench/talk.c tests/bench/talk.h \
+	tests/bench/wire.c tests/bench/wire.h \
+	tests/bench/letter.c tests/bench/letter.h \
+	tests/bench/dial.c tests/bench/dial.h \
+	tests/bench/sample.c tests/bench/sample.h
+
+EXTRA_DIST += tests/bench/run tests/bench/ten-headers.rules
+
+bench: tests/bench/noop$(EXEEXT) tests/bench/load$(EXEEXT) $(sbin_PROGRAMS)
+	$(AM_V_at)$(PYTHON3) $(srcdir)/tests/bench/run --build . \
+		--flags "$(CC) $(SY_CFLAGS) $(CFLAGS) $(SY_LDFLAGS) $(LDFLAGS)" \
+		$(BENCHFLAGS)
+.PHONY: bench
