@@ -1,0 +1,49 @@
+/*
+ * milter.h - the only door to libmilter: when something happens.
+ *
+ * Callbacks note what the MTA said, tell the session, and pass its answer on.
+ */
+#ifndef STEELYARD_FILTER_MILTER_H
+#define STEELYARD_FILTER_MILTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct generation;
+struct inspector_pool;
+
+struct milter_start {
+	int listen_fd; /* inherited listener, or -1: bind `socket` ourselves */
+	const char *socket; /* as in `set milter_socket` */
+	struct inspector_pool *pool;
+	struct generation *(*current)(void); /* a new reference */
+	void (*ready)(void); /* called when the socket is served */
+};
+
+/*
+ * Registers, serves, and returns after milter_stop() or a drain: 0, or -1 when
+ * the socket could not be served (logged).  Call once, with all signals that
+ * matter blocked.
+ */
+int milter_serve(const struct milter_start *start);
+
+/*
+ * Begins to stop, from any thread: no new connections are taken (with an
+ * inherited listener they wait in the supervisor's backlog), messages under way
+ * are finished, and at most `seconds` later milter_serve() returns.
+ */
+void milter_drain(unsigned seconds);
+
+struct milter_stats {
+	unsigned sessions; /* open connections from MTAs */
+	unsigned messages; /* between MAIL and their end */
+	unsigned session_limit;
+	uint64_t total_sessions, total_messages;
+	uint64_t refused_sessions; /* 421: overload or drain */
+	uint64_t verdicts[8]; /* by enum verdict_word */
+	uint64_t exempt, unchecked, observed;
+	bool draining;
+};
+struct milter_stats milter_stats(void);
+
+#endif
