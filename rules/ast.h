@@ -19,9 +19,9 @@
 enum ast_value_kind {
 	AST_WORD, /* pass, yes, helo.name */
 	AST_STRING, /* "..." with \" \\ \n \t undone */
-	AST_NUMBER, /* 12, -3.50, 2M, 64KiB: number is in hundredths */
-	AST_TIME, /* 5m, 36d, 90s: number is in seconds */
-	AST_SIZE, /* 10KiB, 1GiB: number is in bytes */
+	AST_NUMBER, /* 12, -3.50: number is in hundredths */
+	AST_TIME, /* 5m, 36d, -90s: number is in seconds */
+	AST_SIZE, /* 2M, 64k, 10KiB, 1GiB: number is in bytes */
 	AST_ADDRESS, /* 192.0.2.0/24, 2001:db8::1: an IP address or prefix */
 	AST_REGEX, /* /.../flags */
 	AST_NONE, /* the words none, unknown, */

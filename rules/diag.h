@@ -44,6 +44,7 @@ struct diag {
 	size_t source_count;
 	struct diag_entry *entries; /* in the order they were found */
 	size_t entry_count;
+	size_t newest; /* index + 1 of the newest entry; 0: it was not kept */
 	size_t errors; /* counts on when entries are no longer kept */
 	size_t warnings;
 	bool failed; /* memory ran out: the list is not complete */
@@ -56,13 +57,16 @@ void diag_done(struct diag *diag);
 uint16_t diag_add_source(struct diag *diag, const char *name, char *text,
 			 size_t len);
 
-/* At most 100 entries are kept; the rest is only counted. */
+/*
+ * At most 100 errors and 100 warnings are kept; the rest is only counted.
+ * Bytes that a terminal would not show as they are become \xNN.
+ */
 void diag_error(struct diag *diag, struct place place, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void diag_warning(struct diag *diag, struct place place, const char *format,
 		  ...) __attribute__((format(printf, 3, 4)));
 
-/* Adds a hint to the newest entry. */
+/* Adds a hint to the newest entry; a second one takes its place. */
 void diag_hint(struct diag *diag, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -74,10 +78,16 @@ void diag_hint(struct diag *diag, const char *format, ...)
 void diag_nearest(struct diag *diag, const char *name, size_t len,
 		  const char *(*next)(void *context), void *context);
 
-/* The whole text of all entries, sorted by place; malloc'ed, or NULL. */
+/*
+ * The whole text of all entries, sorted by place; malloc'ed, or NULL without
+ * memory.  Empty if there is nothing to say.
+ */
 char *diag_text(const struct diag *diag);
 
-/* One line, for a log: "file:line:col: error: message (and 3 more)". */
+/*
+ * One line, for a log: "file:line:col: error: message (and 3 more)".  It speaks
+ * of the first error, or of the first warning if there is none; malloc'ed.
+ */
 char *diag_summary(const struct diag *diag);
 
 #endif
