@@ -10,6 +10,7 @@ import dataclasses
 import re
 import socket
 import threading
+from typing import BinaryIO
 
 # Who wrote the topmost Received field of ours, and under which queue id.
 _QUEUE_ID = re.compile(
@@ -70,42 +71,44 @@ class Sink:
                              daemon=True).start()
 
     def _talk(self, conn: socket.socket) -> None:
-        """One SMTP conversation; anything odd just ends it."""
+        """One SMTP conversation; a lost connection just ends it."""
+        try:
+            with conn, conn.makefile("rwb") as stream:
+                self._converse(stream)
+        except OSError:
+            pass
+
+    def _converse(self, stream: BinaryIO) -> None:
         sender, recipients = "", []
-        with conn, conn.makefile("rwb") as stream:
 
-            def reply(text: str) -> None:
-                stream.write(text.encode() + b"\r\n")
-                stream.flush()
+        def reply(text: str) -> None:
+            stream.write(text.encode() + b"\r\n")
+            stream.flush()
 
-            try:
-                reply("220 sink ESMTP")
-                for raw in stream:
-                    line = raw.decode("utf-8", "surrogateescape").strip()
-                    verb = line[:4].upper()
-                    if verb == "EHLO":
-                        reply("250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n"
-                              "250 SMTPUTF8")
-                    elif verb == "MAIL":
-                        sender, recipients = _path(line), []
-                        reply("250 ok")
-                    elif verb == "RCPT":
-                        recipients.append(_path(line))
-                        reply("250 ok")
-                    elif verb == "DATA":
-                        reply("354 go on")
-                        data = _read_data(stream)
-                        with self._lock:
-                            self._deliveries.append(
-                                Delivery(sender, recipients, data))
-                        reply("250 kept")
-                    elif verb == "QUIT":
-                        reply("221 bye")
-                        return
-                    else:
-                        reply("250 ok")
-            except OSError:
+        reply("220 sink ESMTP")
+        for raw in stream:
+            line = raw.decode("utf-8", "surrogateescape").strip()
+            verb = line[:4].upper()
+            if verb == "EHLO":
+                reply("250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n"
+                      "250 SMTPUTF8")
+            elif verb == "MAIL":
+                sender, recipients = _path(line), []
+                reply("250 ok")
+            elif verb == "RCPT":
+                recipients.append(_path(line))
+                reply("250 ok")
+            elif verb == "DATA":
+                reply("354 go on")
+                data = _read_data(stream)
+                with self._lock:
+                    self._deliveries.append(Delivery(sender, recipients, data))
+                reply("250 kept")
+            elif verb == "QUIT":
+                reply("221 bye")
                 return
+            else:
+                reply("250 ok")
 
 
 def _path(line: str) -> str:
@@ -113,7 +116,7 @@ def _path(line: str) -> str:
     return line[line.index("<") + 1:line.index(">")]
 
 
-def _read_data(stream) -> bytes:
+def _read_data(stream: BinaryIO) -> bytes:
     """Message lines up to the lone dot, dots unstuffed."""
     lines = []
     for line in stream:
