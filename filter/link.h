@@ -10,7 +10,9 @@
  *	inspector  3 crash note (shared memory), 4 ... 3+K channels
  *
  * and in its environment STEELYARD_ROLE=filter|inspector, STEELYARD_CONFIG (the
- * configuration's path), STEELYARD_CHANNELS (K), STEELYARD_FOREGROUND=1.
+ * configuration's path), STEELYARD_CHANNELS (K), STEELYARD_INSPECTORS (N),
+ * STEELYARD_FOREGROUND=1 (log to stderr), STEELYARD_STARTING=1 (the first filter
+ * of all: somebody still reads stderr, even where the log goes to syslog).
  */
 #ifndef STEELYARD_FILTER_LINK_H
 #define STEELYARD_FILTER_LINK_H
@@ -34,6 +36,14 @@ enum link_verb {
 	LINK_KILL, /* number, pid: this inspector hangs */
 	LINK_KEEP, /* fd: snapshot for the next filter */
 	LINK_STARTED, /* the config was read; fails to start without */
+	LINK_PING, /* alive; at least every LINK_PING_MS */
+	LINK_RELOADED, /* value: 1 the new configuration holds, 0 refused */
+};
+
+enum {
+	LINK_PING_MS = 2000, /* the filter says LINK_PING as often as this */
+	LINK_SILENCE_MS = 15000, /* longer than this: it hangs, and is killed */
+	LINK_LOADING_MS = 60000, /* the same until LINK_STARTED has come */
 };
 
 struct link_message {

@@ -25,11 +25,26 @@ enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };
 /* Once, before threads; `name` ("steelyard") goes in front of stderr lines. */
 void log_open(enum log_target target, const char *name);
 
+/* Tries once more what could not be written, and closes; for tests and exits. */
+void log_close(void);
+
+/* The name of a syslog facility, such as "mail"; false: unknown, unchanged. */
+bool log_facility(const char *name);
+
+/* Where syslogd listens instead of /dev/log; borrowed; before log_open(). */
+void log_socket(const char *path);
+
 /* Lines below this level (a LOG_* of syslog.h) are left out. */
 void log_level(int level);
 
 void log_event(int level, const char *event, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/*
+ * Tries again to write lines that wait; true if none are left.  Called now and
+ * then, so that the last line before a silence is not kept for ever.
+ */
+bool log_flush(void);
 
 /*
  * Printable ASCII without space, quote, backslash and '=' as it is, every other
