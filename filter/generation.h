@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "filter/phases.h"
 #include "filter/settings.h"
 #include "rules/ruleset.h"
 
@@ -26,6 +27,7 @@ struct generation {
 	uint64_t number; /* 1, 2, ... in this process */
 	int64_t loaded; /* wall clock, seconds since 1970 */
 	char digest[33]; /* of the rules */
+	struct plan plan; /* what they need of the MTA */
 	struct generation_parts *parts; /* ast, diag, texts: generation.c's */
 };
 

@@ -19,7 +19,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "filter/phases.h"
 #include "rules/facts.h"
 #include "rules/verdict.h"
 
@@ -60,15 +59,13 @@ struct session_start {
 	struct inspector_pool *pool;
 	const struct mta *mta;
 	bool refused; /* overload or drain: a 421 at the first chance */
+	bool keep_outcome; /* session_outcome() will be asked */
 	int64_t (*now)(void); /* wall clock, seconds since 1970 */
 };
 
 /* NULL without memory. */
 struct session *session_new(const struct session_start *start);
 void session_free(struct session *session); /* logs what was unfinished */
-
-/* What this session's rules need of the MTA. */
-const struct plan *session_plan(const struct session *session);
 
 /* `address` NULL: a local socket.  `name` as the MTA gives it. */
 enum answer session_connect(struct session *session, const char *name,

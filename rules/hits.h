@@ -18,14 +18,12 @@
 #include <stdint.h>
 
 #include "rules/facts.h"
+#include "rules/truth.h"
 
 struct arena;
 struct ruleset;
 struct rule_lists;
 struct hits;
-
-/* Kleene's three values, and "not yet": a fact it needs is still pending. */
-enum truth { TRUTH_PENDING, TRUTH_FALSE, TRUTH_UNKNOWN, TRUTH_TRUE };
 
 /*
  * Everything pending.  `rules` and `lists` are borrowed and must outlive the
@@ -49,6 +47,13 @@ void hits_weigh(struct hits *hits, const struct facts *facts);
  */
 struct hits *hits_for_rcpt(struct hits *base, const struct facts *facts,
 			   struct arena *arena);
+
+/*
+ * Two recipients of one message must end alike: the same class, the same
+ * exemption, the same state of every rule that reads rcpt facts (or both
+ * exempt for good).  What is pending in both the same way counts as alike.
+ */
+bool hits_judged_alike(const struct hits *a, const struct hits *b);
 
 enum truth hits_rule(const struct hits *hits, size_t rule_index);
 

@@ -1,0 +1,265 @@
+/*
+ * channel.c - packets and the filter's half of the records.
+ */
+#include "filter/inspect/channel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "filter/inspect/message.h"
+
+enum { ROOM_MIN = 4096 };
+
+static enum packet_put packet_grow(struct packet *packet, size_t need)
+{
+	size_t room = packet->room < ROOM_MIN ? ROOM_MIN : packet->room;
+	unsigned char *bytes;
+
+	if (need <= packet->room)
+		return PACKET_PUT;
+	if (need > CHANNEL_PACKET_MAX || !packet->grows)
+		return PACKET_FULL;
+	while (room < need)
+		room *= 2;
+	if (room > CHANNEL_PACKET_MAX)
+		room = CHANNEL_PACKET_MAX;
+	bytes = realloc(packet->bytes, room);
+	if (bytes == NULL)
+		return PACKET_NO_MEMORY;
+	packet->bytes = bytes;
+	packet->room = room;
+	return PACKET_PUT;
+}
+
+void packet_done(struct packet *packet)
+{
+	if (packet->grows)
+		free(packet->bytes);
+	packet->bytes = NULL;
+	packet->used = packet->room = 0;
+}
+
+enum packet_put packet_begin(struct packet *packet, uint64_t number)
+{
+	enum packet_put put = packet_grow(packet, CHANNEL_HEAD);
+	struct pen pen;
+
+	if (put != PACKET_PUT)
+		return put;
+	pen = (struct pen){ .at = packet->bytes, .room = packet->room };
+	pen_u8(&pen, CHANNEL_VERSION);
+	pen_u8(&pen, 0);
+	pen_u16(&pen, 0);
+	pen_u64(&pen, number);
+	packet->used = pen.used;
+	return PACKET_PUT;
+}
+
+void packet_flag(struct packet *packet, enum channel_packet_flag flag)
+{
+	packet->bytes[1] |= (unsigned char)flag;
+}
+
+bool packet_empty(const struct packet *packet)
+{
+	return packet->used <= CHANNEL_HEAD;
+}
+
+/* Room for a record is there or made; the pen stands behind its head. */
+static enum packet_put record_open(struct packet *packet,
+				   enum channel_type type, uint8_t flags,
+				   size_t len, struct pen *ret_pen)
+{
+	enum packet_put put;
+
+	if (len > CHANNEL_RECORD_MAX)
+		return PACKET_FULL;
+	put = packet_grow(packet, packet->used + CHANNEL_RECORD_HEAD + len);
+	if (put != PACKET_PUT)
+		return put;
+	*ret_pen = (struct pen){ .at = packet->bytes,
+				 .used = packet->used,
+				 .room = packet->room };
+	pen_u8(ret_pen, (uint8_t)type);
+	pen_u8(ret_pen, flags);
+	pen_u16(ret_pen, (uint16_t)len);
+	return PACKET_PUT;
+}
+
+enum packet_put packet_put(struct packet *packet, enum channel_type type,
+			   uint8_t flags, const void *payload, size_t len)
+{
+	struct pen pen;
+	enum packet_put put = record_open(packet, type, flags, len, &pen);
+
+	if (put != PACKET_PUT)
+		return put;
+	pen_bytes(&pen, payload, len);
+	packet->used = pen.used;
+	return PACKET_PUT;
+}
+
+enum packet_put packet_put_begin(struct packet *packet,
+				 const struct message_request *request)
+{
+	struct pen pen;
+	enum packet_put put = record_open(packet, CHANNEL_BEGIN, 0, 20, &pen);
+
+	if (put != PACKET_PUT)
+		return put;
+	pen_u64(&pen, (uint64_t)request->arrival);
+	pen_u64(&pen, request->body_limit);
+	pen_u32(&pen, (uint32_t)request->want_count);
+	packet->used = pen.used;
+	return PACKET_PUT;
+}
+
+enum packet_put packet_put_want(struct packet *packet,
+				const struct message_want *want)
+{
+	struct pen pen;
+	enum packet_put put;
+
+	put = record_open(packet, CHANNEL_WANT, 0, 1 + want->name_len, &pen);
+	if (put != PACKET_PUT)
+		return put;
+	pen_u8(&pen, want->raw);
+	pen_bytes(&pen, want->name, want->name_len);
+	packet->used = pen.used;
+	return PACKET_PUT;
+}
+
+enum packet_put packet_put_header(struct packet *packet, const char *name,
+				  size_t name_len, const char *value,
+				  size_t value_len)
+{
+	const size_t most = CHANNEL_RECORD_MAX - 2;
+	enum packet_put put;
+	uint8_t flags = 0;
+	struct pen pen;
+
+	if (name_len > most) {
+		name_len = most;
+		flags = CHANNEL_CUT;
+	}
+	if (value_len > most - name_len) {
+		value_len = most - name_len;
+		flags = CHANNEL_CUT;
+	}
+	put = record_open(packet, CHANNEL_HEADER, flags,
+			  2 + name_len + value_len, &pen);
+	if (put != PACKET_PUT)
+		return put;
+	pen_u16(&pen, (uint16_t)name_len);
+	pen_bytes(&pen, name, name_len);
+	pen_bytes(&pen, value, value_len);
+	packet->used = pen.used;
+	return PACKET_PUT;
+}
+
+enum packet_put packet_put_body(struct packet *packet, const void *bytes,
+				size_t len, size_t *ret_taken)
+{
+	size_t over = packet->used + CHANNEL_RECORD_HEAD;
+	size_t piece = len;
+	enum packet_put put;
+
+	*ret_taken = 0;
+	if (len == 0)
+		return PACKET_PUT;
+	if (over >= CHANNEL_PACKET_MAX)
+		return PACKET_FULL;
+	if (piece > CHANNEL_PACKET_MAX - over)
+		piece = CHANNEL_PACKET_MAX - over;
+	put = packet_put(packet, CHANNEL_BODY, 0, bytes, piece);
+	if (put != PACKET_PUT)
+		return put;
+	*ret_taken = piece;
+	return piece < len ? PACKET_FULL : PACKET_PUT;
+}
+
+enum packet_put packet_put_end(struct packet *packet, bool body_cut)
+{
+	return packet_put(packet, CHANNEL_END, body_cut ? CHANNEL_CUT : 0, NULL,
+			  0);
+}
+
+bool channel_open(struct cursor *packet, struct channel_head *ret_head)
+{
+	struct channel_head head;
+	uint8_t version = cursor_u8(packet);
+	uint16_t reserved;
+
+	head.flags = cursor_u8(packet);
+	reserved = cursor_u16(packet);
+	head.number = cursor_u64(packet);
+	if (packet->failed || version != CHANNEL_VERSION || reserved != 0 ||
+	    (head.flags & ~CHANNEL_LAST) != 0)
+		return false;
+	*ret_head = head;
+	return true;
+}
+
+enum channel_read channel_next(struct cursor *packet,
+			       struct channel_record *ret_record)
+{
+	struct channel_record record;
+	const char *bytes;
+	uint16_t len;
+
+	if (cursor_whole(packet))
+		return CHANNEL_ENDED;
+	record.type = cursor_u8(packet);
+	record.flags = cursor_u8(packet);
+	len = cursor_u16(packet);
+	bytes = cursor_bytes(packet, len);
+	if (bytes == NULL)
+		return CHANNEL_BROKEN;
+	record.payload = cursor_over(bytes, len);
+	*ret_record = record;
+	return CHANNEL_RECORD;
+}
+
+bool channel_read_begin(struct cursor *payload,
+			struct message_request *ret_request)
+{
+	struct message_request request = { 0 };
+
+	request.arrival = (int64_t)cursor_u64(payload);
+	request.body_limit = cursor_u64(payload);
+	request.want_count = cursor_u32(payload);
+	if (!cursor_whole(payload) || request.want_count > CHANNEL_WANTS_MAX)
+		return false;
+	*ret_request = request;
+	return true;
+}
+
+bool channel_read_want(struct cursor *payload, struct message_want *ret_want)
+{
+	struct message_want want = { 0 };
+	uint8_t raw = cursor_u8(payload);
+
+	want.raw = raw == 1;
+	want.name_len = payload->left;
+	want.name = cursor_bytes(payload, payload->left);
+	if (want.name == NULL || want.name_len == 0 || raw > 1)
+		return false;
+	*ret_want = want;
+	return true;
+}
+
+bool channel_read_header(struct channel_record *record,
+			 struct channel_field *ret_field)
+{
+	struct channel_field field;
+
+	field.name_len = cursor_u16(&record->payload);
+	field.name = cursor_bytes(&record->payload, field.name_len);
+	field.value_len = record->payload.left;
+	field.value = cursor_bytes(&record->payload, field.value_len);
+	field.cut = (record->flags & CHANNEL_CUT) != 0;
+	if (field.name == NULL || field.value == NULL)
+		return false;
+	*ret_field = field;
+	return true;
+}

@@ -1,0 +1,88 @@
+/*
+ * message.h - reads a message, and says what it found as facts.
+ *
+ * A function of the message and the request alone: it opens nothing, asks no
+ * clock, keeps nothing outside its arena.  The inspector runs it in a jail; the
+ * CLI and the fuzzers run it in their own process.  Time is linear in the
+ * message (times the number of wanted fields for names), memory is bounded by
+ * rules/mail/limits.h and the arena's ceiling.
+ *
+ * Past those limits fields are still counted, by name, but their values are
+ * not read: header.truncated is true, and a fact whose values may be incomplete
+ * for it is unknown (CAUSE_LIMIT).  What can still be proven stays known: where
+ * every From field lay before the limit, from.domain is.
+ *
+ * Whatever is absent is none, booleans about an absent field included; but
+ * from.is_valid and date.is_valid claim that the field is there, once, and are
+ * false without it.  Of fields that should be there once and are there several
+ * times, subject, message_id and date take the first.
+ */
+#ifndef STEELYARD_INSPECT_MESSAGE_H
+#define STEELYARD_INSPECT_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rules/facts.h"
+
+struct arena;
+struct header_field;
+struct message;
+
+enum {
+	/* What an inspector may take for one message, in bytes. */
+	MESSAGE_ARENA_MAX = 4 * 1024 * 1024,
+	/* A value longer than that is cut, and header.truncated is true. */
+	MESSAGE_TEXT_MAX = 65000,
+	/* Values in a set; with more the fact is unknown. */
+	MESSAGE_ITEMS_MAX = 4096,
+};
+
+/* A header field whose values are asked for. */
+struct message_want {
+	unsigned slot;
+	bool raw; /* as sent, else unfolded and decoded */
+	const char *name; /* of the field */
+	size_t name_len;
+};
+
+struct message_request {
+	int64_t arrival; /* seconds since 1970 */
+	uint64_t body_limit; /* bytes of the body that are read; 0: no facts
+			      * about the body are asked for */
+	const struct message_want *wants;
+	size_t want_count;
+};
+
+/*
+ * The request is copied but for the wants, which are borrowed, as is the arena;
+ * both outlive the message and the facts made from it.  NULL when the arena is
+ * full.
+ */
+struct message *message_new(const struct message_request *request,
+			    struct arena *arena);
+
+/*
+ * A field as an MTA hands it over: the value begins behind the colon; LF or
+ * CRLF folds.  `cut`: there was more of it.
+ */
+void message_header(struct message *message, const char *name, size_t name_len,
+		    const char *value, size_t value_len, bool cut);
+
+/* The same for a field of a header block (rules/mail/header.h). */
+void message_field(struct message *message, const struct header_field *field);
+
+/* A piece of the body, cut anywhere.  Bytes past the limit are not read. */
+void message_body(struct message *message, const void *bytes, size_t len);
+
+/*
+ * The message ends.  Sets every built fact from FACT_FROM_DOMAIN to
+ * FACT_BODY_LONGEST_LINE (those of the body with a body_limit alone), and the
+ * wanted slots, which must be below facts->slot_count.  `body_cut`: the body
+ * was longer than what was handed over.
+ */
+void message_finish(struct message *message, bool body_cut,
+		    struct facts *facts);
+
+#endif

@@ -1,0 +1,126 @@
+/*
+ * message.h - one message on a session: what session.c, content.c, speak.c and
+ * report.c share.  Nobody else includes this.
+ */
+#ifndef STEELYARD_FILTER_MESSAGE_H
+#define STEELYARD_FILTER_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "filter/ref.h"
+#include "filter/session.h"
+#include "rules/arena.h"
+#include "rules/facts.h"
+#include "rules/hits.h"
+
+struct inspection;
+
+/* A header field as the MTA gave it. */
+struct field {
+	const char *name;
+	const char *value; /* from right behind the colon */
+	size_t name_len, value_len;
+};
+
+/* An accepted recipient, with the facts that are its own. */
+struct recipient {
+	struct fact rcpt, local, domain;
+};
+
+enum {
+	RECIPIENTS_MAX = 1000, /* RFC 5321 section 4.5.3.1.8 asks for 100 */
+};
+
+struct message {
+	bool open; /* from MAIL until its end */
+	bool spoken; /* a verdict for the whole message was given */
+	bool fault; /* memory ran out under it */
+	char ref[REF_SIZE];
+	struct arena arena;
+	struct facts facts;
+	struct hits *hits;
+	int64_t began_ms; /* monotonic */
+	const char *queue_id; /* or NULL */
+
+	struct recipient *rcpts;
+	size_t rcpt_count, rcpt_room;
+	size_t rcpts_uncounted; /* accepted beyond RECIPIENTS_MAX */
+	size_t rcpts_refused, rcpts_split;
+	struct hits *first_rcpt_hits; /* of the first accepted recipient */
+
+	struct field *fields;
+	size_t field_count, field_room;
+	size_t header_bytes;
+	unsigned own_headers; /* fields that bear our header's name */
+	struct inspection *inspection;
+	enum fact_cause inspection_lost; /* why there is none */
+	uint64_t body_bytes;
+	bool body_skipped;
+
+	struct reply reply;
+	struct outcome outcome;
+	bool has_outcome;
+};
+
+struct session {
+	struct generation *generation;
+	struct inspector_pool *pool;
+	const struct mta *mta;
+	int64_t (*now)(void);
+	bool refused;
+	bool keep_outcome;
+	bool out_of_memory; /* MAIL came, and there was no room for it */
+
+	/* the connection */
+	struct ip client_ip;
+	unsigned client_port;
+	bool client_is_local;
+	char *client_mta_name;
+	char *daemon;
+	char *helo;
+	unsigned unknown_commands;
+	unsigned messages;
+
+	/*
+	 * From MAIL to the message's end (or, with keep_outcome, to the next
+	 * MAIL): thousands of idle connections pay nothing for it.
+	 */
+	struct message *message;
+};
+
+/* Milliseconds that only go forward. */
+int64_t monotonic_ms(void);
+
+/* --- content.c --- */
+void content_header(struct session *session, const char *name,
+		    const char *value);
+void content_eoh(struct session *session);
+enum answer content_body(struct session *session, const unsigned char *bytes,
+			 size_t len);
+/* Takes the inspector's facts; what it owes is unknown if it fails. */
+void content_finish(struct session *session);
+void content_drop(struct session *session);
+
+/* --- speak.c --- */
+/* Judges `hits` before EOM; speaks only what is certain. */
+enum answer speak_early(struct session *session, const struct hits *hits,
+			enum phase phase);
+/*
+ * Judges the message for all its recipients at DATA or EOM; the mildest speaks.
+ * At EOM it also makes the changes to the header.
+ */
+enum answer speak_all(struct session *session, enum phase phase);
+/* 452 4.5.3: bring this recipient in a message of its own. */
+enum answer speak_split(struct session *session);
+enum answer speak_too_many(struct session *session);
+/* 421 4.3.2: too busy, or going down. */
+enum answer speak_busy(struct session *session);
+/* A fault of ours: 451 4.3.0, or unchecked, as set. */
+enum answer speak_fault(struct session *session, enum phase phase);
+
+/* --- report.c --- */
+void report_message(struct session *session, const char *end);
+
+#endif

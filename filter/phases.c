@@ -1,0 +1,85 @@
+/*
+ * phases.c - which checks run when; what the MTA need not tell or await.
+ */
+#include "filter/phases.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "filter/checks/checks.h"
+#include "filter/generation.h"
+#include "filter/session.h"
+
+static const struct {
+	enum phase phase;
+	void (*check)(const struct envelope *, struct facts *);
+} checks[] = {
+	{ PHASE_CONNECT, check_client },
+	{ PHASE_HELO, check_helo },
+	{ PHASE_MAIL, check_login },
+	{ PHASE_MAIL, check_sender },
+	{ PHASE_RCPT, check_rcpt },
+};
+
+void phases_check(enum phase phase, const struct envelope *envelope,
+		  struct facts *facts)
+{
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		if (checks[i].phase == phase)
+			checks[i].check(envelope, facts);
+}
+
+/*
+ * Macros that are asked for at a stage: `always`, or for a fact.  Login is
+ * always asked, as it is logged; so is the queue id.
+ */
+static const struct {
+	enum phase phase;
+	const char *macro;
+	bool always;
+	enum fact_id fact;
+} macros[] = {
+	{ PHASE_CONNECT, "{daemon_name}", false, FACT_MTA_DAEMON },
+	{ PHASE_MAIL, "i", true, 0 },
+	{ PHASE_MAIL, "{auth_type}", true, 0 },
+	{ PHASE_MAIL, "{auth_authen}", true, 0 },
+	{ PHASE_MAIL, "{tls_version}", false, FACT_CLIENT_TLS },
+	{ PHASE_MAIL, "{cipher}", false, FACT_CLIENT_TLS_CIPHER },
+	{ PHASE_MAIL, "{cert_subject}", false, FACT_CLIENT_CERT_SUBJECT },
+	{ PHASE_MAIL, "{cert_issuer}", false, FACT_CLIENT_CERT_ISSUER },
+	{ PHASE_MAIL, "{verify}", false, FACT_CLIENT_CERT_VERIFIED },
+	{ PHASE_EOM, "i", true, 0 },
+};
+
+static void plan_macros(const struct ruleset *rules, struct plan *plan)
+{
+	for (size_t i = 0; i < sizeof(macros) / sizeof(macros[0]); i++) {
+		char *list = plan->macros[macros[i].phase];
+		size_t used = strlen(list);
+
+		if (!macros[i].always && !ruleset_reads(rules, macros[i].fact))
+			continue;
+		snprintf(list + used, sizeof(plan->macros[0]) - used, "%s%s",
+			 used == 0 ? "" : " ", macros[i].macro);
+	}
+}
+
+void phases_plan(const struct generation *generation, struct plan *ret_plan)
+{
+	const struct ruleset *rules = generation->rules;
+	const struct session_settings *set = &generation->settings.session;
+
+	memset(ret_plan, 0, sizeof(*ret_plan));
+	ret_plan->answers[PHASE_EOM] = true;
+	if (set->mode == MODE_ENFORCE) {
+		for (int p = (int)set->earliest_refusal; p < PHASE_EOM; p++)
+			ret_plan->answers[p] =
+				ruleset_may_refuse(rules, (enum phase)p);
+		if (set->split_classes &&
+		    ruleset_tells_recipients_apart(rules))
+			ret_plan->answers[PHASE_RCPT] = true;
+	}
+	ret_plan->wants_body =
+		ruleset_reads_any(rules, FACT_BODY_SIZE, FACT_BODY_URLS);
+	plan_macros(rules, ret_plan);
+}

@@ -1,0 +1,404 @@
+/*
+ * session.c - connection and envelope: what is heard, and what follows from it.
+ *
+ * Facts of the connection are kept as plain values and become facts again with
+ * each message, because HELO may come again and a session may carry many
+ * messages.  Before MAIL there is no message; where a refusal may be spoken
+ * that early, one is made for the moment.
+ */
+#include "filter/session.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "filter/counters.h"
+#include "filter/generation.h"
+#include "filter/message.h"
+
+int64_t monotonic_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Replaces a kept string; NULL stays NULL, as does a copy that failed. */
+static void keep(char **at, const char *text)
+{
+	free(*at);
+	*at = text != NULL ? strdup(text) : NULL;
+}
+
+static void message_free(struct session *s)
+{
+	struct message *m = s->message;
+
+	if (m == NULL)
+		return;
+	content_drop(s);
+	arena_done(&m->arena);
+	free(m);
+	s->message = NULL;
+}
+
+static struct envelope envelope_of(struct session *s, char **args)
+{
+	return (struct envelope){
+		.arena = &s->message->arena,
+		.mta = s->mta,
+		.client_ip = s->client_ip,
+		.client_port = s->client_port,
+		.client_is_local = s->client_is_local,
+		.client_mta_name = s->client_mta_name,
+		.daemon = s->daemon,
+		.helo = s->helo,
+		.args = args,
+	};
+}
+
+/* A new message, with what the connection says about it up to `phase`. */
+static bool message_begin(struct session *s, enum phase phase)
+{
+	const struct generation *gen = s->generation;
+	struct envelope envelope;
+	struct message *m;
+
+	message_free(s);
+	m = calloc(1, sizeof(*m));
+	if (m == NULL)
+		return false;
+	s->message = m;
+	arena_init(&m->arena, gen->settings.session.arena_limit);
+	m->began_ms = monotonic_ms();
+	ref_next(m->ref);
+	m->inspection_lost = CAUSE_BUSY;
+	if (facts_init(&m->facts, &m->arena, ruleset_slot_count(gen->rules)) <
+	    0)
+		return false;
+	m->hits = hits_new(gen->rules, &gen->lists, &m->arena);
+	if (m->hits == NULL)
+		return false;
+	envelope = envelope_of(s, NULL);
+	phases_check(PHASE_CONNECT, &envelope, &m->facts);
+	if (phase >= PHASE_HELO)
+		phases_check(PHASE_HELO, &envelope, &m->facts);
+	ruleset_close_phase(gen->rules, &m->facts,
+			    phase >= PHASE_HELO ? PHASE_HELO : PHASE_CONNECT);
+	return true;
+}
+
+static void message_end(struct session *s, const char *end)
+{
+	struct message *m = s->message;
+
+	if (m == NULL || !m->open)
+		return;
+	m->open = false;
+	report_message(s, end);
+	content_drop(s);
+	if (!s->keep_outcome)
+		message_free(s);
+}
+
+struct session *session_new(const struct session_start *start)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->generation = generation_ref(start->generation);
+	s->pool = start->pool;
+	s->mta = start->mta;
+	s->now = start->now;
+	s->refused = start->refused;
+	s->keep_outcome = start->keep_outcome;
+	count(COUNT_SESSIONS);
+	return s;
+}
+
+void session_free(struct session *s)
+{
+	if (s == NULL)
+		return;
+	message_end(s, "closed");
+	message_free(s);
+	generation_unref(s->generation);
+	free(s->client_mta_name);
+	free(s->daemon);
+	free(s->helo);
+	free(s);
+}
+
+bool session_in_message(const struct session *s)
+{
+	return s->message != NULL && s->message->open;
+}
+
+const struct outcome *session_outcome(const struct session *s)
+{
+	return s->message != NULL && s->message->has_outcome ?
+		       &s->message->outcome :
+		       NULL;
+}
+
+/*
+ * Before MAIL there is nobody to refuse but the client.  The message made for
+ * the occasion lives on only if it is refused, for the log.
+ */
+static enum answer judge_connection(struct session *s, enum phase phase)
+{
+	enum answer answer;
+
+	if (s->refused)
+		return speak_busy(s);
+	if (!s->generation->plan.answers[phase])
+		return ANSWER_CONTINUE;
+	if (!message_begin(s, phase)) {
+		message_free(s); /* MAIL will fail as well, and say so */
+		return ANSWER_CONTINUE;
+	}
+	s->message->open = true;
+	hits_weigh(s->message->hits, &s->message->facts);
+	answer = speak_early(s, s->message->hits, phase);
+	if (answer == ANSWER_CONTINUE)
+		s->message->open = false;
+	else
+		message_end(s, phase_name(phase));
+	if (!s->keep_outcome)
+		message_free(s);
+	return answer;
+}
+
+enum answer session_connect(struct session *s, const char *name,
+			    const struct sockaddr *address)
+{
+	s->client_is_local = address == NULL;
+	if (address != NULL && ip_from_sockaddr(address, &s->client_ip) == 0) {
+		const struct sockaddr_in *v4 = (const void *)address;
+		const struct sockaddr_in6 *v6 = (const void *)address;
+
+		s->client_port = ntohs(address->sa_family == AF_INET6 ?
+					       v6->sin6_port :
+					       v4->sin_port);
+	}
+	keep(&s->client_mta_name, name);
+	keep(&s->daemon, s->mta->macro(s->mta->context, "{daemon_name}"));
+	return judge_connection(s, PHASE_CONNECT);
+}
+
+enum answer session_helo(struct session *s, const char *name)
+{
+	keep(&s->helo, name);
+	return judge_connection(s, PHASE_HELO);
+}
+
+/* The queue id is known at MAIL (Sendmail) or only at DATA or EOM (Postfix). */
+static void note_queue_id(struct session *s)
+{
+	const char *id = s->mta->macro(s->mta->context, "i");
+
+	if (id != NULL && s->message->queue_id == NULL)
+		s->message->queue_id = arena_strndup(&s->message->arena, id,
+						     strlen(id));
+}
+
+/* A fault is told where an answer is due; at EOM one always is. */
+static enum answer fault_answer(struct session *s, enum phase phase)
+{
+	if (!s->generation->plan.answers[phase])
+		return ANSWER_CONTINUE;
+	return speak_fault(s, phase);
+}
+
+enum answer session_mail(struct session *s, char **args)
+{
+	const struct generation *gen = s->generation;
+	struct envelope envelope;
+	enum answer answer;
+
+	message_end(s, "replaced"); /* MAIL without an end before it */
+	if (s->refused)
+		return speak_busy(s);
+	count(COUNT_MESSAGES);
+	s->messages++;
+	s->out_of_memory = !message_begin(s, PHASE_HELO);
+	if (s->out_of_memory) {
+		message_free(s);
+		return fault_answer(s, PHASE_MAIL);
+	}
+	s->message->open = true;
+	note_queue_id(s);
+	envelope = envelope_of(s, args);
+	phases_check(PHASE_MAIL, &envelope, &s->message->facts);
+	ruleset_close_phase(gen->rules, &s->message->facts, PHASE_MAIL);
+	if (!gen->plan.answers[PHASE_MAIL])
+		return ANSWER_CONTINUE;
+	hits_weigh(s->message->hits, &s->message->facts);
+	answer = speak_early(s, s->message->hits, PHASE_MAIL);
+	if (answer != ANSWER_CONTINUE)
+		message_end(s, "mail");
+	return answer;
+}
+
+/* Keeps the recipient's own facts for the end.  False without memory. */
+static bool recipient_add(struct message *m)
+{
+	struct recipient *rcpt;
+
+	if (m->rcpt_count == RECIPIENTS_MAX) {
+		m->rcpts_uncounted++;
+		return true;
+	}
+	if (m->rcpt_count == m->rcpt_room) {
+		size_t room = m->rcpt_room == 0 ? 4 : m->rcpt_room * 2;
+		struct recipient *more;
+
+		more = arena_array(&m->arena, room, sizeof(*more));
+		if (more == NULL)
+			return false;
+		if (m->rcpt_count > 0)
+			memcpy(more, m->rcpts, m->rcpt_count * sizeof(*more));
+		m->rcpts = more;
+		m->rcpt_room = room;
+	}
+	rcpt = &m->rcpts[m->rcpt_count++];
+	rcpt->rcpt = m->facts.fixed[FACT_RCPT];
+	rcpt->local = m->facts.fixed[FACT_RCPT_LOCAL];
+	rcpt->domain = m->facts.fixed[FACT_RCPT_DOMAIN];
+	return true;
+}
+
+/*
+ * Judges one recipient where an answer is due.  The recipients of a message
+ * must all end alike, so one who might not is asked to come again alone.
+ */
+static enum answer judge_recipient(struct session *s)
+{
+	const struct generation *gen = s->generation;
+	struct message *m = s->message;
+	struct hits *hits;
+	enum answer answer;
+
+	hits_weigh(m->hits, &m->facts);
+	hits = hits_for_rcpt(m->hits, &m->facts, &m->arena);
+	if (hits == NULL)
+		return speak_fault(s, PHASE_RCPT);
+	answer = speak_early(s, hits, PHASE_RCPT);
+	if (answer != ANSWER_CONTINUE) {
+		m->rcpts_refused++;
+		count(COUNT_RCPT_REFUSED);
+		return answer;
+	}
+	if (m->rcpt_count == RECIPIENTS_MAX)
+		return speak_too_many(s);
+	if (m->first_rcpt_hits == NULL)
+		m->first_rcpt_hits = hits;
+	else if (gen->settings.session.split_classes &&
+		 !hits_judged_alike(m->first_rcpt_hits, hits))
+		return speak_split(s);
+	return ANSWER_CONTINUE;
+}
+
+enum answer session_rcpt(struct session *s, char **args)
+{
+	struct message *m = s->message;
+	struct envelope envelope;
+	enum answer answer = ANSWER_CONTINUE;
+
+	if (s->refused)
+		return speak_busy(s);
+	if (s->out_of_memory || (m != NULL && m->fault))
+		return fault_answer(s, PHASE_RCPT);
+	if (m == NULL || !m->open)
+		return ANSWER_CONTINUE; /* RCPT without MAIL: the MTA's task */
+	envelope = envelope_of(s, args);
+	phases_check(PHASE_RCPT, &envelope, &m->facts);
+	if (s->generation->plan.answers[PHASE_RCPT])
+		answer = judge_recipient(s);
+	if (answer == ANSWER_CONTINUE && !recipient_add(m))
+		m->fault = true;
+	return answer;
+}
+
+enum answer session_data(struct session *s)
+{
+	struct message *m = s->message;
+	enum answer answer;
+
+	if (s->refused)
+		return speak_busy(s);
+	if (s->out_of_memory || (m != NULL && m->fault))
+		return fault_answer(s, PHASE_DATA);
+	if (m == NULL || !m->open)
+		return ANSWER_CONTINUE;
+	note_queue_id(s);
+	facts_number(&m->facts, FACT_RCPT_COUNT,
+		     (int64_t)(m->rcpt_count + m->rcpts_uncounted));
+	if (!s->generation->plan.answers[PHASE_DATA])
+		return ANSWER_CONTINUE;
+	answer = speak_all(s, PHASE_DATA);
+	if (answer != ANSWER_CONTINUE)
+		message_end(s, "data");
+	return answer;
+}
+
+enum answer session_header(struct session *s, const char *name,
+			   const char *value)
+{
+	if (session_in_message(s) && !s->message->fault)
+		content_header(s, name, value);
+	return ANSWER_CONTINUE;
+}
+
+enum answer session_eoh(struct session *s)
+{
+	if (session_in_message(s) && !s->message->fault)
+		content_eoh(s);
+	return ANSWER_CONTINUE;
+}
+
+enum answer session_body(struct session *s, const unsigned char *bytes,
+			 size_t len)
+{
+	if (!session_in_message(s) || s->message->fault)
+		return ANSWER_SKIP;
+	return content_body(s, bytes, len);
+}
+
+enum answer session_eom(struct session *s)
+{
+	struct message *m = s->message;
+	enum answer answer;
+
+	if (s->out_of_memory)
+		return speak_fault(s, PHASE_EOM);
+	if (m == NULL || !m->open)
+		return ANSWER_ACCEPT; /* EOM without MAIL: nothing is known */
+	note_queue_id(s);
+	/* Where DATA was not told, its facts are set here. */
+	if (!m->fault) {
+		facts_number(&m->facts, FACT_RCPT_COUNT,
+			     (int64_t)(m->rcpt_count + m->rcpts_uncounted));
+		content_finish(s);
+	}
+	answer = m->fault ? speak_fault(s, PHASE_EOM) :
+			    speak_all(s, PHASE_EOM);
+	message_end(s, "eom");
+	return answer;
+}
+
+void session_unknown(struct session *s, const char *command)
+{
+	(void)command; /* a stranger's text; the number is what counts */
+	s->unknown_commands++;
+}
+
+void session_abort(struct session *s)
+{
+	if (session_in_message(s))
+		count(COUNT_ABORTED);
+	message_end(s, "abort");
+}
