@@ -100,7 +100,8 @@ static void print_json(struct talk_result *r)
 	const char *comma = "";
 	double seconds = (double)r->ns / 1e9;
 
-	printf("{\"messages\": %zu, \"seconds\": %.6f, \"per_second\": %.1f, "
+	printf("{\"header\": \"%s\", ", r->header);
+	printf("\"messages\": %zu, \"seconds\": %.6f, \"per_second\": %.1f, "
 	       "\"broken\": %u, \"actions\": %u, \"steps\": %u, ",
 	       r->message.count, seconds, (double)r->message.count / seconds,
 	       r->broken, r->deal.actions, r->deal.steps);
@@ -161,6 +162,8 @@ static void print_text(struct talk_result *r)
 			printf(" %s %u", wire_reply_name((unsigned char)i),
 			       r->replies[i]);
 	printf("\n");
+	if (*r->header)
+		printf("header        %s\n", r->header);
 }
 
 static struct letter *letters_read(struct options *opt, int argc, char **argv)

@@ -14,7 +14,14 @@ tests_bench_load_SOURCES = tests/bench/load.c \
 
 EXTRA_DIST += tests/bench/run tests/bench/ten-headers.rules
 
+# What the lists cost by themselves; `run` starts it after the rest.
+EXTRA_PROGRAMS += tests/bench/bench_lists
+tests_bench_bench_lists_SOURCES = tests/bench/bench_lists.c
+tests_bench_bench_lists_LDADD = lists/liblists.a $(PCRE2_LIBS) $(IDN2_LIBS)
+
 bench: tests/bench/noop$(EXEEXT) tests/bench/load$(EXEEXT) $(sbin_PROGRAMS)
+	$(AM_V_at)if test -f $(srcdir)/tests/bench/bench_lists.c; then \
+		$(MAKE) $(AM_MAKEFLAGS) tests/bench/bench_lists$(EXEEXT); fi
 	$(AM_V_at)$(PYTHON3) $(srcdir)/tests/bench/run --build . \
 		--flags "$(CC) $(SY_CFLAGS) $(CFLAGS) $(SY_LDFLAGS) $(LDFLAGS)" \
 		$(BENCHFLAGS)

@@ -226,6 +226,34 @@ static void talk_answer(struct run *run, struct talk *t, unsigned char cmd)
 	talk_send(run, t);
 }
 
+/* Keeps the header that a whole frame adds; what is not printable becomes ?. */
+static void header_note(struct talk_result *r, const unsigned char *frame,
+			size_t len)
+{
+	size_t at = frame[4] == SMFIR_INSHEADER ? 9 : 5;
+	size_t n = 0;
+	bool name = true;
+
+	if (frame[4] != SMFIR_INSHEADER && frame[4] != SMFIR_ADDHEADER)
+		return;
+	for (; at < len && n + 3 < sizeof(r->header); at++) {
+		char c = (char)frame[at];
+
+		if (c == '\0' && !name)
+			break;
+		if (c == '\0') {
+			name = false;
+			r->header[n++] = ':';
+			r->header[n++] = ' ';
+		} else {
+			r->header[n++] = c;
+			if (c < ' ' || c > '~' || c == '"' || c == '\\')
+				r->header[n - 1] = '?';
+		}
+	}
+	r->header[n] = '\0';
+}
+
 /* Takes one frame.  Returns why the talk is broken, or NULL. */
 static const char *talk_frame(struct run *run, struct talk *t, size_t len)
 {
@@ -248,6 +276,7 @@ static const char *talk_frame(struct run *run, struct talk *t, size_t len)
 	if (!wire_reply_name(cmd))
 		return "an unknown reply";
 	run->result->replies[cmd]++;
+	header_note(run->result, t->in, len);
 	t->have -= len;
 	memmove(t->in, t->in + len, t->have);
 	if (!wire_reply_more(cmd))
@@ -387,8 +416,11 @@ static int hold_open(const struct dial *dial, struct wire_script *script)
 		if (write(fd, script->bytes + sent, len) != (ssize_t)len)
 			err(1, "hold");
 		sent = e->end;
-		if (e->waits)
-			hold_read(fd, frame, sizeof(frame));
+		if (!e->waits)
+			continue;
+		hold_read(fd, frame, sizeof(frame));
+		if (frame[4] != SMFIR_CONTINUE && frame[4] != SMFIR_ACCEPT)
+			errx(1, "hold: refused at %s", wire_step_name(e->step));
 	}
 	return fd;
 }
