@@ -154,6 +154,11 @@ struct ast_statement {
 	struct ast_statement *next; /* in file order */
 	enum ast_kind kind;
 	struct place place; /* of the keyword */
+	/*
+	 * Something in it was not understood and is reported; it is here so
+	 * that its name is known, with stand-ins for what is missing.
+	 */
+	bool broken;
 	const char *name; /* set, list, dnsbl zone, group, rule, override,
 			     class, example's title; else NULL */
 	struct place name_place;

@@ -3,4 +3,18 @@ noinst_LIBRARIES += rules/librules.a
 rules_librules_a_SOURCES = rules/arena.c rules/arena.h rules/facts.c rules/facts.h
 rules_librules_a_SOURCES += rules/diag.c rules/diag.h rules/utf8.c rules/utf8.h \
 	rules/lexer.c rules/lexer.h rules/lexer_number.c rules/lexer_number.h \
-	rules/ast.h
+	rules/ast.c rules/ast.h rules/parser.c rules/parser.h \
+	rules/parser_value.c rules/parser_expr.c rules/parser_statement.c \
+	rules/parser_verdict.c rules/parser_dnsbl.c rules/parser_example.c \
+	rules/include.c rules/include.h
+
+# rules/mail/: how mail is written.
+rules_librules_a_SOURCES += \
+	rules/mail/address.c rules/mail/address.h rules/mail/ascii.h \
+	rules/mail/charset.c rules/mail/charset.h \
+	rules/mail/date.c rules/mail/date.h \
+	rules/mail/encoded.c rules/mail/encoded.h \
+	rules/mail/header.c rules/mail/header.h rules/mail/limits.h \
+	rules/mail/mailbox.c rules/mail/mailbox.h \
+	rules/mail/token.c rules/mail/token.h \
+	rules/mail/unicode.c rules/mail/unicode.h
