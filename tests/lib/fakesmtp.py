@@ -202,6 +202,9 @@ class FakeDialogue:
             macros["i"] = f"FAKE{len(self._server.outcomes) + 1}"
 
     def _do_data(self, _rest: bytes) -> None:
+        if not self._in_mail:
+            self._answer("503 5.5.1 Error: need RCPT command")
+            return
         if not self._accepted:
             self._answer("554 5.5.1 Error: no valid recipients")
             return

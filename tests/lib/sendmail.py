@@ -9,6 +9,22 @@ import subprocess
 
 from . import mta, room, wait
 
+# Put before the filter's text where a RCPT is refused in one line.
+_ADDRESS = re.compile(r"^(\d{3} \d\.\d+\.\d+ )<.*?>\.\.\. ")
+
+
+class _Plain:
+    """A dialogue without the addresses that Sendmail puts into replies."""
+
+    def __init__(self, dialogue: mta.Dialogue) -> None:
+        self._dialogue = dialogue
+        self.send = dialogue.send
+        self.abandon = dialogue.abandon
+        self.close = dialogue.close
+
+    def reply(self) -> list[str]:
+        return [_ADDRESS.sub(r"\1", line) for line in self._dialogue.reply()]
+
 
 class Sendmail(mta.RoomMta):
     """A running Sendmail.
@@ -35,6 +51,10 @@ class Sendmail(mta.RoomMta):
             os.chown(path, 0, 0)
         return ["/usr/libexec/sendmail/sendmail", "-bD",
                 "-C/mnt/sendmail.cf", "-X/mnt/traffic"]
+
+    def session(self, client: tuple[str, int],
+                auth: str | None = None) -> mta.Dialogue:
+        return _Plain(super().session(client, auth))
 
     @property
     def queue(self) -> pathlib.Path:
@@ -68,6 +88,7 @@ class Sendmail(mta.RoomMta):
 
         In the control file, "R" lines are recipients and "H" lines header
         fields ("H?flags?Name: value", folds as they were), "." is the end.
+        Return-Path is a template for mailers that want it; ours don't.
         """
         control = (self.queue / ("hf" + queue_id)).read_bytes()
         recipients, header = [], b""
@@ -78,7 +99,9 @@ class Sendmail(mta.RoomMta):
             if line.startswith(b"R"):
                 flags, _, address = line[1:].partition(b":")
                 recipients.append((address or flags).decode().strip("<>"))
-            if line.startswith(b"H"):
+            if line.startswith(b"H?P?Return-Path:"):
+                in_field = False
+            elif line.startswith(b"H"):
                 header += re.sub(rb"^H\?[^?]*\?", b"", line) + b"\r\n"
                 in_field = True
             elif in_field and line[:1] in (b" ", b"\t"):

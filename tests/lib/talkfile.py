@@ -8,7 +8,8 @@ import re
 from . import mta, talk
 from .talk import BadTalk, Talk
 
-_HEAR = re.compile(r"(?:(fake|postfix|sendmail))?<\s?(.*)")
+_SAY = re.compile(r"(fake|postfix|sendmail)?> ?(.*)")
+_HEAR = re.compile(r"(fake|postfix|sendmail)?<\s?(.*)")
 
 
 def read(path: pathlib.Path) -> Talk:
@@ -60,8 +61,9 @@ class _Reader:
 
     def statement(self, line: str, result: Talk) -> None:
         words = line.split()
-        if line.startswith(">"):
-            self.add(talk.Say(unescape(line[1:].removeprefix(" ")) + b"\r\n"))
+        if said := _SAY.match(line):
+            self.add(talk.Say(unescape(said.group(2)) + b"\r\n",
+                              said.group(1)))
         elif _HEAR.match(line):
             self.hear(line)
         elif words == ["rules", "{"]:
