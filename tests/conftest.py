@@ -43,18 +43,17 @@ MtaFactory = Callable[[str], mta.Mta]
 def mta_named() -> Iterator[MtaFactory]:
     """Gives the MTA of a name, started when first asked for."""
     running: dict[str, mta.Mta] = {}
-    failed: dict[str, str] = {}
+    failed: set[str] = set()
 
     def get(name: str) -> mta.Mta:
         if name in failed:
-            pytest.fail(failed[name], pytrace=False)
+            # Said once, by the test that failed for it.
+            pytest.skip(f"no {name} here, see the first failure")
         if name not in running:
-            try:
-                running[name] = start(name)
-            except room.Unavailable as exc:
-                # Said once in full; the tests after it fail for that cause.
-                failed[name] = f"{name}: {exc}"
-                pytest.fail(failed[name], pytrace=False)
+            why = try_start(name, running)
+            if why:
+                failed.add(name)
+                pytest.fail(f"{name}: {why}", pytrace=False)
         return running[name]
 
     yield get
@@ -62,12 +61,17 @@ def mta_named() -> Iterator[MtaFactory]:
         server.close()
 
 
-def start(name: str) -> mta.Mta:
-    """Start an MTA, or raise room.Unavailable."""
+def try_start(name: str, running: dict[str, mta.Mta]) -> str | None:
+    """Start an MTA into `running`; returns why it cannot be."""
+    kinds = {"postfix": postfix.Postfix, "sendmail": sendmail.Sendmail}
     if name == "fake":
-        return fakesmtp.FakeSmtp()
+        running[name] = fakesmtp.FakeSmtp()
+        return None
     why = room.why_not()
     if why:
-        raise room.Unavailable(why)
-    kind = {"postfix": postfix.Postfix, "sendmail": sendmail.Sendmail}[name]
-    return kind(unpacked())
+        return why
+    try:
+        running[name] = kinds[name](unpacked())
+    except room.Unavailable as exc:
+        return str(exc)
+    return None

@@ -11,7 +11,7 @@ import socket
 import tempfile
 from typing import Protocol
 
-from . import room, sink, wait
+from . import room, sink, syslog, wait
 
 HOST = "mx.example.org"
 SINK_PORT = 2525
@@ -121,10 +121,11 @@ class RoomMta:
         self.work = pathlib.Path(tempfile.mkdtemp(prefix=f"sy-{self.name}-"))
         self.sink: sink.Sink | None = None
         self.room: room.Room | None = None
+        self.syslog = syslog.Syslog(self.work / "log.sock")
         try:
             # Others must pass through, the MTA's own users among them.
             self.work.chmod(0o755)
-            self._write_etc()
+            self._write_etc_and_dev()
             self._make_milter_dir()
             command = self.prepare(unpacked / self.name)
             self.room = room.Room(unpacked / self.name, self.work, HOST,
@@ -158,6 +159,7 @@ class RoomMta:
             self.room.close()
         if self.sink:
             self.sink.close()
+        self.syslog.close()
         shutil.rmtree(self.work, ignore_errors=True)
 
     def _await_greeting(self) -> None:
@@ -186,7 +188,10 @@ class RoomMta:
         os.chown(folder, 0, self.gid(group))
         folder.chmod(0o2750)
 
-    def _write_etc(self) -> None:
+    def _write_etc_and_dev(self) -> None:
+        dev = self.work / "dev"
+        dev.mkdir()
+        (dev / "log").symlink_to("/mnt/log.sock")
         etc = self.work / "etc"
         etc.mkdir()
         self._ids = {}

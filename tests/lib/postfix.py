@@ -105,8 +105,8 @@ class Postfix(mta.RoomMta):
         data = self.work / "data"
         data.mkdir(mode=0o700)
         os.chown(data, uid, self.gid("postfix"))
-        # As the first process of its room, master may stay in front (-i).
-        return ["/usr/lib/postfix/sbin/master", "-i", "-c", "/mnt/conf"]
+        # -d: stay in the foreground, as the room ends with its command.
+        return ["/usr/lib/postfix/sbin/master", "-d", "-c", "/mnt/conf"]
 
     def session(self, client: tuple[str, int],
                 auth: str | None = None) -> mta.Dialogue:

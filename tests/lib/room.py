@@ -53,8 +53,8 @@ class Room:
                  command: Sequence[str]) -> None:
         """Start `command` (not a shell line) where `root` looks installed.
 
-        `work` becomes /mnt; its folder `etc` is laid over /etc.  Output goes
-        to `work`/output.  Call from the main thread: the room dies with the
+        `work` becomes /mnt; its folders `etc` and `dev` are laid over those of
+        the machine.  Output goes to `work`/output.  Call from the main thread: the room dies with the
         thread that made it, so that even a killed test run leaves nothing.
         """
         self.work = work

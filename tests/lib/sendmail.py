@@ -115,4 +115,5 @@ class Sendmail(mta.RoomMta):
     def log(self) -> str:
         path = self.work / "traffic"
         traffic = path.read_text(errors="replace") if path.exists() else ""
-        return traffic + (self.room.output() if self.room else "")
+        output = self.room.output() if self.room else ""
+        return f"{traffic}{output}\n{self.syslog.text()}"

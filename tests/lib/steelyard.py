@@ -62,7 +62,9 @@ class Steelyard:
         """Start (again) and wait until it can be talked to."""
         with open(self.work / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [str(program("STEELYARD", "steelyard")), "-f", "-c",
+                # It ends with us, however we end.
+                ["setpriv", "--pdeathsig", "TERM",
+                 str(program("STEELYARD", "steelyard")), "-f", "-c",
                  str(self.config)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait.until("the milter socket", START, self._answers)
