@@ -3,6 +3,7 @@
  */
 #include "lists/hash.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
@@ -16,14 +17,13 @@ static uint64_t rotate(uint64_t word, unsigned by)
 	return word << by | word >> (64 - by);
 }
 
-/* Byte by byte, so that the result is the same on every machine. */
+/* Up to eight bytes, least first, so that all machines agree. */
 static uint64_t little_endian(const unsigned char *at, size_t len)
 {
 	uint64_t word = 0;
 
-	while (len-- > 0)
-		word = word << 8 | at[len];
-	return word;
+	memcpy(&word, at, len);
+	return le64toh(word);
 }
 
 static void sip_rounds(struct sip *s, unsigned rounds)

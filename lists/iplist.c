@@ -6,6 +6,10 @@
  * as those are apart, the last one that begins at or before the address is
  * the only candidate.  The inner ones are kept behind them, to be counted and
  * shown.
+ *
+ * The start of every STRETCH-th outer network is also kept apart, as a
+ * signpost: the search among a million begins in what fits the processor's
+ * cache and then looks at a few neighbouring lines of memory.
  */
 #include "lists/iplist.h"
 #include "lists/ip.h"
@@ -14,6 +18,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define STRETCH 32
 
 struct v6 {
 	uint64_t high, low;
@@ -27,13 +33,13 @@ struct v6_entry {
 
 /* `outer` networks that are apart, then those within them; both sorted. */
 struct v4_table {
-	uint32_t *start;
+	uint32_t *start, *signs;
 	uint8_t *bits;
 	size_t count, outer;
 };
 
 struct v6_table {
-	struct v6 *start;
+	struct v6 *start, *signs;
 	uint8_t *bits;
 	size_t count, outer;
 };
@@ -116,8 +122,10 @@ void iplist_free(struct iplist *set)
 	free(set->v4_added);
 	free(set->v6_added);
 	free(set->v4.start);
+	free(set->v4.signs);
 	free(set->v4.bits);
 	free(set->v6.start);
+	free(set->v6.signs);
 	free(set->v6.bits);
 	free(set);
 }
@@ -162,6 +170,11 @@ int iplist_add(struct iplist *set, const struct ip_prefix *prefix)
 		return -1;
 	}
 	return 0;
+}
+
+static size_t signs_for(size_t count)
+{
+	return (count + STRETCH - 1) / STRETCH;
 }
 
 static int by_key(const void *a, const void *b)
@@ -222,6 +235,11 @@ static int v4_seal(struct iplist *set)
 		}
 	}
 	t->outer = outer;
+	t->signs = calloc(signs_for(outer), sizeof(*t->signs));
+	if (!t->signs)
+		return -1;
+	for (size_t i = 0; i < outer; i += STRETCH)
+		t->signs[i / STRETCH] = t->start[i];
 	free(set->v4_added);
 	set->v4_added = NULL;
 	return 0;
@@ -260,6 +278,11 @@ static int v6_seal(struct iplist *set)
 		}
 	}
 	t->outer = outer;
+	t->signs = calloc(signs_for(outer), sizeof(*t->signs));
+	if (!t->signs)
+		return -1;
+	for (size_t i = 0; i < outer; i += STRETCH)
+		t->signs[i / STRETCH] = t->start[i];
 	free(set->v6_added);
 	set->v6_added = NULL;
 	return 0;
@@ -270,30 +293,63 @@ int iplist_seal(struct iplist *set)
 	return v4_seal(set) < 0 || v6_seal(set) < 0 ? -1 : 0;
 }
 
-static bool v4_has(const struct v4_table *t, uint32_t ip)
+/* The last of n sorted starts that is not behind ip; 0 if there is none. */
+static size_t v4_last(const uint32_t *start, size_t n, uint32_t ip)
 {
 	size_t at = 0;
 
-	for (size_t n = t->outer; n > 1;) {
+	while (n > 1) {
 		size_t half = n / 2;
 
-		at += t->start[at + half] <= ip ? half : 0;
+		at += start[at + half] <= ip ? half : 0;
 		n -= half;
 	}
-	return t->outer > 0 && v4_within(ip, t->start[at], t->bits[at]);
+	return at;
+}
+
+static size_t v6_last(const struct v6 *start, size_t n, const struct v6 *ip)
+{
+	size_t at = 0;
+
+	while (n > 1) {
+		const struct v6 *middle = &start[at + n / 2];
+		/* no branches: which way to go is anybody's guess */
+		bool before =
+			(middle->high < ip->high) |
+			((middle->high == ip->high) & (middle->low <= ip->low));
+
+		at += before ? n / 2 : 0;
+		n -= n / 2;
+	}
+	return at;
+}
+
+/* How many of `count` begin at `at`: a stretch, or what is left. */
+static size_t stretch(size_t count, size_t at)
+{
+	return count - at < STRETCH ? count - at : STRETCH;
+}
+
+static bool v4_has(const struct v4_table *t, uint32_t ip)
+{
+	size_t at;
+
+	if (t->outer == 0)
+		return false;
+	at = v4_last(t->signs, signs_for(t->outer), ip) * STRETCH;
+	at += v4_last(t->start + at, stretch(t->outer, at), ip);
+	return v4_within(ip, t->start[at], t->bits[at]);
 }
 
 static bool v6_has(const struct v6_table *t, const struct v6 *ip)
 {
-	size_t at = 0;
+	size_t at;
 
-	for (size_t n = t->outer; n > 1;) {
-		size_t half = n / 2;
-
-		at += v6_compare(&t->start[at + half], ip) <= 0 ? half : 0;
-		n -= half;
-	}
-	return t->outer > 0 && v6_within(ip, &t->start[at], t->bits[at]);
+	if (t->outer == 0)
+		return false;
+	at = v6_last(t->signs, signs_for(t->outer), ip) * STRETCH;
+	at += v6_last(t->start + at, stretch(t->outer, at), ip);
+	return v6_within(ip, &t->start[at], t->bits[at]);
 }
 
 bool iplist_has(const struct iplist *set, const struct ip *ip)
@@ -316,7 +372,9 @@ size_t iplist_count(const struct iplist *set)
 size_t iplist_memory(const struct iplist *set)
 {
 	return sizeof(*set) + set->v4.count * (sizeof(uint32_t) + 1) +
-	       set->v6.count * (sizeof(struct v6) + 1);
+	       set->v6.count * (sizeof(struct v6) + 1) +
+	       signs_for(set->v4.outer) * sizeof(uint32_t) +
+	       signs_for(set->v6.outer) * sizeof(struct v6);
 }
 
 static struct ip_prefix v4_prefix(const struct v4_table *t, size_t at)

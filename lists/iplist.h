@@ -6,8 +6,8 @@
  * and any number of threads may ask.  Networks may lie within each other;
  * the same network twice is one entry.
  *
- * A look-up is one binary search over the outermost networks: 5 bytes an
- * entry for IPv4, 17 for IPv6.
+ * A look-up is a binary search over the outermost networks: 5.1 bytes an
+ * entry for IPv4, 17.5 for IPv6.
  */
 #ifndef LISTS_IPLIST_H
 #define LISTS_IPLIST_H

@@ -1,0 +1,36 @@
+# One test a file of lists/.
+if HAVE_CMOCKA
+lists_tests = tests/unit/test_ip tests/unit/test_iplist tests/unit/test_hash \
+	tests/unit/test_entry tests/unit/test_namelist tests/unit/test_list \
+	tests/unit/test_file tests/unit/test_listfile
+check_PROGRAMS += $(lists_tests)
+TESTS += $(lists_tests)
+
+lists_test_libs = lists/liblists.a $(CMOCKA_LIBS)
+
+tests_unit_test_ip_SOURCES = tests/unit/test_ip.c
+tests_unit_test_ip_LDADD = $(lists_test_libs)
+
+tests_unit_test_iplist_SOURCES = tests/unit/test_iplist.c
+tests_unit_test_iplist_LDADD = $(lists_test_libs)
+
+tests_unit_test_hash_SOURCES = tests/unit/test_hash.c
+tests_unit_test_hash_LDADD = $(lists_test_libs)
+
+tests_unit_test_entry_SOURCES = tests/unit/test_entry.c
+tests_unit_test_entry_LDADD = $(lists_test_libs)
+
+tests_unit_test_namelist_SOURCES = tests/unit/test_namelist.c
+tests_unit_test_namelist_LDADD = $(lists_test_libs)
+
+tests_unit_test_list_SOURCES = tests/unit/test_list.c
+tests_unit_test_list_LDADD = $(lists_test_libs)
+
+# A file is changed between two looks at it, without a clock in the test.
+tests_unit_test_file_SOURCES = tests/unit/test_file.c
+tests_unit_test_file_LDADD = $(lists_test_libs)
+tests_unit_test_file_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fstat
+
+tests_unit_test_listfile_SOURCES = tests/unit/test_listfile.c
+tests_unit_test_listfile_LDADD = $(lists_test_libs)
+endif
