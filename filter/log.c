@@ -174,8 +174,8 @@ static void open_stderr(void)
 	} else if (S_ISSOCK(st.st_mode)) {
 		out.writer = WRITER_SOCKET;
 	} else {
-		int own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK |
-							  O_CLOEXEC | O_NOCTTY);
+		int own = open("/proc/self/fd/2",
+			       O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 
 		if (own >= 0) {
 			out.fd = own;

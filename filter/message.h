@@ -71,6 +71,7 @@ struct session {
 	int64_t (*now)(void);
 	bool refused;
 	bool keep_outcome;
+	int refusal_class; /* 4 or 5, of the newest refusal */
 	bool out_of_memory; /* MAIL came, and there was no room for it */
 
 	/* the connection */

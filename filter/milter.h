@@ -36,12 +36,8 @@ void milter_drain(unsigned seconds);
 
 struct milter_stats {
 	unsigned sessions; /* open connections from MTAs */
+	unsigned session_limit; /* 0: none was in force yet */
 	unsigned messages; /* between MAIL and their end */
-	unsigned session_limit;
-	uint64_t total_sessions, total_messages;
-	uint64_t refused_sessions; /* 421: overload or drain */
-	uint64_t verdicts[8]; /* by enum verdict_word */
-	uint64_t exempt, unchecked, observed;
 	bool draining;
 };
 struct milter_stats milter_stats(void);

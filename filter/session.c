@@ -137,6 +137,21 @@ bool session_in_message(const struct session *s)
 	return s->message != NULL && s->message->open;
 }
 
+const struct plan *session_plan(const struct session *s)
+{
+	return &s->generation->plan;
+}
+
+bool session_is_refused(const struct session *s)
+{
+	return s->refused;
+}
+
+int session_refusal_class(const struct session *s)
+{
+	return s->refusal_class;
+}
+
 const struct outcome *session_outcome(const struct session *s)
 {
 	return s->message != NULL && s->message->has_outcome ?

@@ -24,6 +24,7 @@
 
 struct generation;
 struct inspector_pool;
+struct plan;
 struct session;
 struct sockaddr;
 
@@ -66,6 +67,12 @@ struct session_start {
 /* NULL without memory. */
 struct session *session_new(const struct session_start *start);
 void session_free(struct session *session); /* logs what was unfinished */
+
+/* What this session's rules need of the MTA. */
+const struct plan *session_plan(const struct session *session);
+bool session_is_refused(const struct session *session);
+/* 4 or 5: the class of the reply that went with the last ANSWER_REFUSE. */
+int session_refusal_class(const struct session *session);
 
 /* `address` NULL: a local socket.  `name` as the MTA gives it. */
 enum answer session_connect(struct session *session, const char *name,

@@ -97,6 +97,7 @@ static enum answer refuse(struct session *s, const struct hits *hits,
 	    !s->mta->reply(s->mta->context, &m->reply))
 		return speak_fault(s, phase);
 	m->outcome.reply = &m->reply;
+	s->refusal_class = m->reply.code[0] - '0';
 	if (verdict->softened)
 		count(COUNT_SOFTENED);
 	return ANSWER_REFUSE;
@@ -141,6 +142,7 @@ static enum answer say(struct session *s, const char *code,
 	reply.lines[0] = line;
 	/* Without the text the MTA's own 4xx is said: still no mail lost. */
 	s->mta->reply(s->mta->context, &reply);
+	s->refusal_class = code[0] - '0';
 	return ANSWER_REFUSE;
 }
 

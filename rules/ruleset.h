@@ -20,7 +20,7 @@
 #include "rules/facts.h"
 
 struct list;
-struct list_builder;
+struct regex;
 struct ruleset;
 struct rule_list;
 
@@ -34,6 +34,9 @@ struct rule_list *rule_list_new(struct list *list, char *why, size_t why_size);
 struct rule_list *rule_list_ref(struct rule_list *list);
 void rule_list_unref(struct rule_list *list); /* NULL is fine */
 const struct list *rule_list_content(const struct rule_list *list);
+/* The patterns of a list of kind LIST_REGEX; NULL and 0 for another kind. */
+const struct regex *const *rule_list_patterns(const struct rule_list *list,
+					      size_t *ret_count);
 
 struct rule_lists {
 	struct rule_list **at; /* numbered as the rule set numbers them */
@@ -94,6 +97,10 @@ struct fact_slot {
 	enum fact_id id; /* FACT_HEADER, FACT_HEADER_RAW or FACT_DNSBL */
 	const char *name; /* header field name, or DNS list's zone */
 	enum phase phase;
+	/* A DNS list has one slot for each phase in which the facts become
+	 * known that it is asked about; these are the facts of this one. */
+	const enum fact_id *of;
+	size_t of_count;
 };
 const struct fact_slot *ruleset_slot(const struct ruleset *rules,
 				     unsigned slot);

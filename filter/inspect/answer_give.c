@@ -3,8 +3,6 @@
  */
 #include "filter/inspect/answer.h"
 
-#include <string.h>
-
 #include "filter/inspect/message.h"
 
 enum { FACT_HEAD = 8 };
@@ -18,12 +16,6 @@ struct giving {
 	void *context;
 };
 
-static bool giving_has_room(const struct giving *g, size_t len)
-{
-	return g->sent + g->packet->used + len + CHANNEL_PACKET_MAX <=
-	       ANSWER_BYTES_MAX;
-}
-
 static int giving_flush(struct giving *g)
 {
 	g->sent += g->packet->used;
@@ -32,47 +24,27 @@ static int giving_flush(struct giving *g)
 	return packet_begin(g->packet, g->number) == PACKET_PUT ? 0 : -1;
 }
 
-static int giving_put(struct giving *g, uint8_t flags, const void *payload,
-		      size_t len)
+/* Opens a record with the head of a fact; sends the packet if it is full. */
+static int fact_open(struct giving *g, enum fact_id id, uint32_t want,
+		     const struct fact *fact, size_t at_least,
+		     struct pen *ret_pen)
 {
+	size_t need = FACT_HEAD + at_least;
 	enum packet_put put;
 
-	put = packet_put(g->packet, CHANNEL_FACT, flags, payload, len);
+	put = packet_open(g->packet, CHANNEL_FACT, need, ret_pen);
 	if (put == PACKET_FULL) {
 		if (giving_flush(g) < 0)
 			return -1;
-		put = packet_put(g->packet, CHANNEL_FACT, flags, payload, len);
+		put = packet_open(g->packet, CHANNEL_FACT, need, ret_pen);
 	}
-	return put == PACKET_PUT ? 0 : -1;
-}
-
-static void fact_head(struct pen *pen, enum fact_id id, uint32_t want,
-		      enum fact_state state, enum fact_cause cause)
-{
-	pen_u16(pen, (uint16_t)id);
-	pen_u8(pen, (uint8_t)state);
-	pen_u8(pen, (uint8_t)cause);
-	pen_u32(pen, want);
-}
-
-/* What a set takes in records, about. */
-static size_t set_bytes(const struct fact *fact)
-{
-	size_t bytes = 0;
-
-	for (size_t i = 0; i < fact->set.count; i++)
-		bytes += 2 + fact->set.items[i].len;
-	return bytes + bytes / 32;
-}
-
-static int give_unknown(struct giving *g, enum fact_id id, uint32_t want,
-			enum fact_cause cause)
-{
-	unsigned char head[FACT_HEAD];
-	struct pen pen = { .at = head, .room = sizeof(head) };
-
-	fact_head(&pen, id, want, FACT_UNKNOWN, cause);
-	return giving_put(g, 0, head, pen.used);
+	if (put != PACKET_PUT)
+		return -1;
+	pen_u16(ret_pen, (uint16_t)id);
+	pen_u8(ret_pen, (uint8_t)fact->state);
+	pen_u8(ret_pen, (uint8_t)fact->cause);
+	pen_u32(ret_pen, want);
+	return 0;
 }
 
 static size_t text_len(const struct text *text)
@@ -80,18 +52,18 @@ static size_t text_len(const struct text *text)
 	return text->len > MESSAGE_TEXT_MAX ? MESSAGE_TEXT_MAX : text->len;
 }
 
-/* Records filled as far as they go: at least one value each. */
+/* Each record takes as many values as it has room for, and one at least. */
 static int give_set(struct giving *g, enum fact_id id, uint32_t want,
 		    const struct fact *fact)
 {
-	static _Thread_local unsigned char record[CHANNEL_RECORD_MAX];
 	size_t next = 0;
+	struct pen pen;
 
-	do {
-		struct pen pen = { .at = record, .room = sizeof(record) };
-		bool more;
+	while (next < fact->set.count) {
+		size_t first = text_len(&fact->set.items[next]);
 
-		fact_head(&pen, id, want, FACT_KNOWN, CAUSE_UNSTATED);
+		if (fact_open(g, id, want, fact, 4 + 2 + first, &pen) < 0)
+			return -1;
 		pen_u32(&pen, (uint32_t)fact->set.count);
 		while (next < fact->set.count) {
 			const struct text *item = &fact->set.items[next];
@@ -103,10 +75,96 @@ static int give_set(struct giving *g, enum fact_id id, uint32_t want,
 			pen_bytes(&pen, item->at, len);
 			next++;
 		}
-		more = next < fact->set.count;
-		if (giving_put(g, more ? CHANNEL_MORE : 0, record, pen.used) <
-		    0)
-			return -1;
-	} while (next < fact->set.count);
+		packet_close(g->packet, &pen,
+			     next < fact->set.count ? CHANNEL_MORE : 0);
+	}
+	g->items += fact->set.count;
 	return 0;
+}
+
+static int give_plain(struct giving *g, enum fact_id id, uint32_t want,
+		      const struct fact *fact)
+{
+	enum fact_type type = fact_row(id)->type;
+	bool known = fact->state == FACT_KNOWN;
+	size_t len =
+		known && type == FACT_TYPE_STRING ? text_len(&fact->text) : 8;
+	struct pen pen;
+
+	if (fact_open(g, id, want, fact, len, &pen) < 0)
+		return -1;
+	if (known && type == FACT_TYPE_STRING)
+		pen_bytes(&pen, fact->text.at, len);
+	else if (known && type == FACT_TYPE_BOOL)
+		pen_u8(&pen, fact->yes);
+	else if (known && type == FACT_TYPE_NUMBER)
+		pen_u64(&pen, (uint64_t)fact->number);
+	else if (known && type == FACT_TYPE_ENUM)
+		pen_u16(&pen, (uint16_t)fact->word);
+	packet_close(g->packet, &pen, 0);
+	return 0;
+}
+
+/* May the fact be said in full?  Room stays for saying that others are not. */
+static bool fits(const struct giving *g, const struct fact *fact,
+		 enum fact_type type)
+{
+	size_t bytes = 64;
+
+	if (fact->state == FACT_KNOWN && type == FACT_TYPE_STRING)
+		bytes += text_len(&fact->text);
+	if (fact->state == FACT_KNOWN && type == FACT_TYPE_SET) {
+		if (fact->set.count > ANSWER_ITEMS_MAX - g->items)
+			return false;
+		for (size_t i = 0; i < fact->set.count; i++)
+			bytes += 32 + text_len(&fact->set.items[i]);
+	}
+	return g->sent + g->packet->used + bytes + 2 * CHANNEL_PACKET_MAX <=
+	       ANSWER_BYTES_MAX;
+}
+
+static int give(struct giving *g, enum fact_id id, uint32_t want,
+		const struct fact *fact)
+{
+	const struct fact limit = { .state = FACT_UNKNOWN,
+				    .cause = CAUSE_LIMIT };
+	enum fact_type type = fact_row(id)->type;
+
+	if (!fits(g, fact, type))
+		fact = &limit;
+	if (fact->state == FACT_KNOWN && type == FACT_TYPE_SET)
+		return give_set(g, id, want, fact);
+	return give_plain(g, id, want, fact);
+}
+
+int answer_give(const struct facts *facts, const struct message_want *wants,
+		uint64_t number, struct packet *packet, answer_send *send,
+		void *context)
+{
+	struct giving g = { .packet = packet,
+			    .number = number,
+			    .send = send,
+			    .context = context };
+
+	if (packet_begin(packet, number) != PACKET_PUT)
+		return -1;
+	for (int id = 0; id < FACT_FIXED; id++) {
+		const struct fact *fact = &facts->fixed[id];
+
+		if (fact->state == FACT_PENDING ||
+		    !answer_is_inspectors((enum fact_id)id))
+			continue;
+		if (give(&g, (enum fact_id)id, 0, fact) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < facts->slot_count; i++) {
+		enum fact_id id = wants[i].raw ? FACT_HEADER_RAW : FACT_HEADER;
+
+		if (facts->slots[i].state == FACT_PENDING)
+			continue;
+		if (give(&g, id, (uint32_t)i, &facts->slots[i]) < 0)
+			return -1;
+	}
+	packet_flag(packet, CHANNEL_LAST);
+	return send(context, packet);
 }

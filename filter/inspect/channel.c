@@ -65,37 +65,49 @@ bool packet_empty(const struct packet *packet)
 	return packet->used <= CHANNEL_HEAD;
 }
 
-/* Room for a record is there or made; the pen stands behind its head. */
-static enum packet_put record_open(struct packet *packet,
-				   enum channel_type type, uint8_t flags,
-				   size_t len, struct pen *ret_pen)
+enum packet_put packet_open(struct packet *packet, enum channel_type type,
+			    size_t at_least, struct pen *ret_pen)
 {
+	const size_t most = CHANNEL_RECORD_HEAD + CHANNEL_RECORD_MAX;
 	enum packet_put put;
+	struct pen pen;
 
-	if (len > CHANNEL_RECORD_MAX)
+	if (at_least > CHANNEL_RECORD_MAX)
 		return PACKET_FULL;
-	put = packet_grow(packet, packet->used + CHANNEL_RECORD_HEAD + len);
+	put = packet_grow(packet,
+			  packet->used + CHANNEL_RECORD_HEAD + at_least);
 	if (put != PACKET_PUT)
 		return put;
-	*ret_pen = (struct pen){ .at = packet->bytes,
-				 .used = packet->used,
-				 .room = packet->room };
-	pen_u8(ret_pen, (uint8_t)type);
-	pen_u8(ret_pen, flags);
-	pen_u16(ret_pen, (uint16_t)len);
+	pen = (struct pen){ .at = packet->bytes + packet->used,
+			    .room = packet->room - packet->used };
+	if (pen.room > most)
+		pen.room = most;
+	pen_u8(&pen, (uint8_t)type);
+	pen_u8(&pen, 0);
+	pen_u16(&pen, 0);
+	*ret_pen = pen;
 	return PACKET_PUT;
+}
+
+void packet_close(struct packet *packet, const struct pen *pen, uint8_t flags)
+{
+	struct pen head = { .at = pen->at + 1, .room = 3 };
+
+	pen_u8(&head, flags);
+	pen_u16(&head, (uint16_t)(pen->used - CHANNEL_RECORD_HEAD));
+	packet->used += pen->used;
 }
 
 enum packet_put packet_put(struct packet *packet, enum channel_type type,
 			   uint8_t flags, const void *payload, size_t len)
 {
 	struct pen pen;
-	enum packet_put put = record_open(packet, type, flags, len, &pen);
+	enum packet_put put = packet_open(packet, type, len, &pen);
 
 	if (put != PACKET_PUT)
 		return put;
 	pen_bytes(&pen, payload, len);
-	packet->used = pen.used;
+	packet_close(packet, &pen, flags);
 	return PACKET_PUT;
 }
 
@@ -103,14 +115,14 @@ enum packet_put packet_put_begin(struct packet *packet,
 				 const struct message_request *request)
 {
 	struct pen pen;
-	enum packet_put put = record_open(packet, CHANNEL_BEGIN, 0, 20, &pen);
+	enum packet_put put = packet_open(packet, CHANNEL_BEGIN, 20, &pen);
 
 	if (put != PACKET_PUT)
 		return put;
 	pen_u64(&pen, (uint64_t)request->arrival);
 	pen_u64(&pen, request->body_limit);
 	pen_u32(&pen, (uint32_t)request->want_count);
-	packet->used = pen.used;
+	packet_close(packet, &pen, 0);
 	return PACKET_PUT;
 }
 
@@ -120,12 +132,12 @@ enum packet_put packet_put_want(struct packet *packet,
 	struct pen pen;
 	enum packet_put put;
 
-	put = record_open(packet, CHANNEL_WANT, 0, 1 + want->name_len, &pen);
+	put = packet_open(packet, CHANNEL_WANT, 1 + want->name_len, &pen);
 	if (put != PACKET_PUT)
 		return put;
 	pen_u8(&pen, want->raw);
 	pen_bytes(&pen, want->name, want->name_len);
-	packet->used = pen.used;
+	packet_close(packet, &pen, 0);
 	return PACKET_PUT;
 }
 
@@ -146,14 +158,14 @@ enum packet_put packet_put_header(struct packet *packet, const char *name,
 		value_len = most - name_len;
 		flags = CHANNEL_CUT;
 	}
-	put = record_open(packet, CHANNEL_HEADER, flags,
-			  2 + name_len + value_len, &pen);
+	put = packet_open(packet, CHANNEL_HEADER, 2 + name_len + value_len,
+			  &pen);
 	if (put != PACKET_PUT)
 		return put;
 	pen_u16(&pen, (uint16_t)name_len);
 	pen_bytes(&pen, name, name_len);
 	pen_bytes(&pen, value, value_len);
-	packet->used = pen.used;
+	packet_close(packet, &pen, flags);
 	return PACKET_PUT;
 }
 

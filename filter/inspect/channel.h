@@ -109,9 +109,17 @@ enum packet_put packet_put_body(struct packet *packet, const void *bytes,
 				size_t len, size_t *ret_taken);
 enum packet_put packet_put_end(struct packet *packet, bool body_cut);
 
-/* For other kinds of record: room for `len` bytes, or why not. */
+/* For other kinds of record. */
 enum packet_put packet_put(struct packet *packet, enum channel_type type,
 			   uint8_t flags, const void *payload, size_t len);
+
+/*
+ * The same in steps: the pen has room for `at_least` bytes of payload, and for
+ * more if the packet has; nothing else may be put before packet_close().
+ */
+enum packet_put packet_open(struct packet *packet, enum channel_type type,
+			    size_t at_least, struct pen *ret_pen);
+void packet_close(struct packet *packet, const struct pen *pen, uint8_t flags);
 
 /* --- reading ------------------------------------------------------------ */
 

@@ -27,6 +27,7 @@
 #include "rules/facts.h"
 
 struct arena;
+struct charsets;
 struct header_field;
 struct message;
 
@@ -53,12 +54,14 @@ struct message_request {
 			      * about the body are asked for */
 	const struct message_want *wants;
 	size_t want_count;
+	struct charsets *charsets; /* rules/mail/charset.h; NULL: few are
+				    * known.  Does not travel. */
 };
 
 /*
- * The request is copied but for the wants, which are borrowed, as is the arena;
- * both outlive the message and the facts made from it.  NULL when the arena is
- * full.
+ * The request is copied but for the wants and the charsets, which are borrowed,
+ * as is the arena; all outlive the message and the facts made from it.  NULL
+ * when the arena is full.
  */
 struct message *message_new(const struct message_request *request,
 			    struct arena *arena);
@@ -70,7 +73,10 @@ struct message *message_new(const struct message_request *request,
 void message_header(struct message *message, const char *name, size_t name_len,
 		    const char *value, size_t value_len, bool cut);
 
-/* The same for a field of a header block (rules/mail/header.h). */
+/*
+ * The same for a field of a header block (rules/mail/header.h); its faults are
+ * believed.
+ */
 void message_field(struct message *message, const struct header_field *field);
 
 /* A piece of the body, cut anywhere.  Bytes past the limit are not read. */
