@@ -103,7 +103,7 @@ enum answer content_body(struct session *s, const unsigned char *bytes,
 	if (m->body_skipped)
 		return ANSWER_SKIP;
 	if (m->inspection == NULL && m->body_bytes == 0)
-		begin(s, LEASE_WAIT_MS);
+		begin(s, LEASE_WAIT_MS); /* no EOH came, or none was free */
 	if (m->inspection == NULL) {
 		m->body_skipped = true; /* unknown, as nobody read it */
 		return ANSWER_SKIP;

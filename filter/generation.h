@@ -13,17 +13,23 @@
 #ifndef STEELYARD_FILTER_GENERATION_H
 #define STEELYARD_FILTER_GENERATION_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "filter/phases.h"
 #include "filter/settings.h"
 #include "rules/ruleset.h"
 
+struct list_state;
+
 struct generation {
+	atomic_uint refs;
 	struct settings settings;
 	struct ruleset *rules;
 	struct rule_lists lists;
+	struct list_state *list_states; /* of their files; the refresher's */
 	uint64_t number; /* 1, 2, ... in this process */
 	int64_t loaded; /* wall clock, seconds since 1970 */
 	char digest[33]; /* of the rules */
@@ -54,9 +60,10 @@ struct generation_result generation_load_snapshot(int fd);
 void generation_result_done(struct generation_result *result); /* keeps gen */
 
 /*
- * If list files of `gen` have changed on disk: a new generation with the same
- * rules and the new contents; NULL if nothing changed or a new content was
- * refused (then `*ret_summary` says why, malloc'ed; else it is NULL).
+ * Call from one thread alone.  If list files of `gen` have changed on disk: a
+ * new generation with the same rules and the new contents; NULL if nothing
+ * changed or a new content was refused (then `*ret_summary` says why,
+ * malloc'ed; else it is NULL).
  */
 struct generation *generation_refresh_lists(struct generation *gen,
 					    char **ret_summary);

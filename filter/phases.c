@@ -14,10 +14,8 @@ static const struct {
 	enum phase phase;
 	void (*check)(const struct envelope *, struct facts *);
 } checks[] = {
-	{ PHASE_CONNECT, check_client },
-	{ PHASE_HELO, check_helo },
-	{ PHASE_MAIL, check_login },
-	{ PHASE_MAIL, check_sender },
+	{ PHASE_CONNECT, check_client }, { PHASE_HELO, check_helo },
+	{ PHASE_MAIL, check_login },	 { PHASE_MAIL, check_sender },
 	{ PHASE_RCPT, check_rcpt },
 };
 
@@ -75,8 +73,7 @@ void phases_plan(const struct generation *generation, struct plan *ret_plan)
 		for (int p = (int)set->earliest_refusal; p < PHASE_EOM; p++)
 			ret_plan->answers[p] =
 				ruleset_may_refuse(rules, (enum phase)p);
-		if (set->split_classes &&
-		    ruleset_tells_recipients_apart(rules))
+		if (set->split_classes && ruleset_tells_recipients_apart(rules))
 			ret_plan->answers[PHASE_RCPT] = true;
 	}
 	ret_plan->wants_body =

@@ -36,9 +36,9 @@ static const char *first_rcpt(struct message *m)
 	if (m->rcpt_count == 0)
 		return fact_value(m, FACT_RCPT); /* one that was refused */
 	rcpt = &m->rcpts[0].rcpt;
-	return rcpt->state == FACT_KNOWN ? log_value(&m->arena, rcpt->text.at,
-						     rcpt->text.len) :
-					   "-";
+	return rcpt->state == FACT_KNOWN
+		       ? log_value(&m->arena, rcpt->text.at, rcpt->text.len)
+		       : "-";
 }
 
 static const char *verdict_text(const struct message *m)
@@ -67,17 +67,17 @@ void report_message(struct session *s, const char *end)
 		  "rcpts=%zu refused=%zu split=%zu from=%s mid=%s auth=%s "
 		  "softened=%d rules=%.8s ms=%" PRId64,
 		  m->ref, text_value(m, m->queue_id),
-		  s->generation->settings.session.mode == MODE_OBSERVE ?
-			  "observe" :
-			  "enforce",
+		  s->generation->settings.session.mode == MODE_OBSERVE
+			  ? "observe"
+			  : "enforce",
 		  verdict_text(m), score_text(sum, score),
-		  m->has_outcome && m->outcome.symbols[0] != '\0' ?
-			  m->outcome.symbols :
-			  "-",
+		  m->has_outcome && m->outcome.symbols[0] != '\0'
+			  ? m->outcome.symbols
+			  : "-",
 		  reply != NULL ? reply->code : "-", end,
-		  s->client_ip.family != 0 ?
-			  ip_format(&s->client_ip, ip, sizeof(ip)) :
-			  "local",
+		  s->client_ip.family != 0
+			  ? ip_format(&s->client_ip, ip, sizeof(ip))
+			  : "local",
 		  text_value(m, s->client_mta_name), text_value(m, s->helo),
 		  fact_value(m, FACT_SENDER), first_rcpt(m),
 		  m->rcpt_count + m->rcpts_uncounted, m->rcpts_refused,

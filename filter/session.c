@@ -154,9 +154,9 @@ int session_refusal_class(const struct session *s)
 
 const struct outcome *session_outcome(const struct session *s)
 {
-	return s->message != NULL && s->message->has_outcome ?
-		       &s->message->outcome :
-		       NULL;
+	return s->message != NULL && s->message->has_outcome
+		       ? &s->message->outcome
+		       : NULL;
 }
 
 /*
@@ -195,9 +195,9 @@ enum answer session_connect(struct session *s, const char *name,
 		const struct sockaddr_in *v4 = (const void *)address;
 		const struct sockaddr_in6 *v6 = (const void *)address;
 
-		s->client_port = ntohs(address->sa_family == AF_INET6 ?
-					       v6->sin6_port :
-					       v4->sin_port);
+		s->client_port =
+			ntohs(address->sa_family == AF_INET6 ? v6->sin6_port
+							     : v4->sin_port);
 	}
 	keep(&s->client_mta_name, name);
 	keep(&s->daemon, s->mta->macro(s->mta->context, "{daemon_name}"));
@@ -216,8 +216,8 @@ static void note_queue_id(struct session *s)
 	const char *id = s->mta->macro(s->mta->context, "i");
 
 	if (id != NULL && s->message->queue_id == NULL)
-		s->message->queue_id = arena_strndup(&s->message->arena, id,
-						     strlen(id));
+		s->message->queue_id =
+			arena_strndup(&s->message->arena, id, strlen(id));
 }
 
 /* A fault is told where an answer is due; at EOM one always is. */
@@ -399,8 +399,7 @@ enum answer session_eom(struct session *s)
 			     (int64_t)(m->rcpt_count + m->rcpts_uncounted));
 		content_finish(s);
 	}
-	answer = m->fault ? speak_fault(s, PHASE_EOM) :
-			    speak_all(s, PHASE_EOM);
+	answer = m->fault ? speak_fault(s, PHASE_EOM) : speak_all(s, PHASE_EOM);
 	message_end(s, "eom");
 	return answer;
 }

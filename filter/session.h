@@ -2,9 +2,9 @@
  * session.h - the life of a connection and of each message on it.
  *
  * A session is told what the MTA tells, in the order in which the MTA tells it,
- * and answers what is to be said.  It knows nothing of libmilter: milter.c tells
- * it of real mail, `steelyardctl test` of a file.  What a session wants done to
- * the message it asks of a struct mta.
+ * and answers what is to be said.  It knows nothing of libmilter: milter.c
+ * tells it of real mail, `steelyardctl test` of a file.  What a session wants
+ * done to the message it asks of a struct mta.
  *
  * A session keeps the generation of the configuration that it began with.  It
  * belongs to one thread at a time, not always the same one.

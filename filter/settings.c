@@ -16,7 +16,14 @@
 
 #include "rules/ast.h"
 
-enum kind { KIND_STRING, KIND_COUNT, KIND_TIME, KIND_SIZE, KIND_WORD, KIND_OCTAL };
+enum kind {
+	KIND_STRING,
+	KIND_COUNT,
+	KIND_TIME,
+	KIND_SIZE,
+	KIND_WORD,
+	KIND_OCTAL
+};
 
 struct choice {
 	const char *word;
@@ -42,24 +49,22 @@ enum { MINUTE = 60, HOUR = 3600 };
 static const struct choice mode_words[] = { { "enforce", MODE_ENFORCE },
 					    { "observe", MODE_OBSERVE },
 					    { NULL, 0 } };
-static const struct choice phase_words[] = { { "connect", PHASE_CONNECT },
-					     { "helo", PHASE_HELO },
-					     { "mail", PHASE_MAIL },
-					     { "rcpt", PHASE_RCPT },
-					     { "data", PHASE_DATA },
-					     { NULL, 0 } };
+static const struct choice phase_words[] = {
+	{ "connect", PHASE_CONNECT }, { "helo", PHASE_HELO },
+	{ "mail", PHASE_MAIL },	      { "rcpt", PHASE_RCPT },
+	{ "data", PHASE_DATA },	      { NULL, 0 }
+};
 static const struct choice unknown_words[] = { { "ignore", 0 },
 					       { "defer", 1 },
 					       { NULL, 0 } };
 static const struct choice switch_words[] = { { "off", 0 },
 					      { "on", 1 },
 					      { NULL, 0 } };
-static const struct choice fault_words[] = {
-	{ "defer-then-pass", ON_FAULT_DEFER_THEN_PASS },
-	{ "defer", ON_FAULT_DEFER },
-	{ "pass", ON_FAULT_PASS },
-	{ NULL, 0 }
-};
+static const struct choice fault_words[] = { { "defer-then-pass",
+					       ON_FAULT_DEFER_THEN_PASS },
+					     { "defer", ON_FAULT_DEFER },
+					     { "pass", ON_FAULT_PASS },
+					     { NULL, 0 } };
 static const struct choice level_words[] = { { "error", LOG_ERR },
 					     { "warning", LOG_WARNING },
 					     { "info", LOG_INFO },
@@ -72,33 +77,50 @@ static bool valid_path(const char *value, const char **ret_why);
 static bool valid_facility(const char *value, const char **ret_why);
 
 /* The address of a field, if it has the type; else the compiler objects. */
-#define FIELD(f, t)                                                            \
-	(offsetof(struct settings, f) +                                        \
+#define FIELD(f, t)                     \
+	(offsetof(struct settings, f) + \
 	 0 * sizeof((t *)0 == &((struct settings *)0)->f))
 
-#define STRING(n, f, d, check, r, m)                                           \
-	{ .name = n, .kind = KIND_STRING, .offset = FIELD(f, char *),          \
-	  .standard = d, .valid = check, .needs_restart = r, .built = true,    \
-	  .meaning = m }
-#define COUNT(n, f, d, lo, hi, r, m)                                           \
-	{ .name = n, .kind = KIND_COUNT, .offset = FIELD(f, unsigned),         \
-	  .standard = d, .min = lo, .max = hi, .needs_restart = r,             \
-	  .built = true, .meaning = m }
-#define TIME(n, f, d, lo, hi, m)                                               \
-	{ .name = n, .kind = KIND_TIME, .offset = FIELD(f, unsigned),          \
-	  .standard = d, .min = lo, .max = hi, .built = true, .meaning = m }
-#define SIZE(n, f, d, lo, hi, m)                                               \
-	{ .name = n, .kind = KIND_SIZE, .offset = FIELD(f, uint64_t),          \
-	  .standard = d, .min = lo, .max = hi, .built = true, .meaning = m }
-#define OCTAL(n, f, d, hi, r, m)                                               \
-	{ .name = n, .kind = KIND_OCTAL, .offset = FIELD(f, unsigned),         \
-	  .standard = d, .max = hi, .needs_restart = r, .built = true,         \
-	  .meaning = m }
-#define WORD(n, f, t, d, c, m)                                                 \
-	{ .name = n, .kind = KIND_WORD, .offset = FIELD(f, t), .standard = d,  \
-	  .choices = c, .built = true, .meaning = m }
+#define STRING(n, f, d, check, r, m)                                        \
+	{                                                                   \
+		.name = n, .kind = KIND_STRING, .offset = FIELD(f, char *), \
+		.standard = d, .valid = check, .needs_restart = r,          \
+		.built = true, .meaning = m                                 \
+	}
+#define COUNT(n, f, d, lo, hi, r, m)                                         \
+	{                                                                    \
+		.name = n, .kind = KIND_COUNT, .offset = FIELD(f, unsigned), \
+		.standard = d, .min = lo, .max = hi, .needs_restart = r,     \
+		.built = true, .meaning = m                                  \
+	}
+#define TIME(n, f, d, lo, hi, m)                                            \
+	{                                                                   \
+		.name = n, .kind = KIND_TIME, .offset = FIELD(f, unsigned), \
+		.standard = d, .min = lo, .max = hi, .built = true,         \
+		.meaning = m                                                \
+	}
+#define SIZE(n, f, d, lo, hi, m)                                            \
+	{                                                                   \
+		.name = n, .kind = KIND_SIZE, .offset = FIELD(f, uint64_t), \
+		.standard = d, .min = lo, .max = hi, .built = true,         \
+		.meaning = m                                                \
+	}
+#define OCTAL(n, f, d, hi, r, m)                                             \
+	{                                                                    \
+		.name = n, .kind = KIND_OCTAL, .offset = FIELD(f, unsigned), \
+		.standard = d, .max = hi, .needs_restart = r, .built = true, \
+		.meaning = m                                                 \
+	}
+#define WORD(n, f, t, d, c, m)                                           \
+	{                                                                \
+		.name = n, .kind = KIND_WORD, .offset = FIELD(f, t),     \
+		.standard = d, .choices = c, .built = true, .meaning = m \
+	}
 /* Known by name, so that a configuration may hold it; has no effect yet. */
-#define LATER(n, d, m) { .name = n, .standard = d, .meaning = m }
+#define LATER(n, d, m)                                 \
+	{                                              \
+		.name = n, .standard = d, .meaning = m \
+	}
 
 /* Choices are kept as unsigned or bool; an enum of ours is unsigned. */
 _Static_assert(sizeof(enum mode) == sizeof(unsigned), "mode");
@@ -303,14 +325,10 @@ static uint64_t number_of(const char *text)
 static bool set_default(struct settings *settings, const struct row *row)
 {
 	switch (row->kind) {
-	case KIND_STRING:
-		return set_string(settings, row, row->standard);
-	case KIND_WORD:
-		return set_word(settings, row, row->standard);
-	case KIND_OCTAL:
-		return set_octal(settings, row, row->standard);
-	default:
-		return set_number(settings, row, number_of(row->standard));
+	case KIND_STRING: return set_string(settings, row, row->standard);
+	case KIND_WORD: return set_word(settings, row, row->standard);
+	case KIND_OCTAL: return set_octal(settings, row, row->standard);
+	default: return set_number(settings, row, number_of(row->standard));
 	}
 }
 
@@ -344,8 +362,8 @@ static void complain_choices(const struct row *row,
 		   list);
 }
 
-static void complain_range(const struct row *row,
-			   const struct ast_value *value, struct diag *diag)
+static void complain_range(const struct row *row, const struct ast_value *value,
+			   struct diag *diag)
 {
 	char min[32], max[32];
 
@@ -368,9 +386,9 @@ static bool whole_number(const struct row *row, const struct ast_value *value,
 		/* a bare number has no unit; only 0 needs none */
 		if (row->kind == KIND_TIME && number != 0)
 			return false;
-	} else if (value->kind == AST_TIME ? row->kind != KIND_TIME :
-		   value->kind == AST_SIZE ? row->kind != KIND_SIZE :
-					     true) {
+	} else if (value->kind == AST_TIME   ? row->kind != KIND_TIME
+		   : value->kind == AST_SIZE ? row->kind != KIND_SIZE
+					     : true) {
 		return false;
 	}
 	if (number < 0)
@@ -431,9 +449,7 @@ static void read_value(struct settings *settings, const struct row *row,
 		return;
 	}
 	switch (row->kind) {
-	case KIND_STRING:
-		read_string(settings, row, value, diag);
-		break;
+	case KIND_STRING: read_string(settings, row, value, diag); break;
 	case KIND_WORD:
 		if ((value->kind != AST_WORD && value->kind != AST_STRING) ||
 		    !set_word(settings, row, value->text))
@@ -445,8 +461,7 @@ static void read_value(struct settings *settings, const struct row *row,
 			diag_error(diag, value->place, "%s wants %s", row->name,
 				   kind_example(row->kind));
 		break;
-	default:
-		read_number(settings, row, value, diag);
+	default: read_number(settings, row, value, diag);
 	}
 }
 
@@ -516,6 +531,23 @@ void settings_done(struct settings *settings)
 	}
 }
 
+bool settings_copy(struct settings *ret, const struct settings *settings)
+{
+	bool whole = true;
+
+	*ret = *settings;
+	for (size_t i = 0; i < ROWS; i++) {
+		char **at;
+
+		if (!table[i].built || table[i].kind != KIND_STRING)
+			continue;
+		at = field(ret, &table[i]);
+		*at = strdup(*at);
+		whole = whole && *at != NULL;
+	}
+	return whole;
+}
+
 size_t settings_count(void)
 {
 	return ROWS;
@@ -580,8 +612,7 @@ const char *settings_value(const struct settings *settings, size_t index,
 	case KIND_SIZE:
 		print_number(row->kind, *(const uint64_t *)at, buffer, size);
 		break;
-	default:
-		print_number(row->kind, *(const unsigned *)at, buffer, size);
+	default: print_number(row->kind, *(const unsigned *)at, buffer, size);
 	}
 	return buffer;
 }
@@ -595,8 +626,8 @@ struct place settings_place(const struct ast *ast, const char *name)
 }
 
 const char *settings_frozen_changes(const struct settings *running,
-				    const struct settings *wanted,
-				    char *buffer, size_t size)
+				    const struct settings *wanted, char *buffer,
+				    size_t size)
 {
 	char before[512], after[512];
 	size_t used = 0;

@@ -63,6 +63,10 @@ bool settings_read(struct settings *ret, const struct ast *ast,
 		   struct diag *diag);
 void settings_done(struct settings *settings);
 
+/* A copy with strings of its own; free it in any case.  False without memory.
+ */
+bool settings_copy(struct settings *ret, const struct settings *settings);
+
 /* One setting, for -T and the CLI. */
 struct setting_info {
 	const char *name;
@@ -83,7 +87,7 @@ struct place settings_place(const struct ast *ast, const char *name);
 /* The names of settings that need a restart and differ, joined by ", "; "" if
  * none do. */
 const char *settings_frozen_changes(const struct settings *running,
-				    const struct settings *wanted,
-				    char *buffer, size_t size);
+				    const struct settings *wanted, char *buffer,
+				    size_t size);
 
 #endif

@@ -190,9 +190,9 @@ static void add_own_header(struct session *s, const char *word,
 	value = arena_printf(&m->arena, "score=%s verdict=%s symbols=%s ref=%s",
 			     score, word, symbols, m->ref);
 	if (value == NULL || strlen(value) > 900) /* RFC 5322 2.1.1: 998 */
-		value = arena_printf(&m->arena,
-				     "score=%s verdict=%s symbols=%.700s ref=%s",
-				     score, word, symbols, m->ref);
+		value = arena_printf(
+			&m->arena, "score=%s verdict=%s symbols=%.700s ref=%s",
+			score, word, symbols, m->ref);
 	if (value != NULL)
 		s->mta->insert_header(s->mta->context, 0, header_name, value);
 }

@@ -9,7 +9,7 @@
 #include "rules/mail/address.h"
 
 static const enum fact_id helo_facts[] = {
-	FACT_HELO_NAME,	       FACT_HELO_IS_LITERAL, FACT_HELO_IS_IP,
+	FACT_HELO_NAME,		FACT_HELO_IS_LITERAL, FACT_HELO_IS_IP,
 	FACT_HELO_IS_QUALIFIED, FACT_HELO_IS_VALID,   FACT_HELO_IS_CLIENT_IP,
 };
 

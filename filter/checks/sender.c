@@ -23,8 +23,7 @@ static void text_or_none(struct facts *facts, enum fact_id id, const char *text)
 /* A macro's value lives as long as the callback; the fact must live longer. */
 static const char *macro_kept(const struct envelope *envelope, const char *name)
 {
-	const char *value =
-		envelope->mta->macro(envelope->mta->context, name);
+	const char *value = envelope->mta->macro(envelope->mta->context, name);
 
 	if (value == NULL || value[0] == '\0')
 		return NULL;

@@ -1,0 +1,58 @@
+/*
+ * message_test.c - the faults; empty in the program that is shipped.
+ */
+#include "filter/inspect/message_test.h"
+
+#ifdef TEST_FAULTS
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rules/mail/ascii.h"
+#include "rules/mail/header.h"
+
+static _Thread_local bool garbage;
+static char *volatile nowhere; /* hidden from the compiler */
+
+static bool asks_for(const struct header_field *field, const char *what)
+{
+	const char *at = field->value;
+	size_t len = field->value_len;
+
+	while (len > 0 && ascii_is_blank(*at)) {
+		at++;
+		len--;
+	}
+	return ascii_equal(at, len, what, strlen(what));
+}
+
+void message_test_fault(const struct header_field *field)
+{
+	if (!header_is(field, "x-test-fault"))
+		return;
+	if (asks_for(field, "crash"))
+		*nowhere = 1;
+	if (asks_for(field, "abort"))
+		abort();
+	if (asks_for(field, "exit"))
+		_exit(3);
+	if (asks_for(field, "escape"))
+		(void)!open("/etc/passwd", O_RDONLY);
+	garbage |= asks_for(field, "garbage");
+	while (asks_for(field, "hang"))
+		;
+}
+
+bool message_test_garbage(void)
+{
+	bool asked = garbage;
+
+	garbage = false;
+	return asked;
+}
+
+#else
+typedef int message_test_is_empty;
+#endif

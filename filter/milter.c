@@ -1,0 +1,515 @@
+/*
+ * milter.c - when something happens: libmilter's callbacks, each a sentence.
+ *
+ * A step whose answer cannot matter is negotiated away (SMFIP_NR_*): the MTA
+ * then does not wait, and the callback returns SMFIS_NOREPLY.  Which steps
+ * those are follows from the rules (phases.h); so does whether the body is
+ * sent.
+ *
+ * An MTA that lacks some of this is served all the same: libmilter replies in
+ * our stead where the MTA insists (see st_optionneg() in its engine.c).
+ */
+#include "filter/milter.h"
+
+#include <libmilter/mfapi.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "filter/admission.h"
+#include "filter/counters.h"
+#include "filter/generation.h"
+#include "filter/listener.h"
+#include "filter/log.h"
+#include "filter/message.h"
+#include "filter/session.h"
+
+enum {
+	/* One timeout serves half frames and idle conversations alike; a
+	 * shorter one would cut off slow uploads. */
+	LINK_TIMEOUT = 7210,
+	BACKLOG = 512,
+};
+
+/* What the door remembers of a connection beside its session. */
+struct link {
+	struct session *session;
+	struct mta mta;
+	unsigned long steps; /* as negotiated */
+	unsigned long actions;
+	bool in_message;
+};
+
+static struct milter_start started;
+static atomic_uint messages_open;
+static atomic_bool draining;
+static atomic_uint drain_seconds;
+
+/* --- what a session asks of the MTA ------------------------------------- */
+
+static const char *mta_macro(void *context, const char *name)
+{
+	/* libmilter wants a char *, and changes nothing. */
+	return smfi_getsymval(context, (char *)(uintptr_t)name);
+}
+
+/* libmilter formats the text once more: "%" must be doubled. */
+static char *doubled(const char *line, char *out, size_t size)
+{
+	size_t used = 0;
+
+	for (; *line != '\0' && used + 3 < size; line++) {
+		if (*line == '%')
+			out[used++] = '%';
+		out[used++] = *line;
+	}
+	out[used] = '\0';
+	return out;
+}
+
+/* smfi_setmlreply() takes up to 32 lines as arguments, NULL behind the last. */
+#define L8(l, i)                                                          \
+	l[i], l[i + 1], l[i + 2], l[i + 3], l[i + 4], l[i + 5], l[i + 6], \
+		l[i + 7]
+
+static bool mta_reply(void *context, const struct reply *reply)
+{
+	static const size_t size = 1024;
+	char *lines[REPLY_LINES_MAX] = { NULL };
+	char *text = malloc(reply->line_count * size);
+	char code[4], enhanced[12];
+	int result = MI_FAILURE;
+
+	if (text == NULL)
+		return false;
+	snprintf(code, sizeof(code), "%s", reply->code);
+	snprintf(enhanced, sizeof(enhanced), "%s", reply->enhanced);
+	for (unsigned i = 0; i < reply->line_count; i++)
+		lines[i] = doubled(reply->lines[i], text + i * size, size);
+	if (reply->line_count == 1)
+		result = smfi_setreply(context, code, enhanced, lines[0]);
+	else
+		result = smfi_setmlreply(context, code, enhanced, L8(lines, 0),
+					 L8(lines, 8), L8(lines, 16),
+					 L8(lines, 24), (char *)NULL);
+	free(text);
+	return result == MI_SUCCESS;
+}
+
+static bool mta_insert_header(void *context, int index, const char *name,
+			      const char *value)
+{
+	const struct link *link = smfi_getpriv(context);
+	char *n = (char *)(uintptr_t)name, *v;
+	bool done;
+
+	if ((link->actions & SMFIF_ADDHDRS) == 0)
+		return false;
+	/* With HDR_LEADSPC the value is written as it stands. */
+	if (asprintf(&v, "%s%s",
+		     (link->steps & SMFIP_HDR_LEADSPC) != 0 ? " " : "",
+		     value) < 0)
+		return false;
+	done = smfi_insheader(context, index, n, v) == MI_SUCCESS;
+	free(v);
+	return done;
+}
+
+static bool mta_change_header(void *context, const char *name, int index,
+			      const char *value)
+{
+	const struct link *link = smfi_getpriv(context);
+	char *n = (char *)(uintptr_t)name, *v = NULL;
+	bool done;
+
+	if ((link->actions & SMFIF_CHGHDRS) == 0)
+		return false;
+	if (value != NULL &&
+	    asprintf(&v, "%s%s",
+		     (link->steps & SMFIP_HDR_LEADSPC) != 0 ? " " : "",
+		     value) < 0)
+		return false;
+	done = smfi_chgheader(context, n, index, v) == MI_SUCCESS;
+	free(v);
+	return done;
+}
+
+static bool mta_quarantine(void *context, const char *reason)
+{
+	const struct link *link = smfi_getpriv(context);
+
+	return (link->actions & SMFIF_QUARANTINE) != 0 &&
+	       smfi_quarantine(context, (char *)(uintptr_t)reason) ==
+		       MI_SUCCESS;
+}
+
+static bool mta_progress(void *context)
+{
+	return smfi_progress(context) == MI_SUCCESS;
+}
+
+/* --- answers ------------------------------------------------------------ */
+
+static void track_message(struct link *link)
+{
+	bool in_message = session_in_message(link->session);
+
+	if (in_message && !link->in_message)
+		atomic_fetch_add(&messages_open, 1);
+	if (!in_message && link->in_message)
+		atomic_fetch_sub(&messages_open, 1);
+	link->in_message = in_message;
+}
+
+static sfsistat refusal(const struct link *link)
+{
+	/* The code of the reply decides; 4xx and REJECT do not go together. */
+	return session_refusal_class(link->session) == 5 ? SMFIS_REJECT
+							 : SMFIS_TEMPFAIL;
+}
+
+/* `silent` is the step's SMFIP_NR_ flag. */
+static sfsistat answer_of(struct link *link, enum answer answer,
+			  unsigned long silent)
+{
+	track_message(link);
+	if ((link->steps & silent) != 0)
+		return SMFIS_NOREPLY;
+	switch (answer) {
+	case ANSWER_CONTINUE: return SMFIS_CONTINUE;
+	case ANSWER_SKIP:
+		return (link->steps & SMFIP_SKIP) != 0 ? SMFIS_SKIP
+						       : SMFIS_CONTINUE;
+	case ANSWER_REFUSE: return refusal(link);
+	case ANSWER_DISCARD: return SMFIS_DISCARD;
+	case ANSWER_ACCEPT: break;
+	}
+	/* At EOM, CONTINUE leaves other filters their say. */
+	return SMFIS_CONTINUE;
+}
+
+/* --- callbacks ---------------------------------------------------------- */
+
+static int64_t wall_clock(void)
+{
+	return (int64_t)time(NULL);
+}
+
+static void link_free(struct link *link)
+{
+	if (link == NULL)
+		return;
+	session_free(link->session);
+	if (link->in_message)
+		atomic_fetch_sub(&messages_open, 1);
+	admission_leave();
+	free(link);
+}
+
+static struct link *link_new(SMFICTX *ctx)
+{
+	struct link *link = calloc(1, sizeof(*link));
+	struct session_start start = {
+		.pool = started.pool,
+		.now = wall_clock,
+	};
+
+	if (link == NULL)
+		return NULL;
+	link->mta = (struct mta){
+		.context = ctx,
+		.macro = mta_macro,
+		.reply = mta_reply,
+		.insert_header = mta_insert_header,
+		.change_header = mta_change_header,
+		.quarantine = mta_quarantine,
+		.progress = mta_progress,
+	};
+	start.generation = started.current();
+	start.mta = &link->mta;
+	start.refused =
+		!admission_enter(
+			start.generation->settings.session.max_sessions) ||
+		atomic_load(&draining);
+	if (start.refused)
+		count(COUNT_REFUSED_SESSIONS);
+	link->session = session_new(&start);
+	generation_unref(start.generation);
+	if (link->session == NULL) {
+		admission_leave();
+		free(link);
+		return NULL;
+	}
+	return link;
+}
+
+/* Which steps need no answer, and which are not needed at all. */
+static unsigned long steps_of(const struct plan *plan, bool refused)
+{
+	static const struct {
+		enum phase phase;
+		unsigned long flag;
+	} silent[] = {
+		{ PHASE_CONNECT, SMFIP_NR_CONN }, { PHASE_HELO, SMFIP_NR_HELO },
+		{ PHASE_MAIL, SMFIP_NR_MAIL },	  { PHASE_RCPT, SMFIP_NR_RCPT },
+		{ PHASE_DATA, SMFIP_NR_DATA },
+	};
+	/* The first piece of body, or EOM, tells that the header is over. */
+	unsigned long steps = SMFIP_NOUNKNOWN | SMFIP_NR_UNKN | SMFIP_NR_HDR |
+			      SMFIP_NOEOH | SMFIP_NR_EOH | SMFIP_HDR_LEADSPC;
+
+	for (size_t i = 0; i < sizeof(silent) / sizeof(silent[0]); i++)
+		if (!plan->answers[silent[i].phase] && !refused)
+			steps |= silent[i].flag;
+	if (!plan->answers[PHASE_DATA] && !refused)
+		steps |= SMFIP_NODATA;
+	/* A body is answered chunk by chunk, or SKIP could never be said. */
+	steps |= plan->wants_body ? SMFIP_SKIP : SMFIP_NOBODY;
+	return steps;
+}
+
+static void ask_macros(SMFICTX *ctx, const struct plan *plan)
+{
+	static const int stages[PHASE_COUNT] = {
+		SMFIM_CONNECT, SMFIM_HELO, SMFIM_ENVFROM,
+		SMFIM_ENVRCPT, SMFIM_DATA, SMFIM_EOM,
+	};
+
+	/* libmilter takes no empty list; "i" is not defined where nothing is
+	 * asked for, so that nothing is sent. */
+	for (int p = 0; p < PHASE_COUNT; p++) {
+		const char *list = plan->macros[p];
+
+		smfi_setsymlist(ctx, stages[p],
+				(char *)(uintptr_t)(list[0] != '\0' ? list
+								    : "i"));
+	}
+}
+
+static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions,
+			     unsigned long steps, unsigned long f2,
+			     unsigned long f3, unsigned long *ret_actions,
+			     unsigned long *ret_steps, unsigned long *ret_f2,
+			     unsigned long *ret_f3)
+{
+	const struct plan *plan;
+	struct link *link = link_new(ctx);
+
+	(void)f2;
+	(void)f3;
+	if (link == NULL || smfi_setpriv(ctx, link) != MI_SUCCESS) {
+		link_free(link);
+		log_event(LOG_ERR, "X2", "reason=nomem at=negotiate");
+		return SMFIS_REJECT; /* closes this link alone */
+	}
+	plan = session_plan(link->session);
+	link->actions = actions & (SMFIF_ADDHDRS | SMFIF_CHGHDRS |
+				   SMFIF_QUARANTINE | SMFIF_SETSYMLIST);
+	link->steps = steps & steps_of(plan, session_is_refused(link->session));
+	if ((link->actions & SMFIF_SETSYMLIST) != 0)
+		ask_macros(ctx, plan);
+	*ret_actions = link->actions;
+	*ret_steps = link->steps;
+	*ret_f2 = 0;
+	*ret_f3 = 0;
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
+{
+	struct link *link = smfi_getpriv(ctx);
+	const void *sockaddr = address;
+
+	return answer_of(link, session_connect(link->session, name, sockaddr),
+			 SMFIP_NR_CONN);
+}
+
+static sfsistat on_helo(SMFICTX *ctx, char *name)
+{
+	struct link *link = smfi_getpriv(ctx);
+
+	return answer_of(link, session_helo(link->session, name),
+			 SMFIP_NR_HELO);
+}
+
+static sfsistat on_mail(SMFICTX *ctx, char **args)
+{
+	struct link *link = smfi_getpriv(ctx);
+
+	return answer_of(link, session_mail(link->session, args),
+			 SMFIP_NR_MAIL);
+}
+
+static sfsistat on_rcpt(SMFICTX *ctx, char **args)
+{
+	struct link *link = smfi_getpriv(ctx);
+
+	return answer_of(link, session_rcpt(link->session, args),
+			 SMFIP_NR_RCPT);
+}
+
+static sfsistat on_data(SMFICTX *ctx)
+{
+	struct link *link = smfi_getpriv(ctx);
+
+	return answer_of(link, session_data(link->session), SMFIP_NR_DATA);
+}
+
+static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
+{
+	struct link *link = smfi_getpriv(ctx);
+	enum answer answer;
+	char *spaced = NULL;
+
+	/* The session wants what stood behind the colon; an MTA without
+	 * HDR_LEADSPC has taken one blank away. */
+	if ((link->steps & SMFIP_HDR_LEADSPC) == 0 &&
+	    asprintf(&spaced, " %s", value) < 0)
+		spaced = NULL;
+	answer = session_header(link->session, name,
+				spaced != NULL ? spaced : value);
+	free(spaced);
+	return answer_of(link, answer, SMFIP_NR_HDR);
+}
+
+static sfsistat on_eoh(SMFICTX *ctx)
+{
+	struct link *link = smfi_getpriv(ctx);
+
+	return answer_of(link, session_eoh(link->session), SMFIP_NR_EOH);
+}
+
+static sfsistat on_body(SMFICTX *ctx, unsigned char *bytes, size_t len)
+{
+	struct link *link = smfi_getpriv(ctx);
+
+	return answer_of(link, session_body(link->session, bytes, len),
+			 SMFIP_NR_BODY);
+}
+
+static sfsistat on_eom(SMFICTX *ctx)
+{
+	struct link *link = smfi_getpriv(ctx);
+
+	return answer_of(link, session_eom(link->session), 0);
+}
+
+static sfsistat on_unknown(SMFICTX *ctx, const char *command)
+{
+	struct link *link = smfi_getpriv(ctx);
+
+	session_unknown(link->session, command);
+	return answer_of(link, ANSWER_CONTINUE, SMFIP_NR_UNKN);
+}
+
+static sfsistat on_abort(SMFICTX *ctx)
+{
+	struct link *link = smfi_getpriv(ctx);
+
+	if (link != NULL) {
+		session_abort(link->session);
+		track_message(link);
+	}
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat on_close(SMFICTX *ctx)
+{
+	link_free(smfi_getpriv(ctx)); /* NULL before a negotiation */
+	smfi_setpriv(ctx, NULL);
+	return SMFIS_CONTINUE;
+}
+
+/* --- serving ------------------------------------------------------------ */
+
+static int serve_failed(const char *what)
+{
+	log_event(LOG_ERR, "start", "reason=%s failed=libmilter", what);
+	return -1;
+}
+
+int milter_serve(const struct milter_start *start)
+{
+	static char name[] = "steelyard";
+	struct smfiDesc description = {
+		.xxfi_name = name,
+		.xxfi_version = SMFI_VERSION,
+		.xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE,
+		.xxfi_connect = on_connect,
+		.xxfi_helo = on_helo,
+		.xxfi_envfrom = on_mail,
+		.xxfi_envrcpt = on_rcpt,
+		.xxfi_header = on_header,
+		.xxfi_eoh = on_eoh,
+		.xxfi_body = on_body,
+		.xxfi_eom = on_eom,
+		.xxfi_abort = on_abort,
+		.xxfi_close = on_close,
+		.xxfi_unknown = on_unknown,
+		.xxfi_data = on_data,
+		.xxfi_negotiate = on_negotiate,
+	};
+	char socket[160];
+
+	started = *start;
+	snprintf(socket, sizeof(socket), "%s", start->socket);
+	if (start->listen_fd >= 0) {
+		snprintf(socket, sizeof(socket), "fd:%d", start->listen_fd);
+		if (listener_open(start->listen_fd) < 0)
+			return serve_failed("listener");
+	}
+	if (smfi_register(description) != MI_SUCCESS)
+		return serve_failed("register");
+	if (smfi_setconn(socket) != MI_SUCCESS)
+		return serve_failed("setconn");
+	smfi_settimeout(LINK_TIMEOUT);
+	smfi_setbacklog(BACKLOG);
+	if (smfi_opensocket(start->listen_fd < 0) != MI_SUCCESS)
+		return serve_failed("opensocket");
+	admission_watch();
+	start->ready();
+	return smfi_main() == MI_SUCCESS ? 0 : -1;
+}
+
+/* Waits until nobody is in the middle of a message, then lets go. */
+static void *drain(void *unused)
+{
+	const struct timespec tick = { .tv_nsec = 20 * 1000 * 1000 };
+	int64_t until = monotonic_ms() + 1000 * (int64_t)drain_seconds;
+
+	(void)unused;
+	while (atomic_load(&messages_open) > 0 && monotonic_ms() < until)
+		nanosleep(&tick, NULL);
+	smfi_stop();
+	listener_wake();
+	return NULL;
+}
+
+void milter_drain(unsigned seconds)
+{
+	pthread_t thread;
+
+	if (atomic_exchange(&draining, true))
+		return;
+	atomic_store(&drain_seconds, seconds);
+	listener_shut();
+	if (pthread_create(&thread, NULL, drain, NULL) == 0)
+		pthread_detach(thread);
+	else
+		drain(NULL);
+}
+
+struct milter_stats milter_stats(void)
+{
+	return (struct milter_stats){
+		.sessions = admission_sessions(),
+		.messages = atomic_load(&messages_open),
+		.session_limit = admission_limit(),
+		.draining = atomic_load(&draining),
+	};
+}
