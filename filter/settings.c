@@ -1,5 +1,5 @@
 /*
- * settings.c - the table of settings, its reader and its printer.
+ * settings.c - the table of settings, and what is told of it.
  *
  * To add a setting: a field in some struct of settings.h and one row here.  The
  * macros make the compiler object when the field has another type than the
@@ -9,42 +9,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <syslog.h>
 
+#include "filter/settings_table.h"
 #include "rules/ast.h"
-
-enum kind {
-	KIND_STRING,
-	KIND_COUNT,
-	KIND_TIME,
-	KIND_SIZE,
-	KIND_WORD,
-	KIND_OCTAL
-};
-
-struct choice {
-	const char *word;
-	unsigned value;
-};
-
-struct row {
-	const char *name;
-	enum kind kind;
-	size_t offset; /* in struct settings */
-	const char *standard;
-	uint64_t min, max;
-	const struct choice *choices; /* of KIND_WORD */
-	bool (*valid)(const char *value, const char **ret_why);
-	bool needs_restart;
-	bool built;
-	const char *meaning;
-};
-
-enum { KIB = 1024, MIB = 1024 * KIB };
-enum { MINUTE = 60, HOUR = 3600 };
 
 static const struct choice mode_words[] = { { "enforce", MODE_ENFORCE },
 					    { "observe", MODE_OBSERVE },
@@ -111,10 +82,14 @@ static bool valid_facility(const char *value, const char **ret_why);
 		.standard = d, .max = hi, .needs_restart = r, .built = true, \
 		.meaning = m                                                 \
 	}
-#define WORD(n, f, t, d, c, m)                                           \
-	{                                                                \
-		.name = n, .kind = KIND_WORD, .offset = FIELD(f, t),     \
-		.standard = d, .choices = c, .built = true, .meaning = m \
+#define WORD(n, f, t, d, c, m)                                       \
+	{                                                            \
+		.name = n, .kind = KIND_WORD, .offset = FIELD(f, t), \
+		.standard = d, .choices = c,                         \
+		.is_bool = _Generic((t)0, bool                       \
+				    : true, default                  \
+				    : false),                        \
+		.built = true, .meaning = m                          \
 	}
 /* Known by name, so that a configuration may hold it; has no effect yet. */
 #define LATER(n, d, m)                                 \
@@ -129,7 +104,7 @@ _Static_assert(sizeof(enum on_fault) == sizeof(unsigned), "on_fault");
 _Static_assert(sizeof(bool) == 1, "bool");
 
 /* clang-format off */
-static const struct row table[] = {
+static const struct setting_row table[] = {
 	STRING("milter_socket", process.milter_socket,
 	       "unix:" RUNSTATEDIR "/steelyard/milter.sock",
 	       valid_milter_socket, true,
@@ -190,6 +165,7 @@ static const struct row table[] = {
 };
 /* clang-format on */
 enum { ROWS = sizeof(table) / sizeof(table[0]) };
+_Static_assert((int)ROWS <= (int)SETTINGS_MAX, "raise SETTINGS_MAX");
 
 static bool valid_path(const char *value, const char **ret_why)
 {
@@ -236,104 +212,13 @@ static bool valid_facility(const char *value, const char **ret_why)
 		value[5] >= '0' && value[5] <= '7');
 }
 
-static void *field(struct settings *settings, const struct row *row)
+const struct setting_row *settings_row(size_t index)
 {
-	return (char *)settings + row->offset;
+	return &table[index];
 }
 
-static const void *field_of(const struct settings *settings,
-			    const struct row *row)
-{
-	return (const char *)settings + row->offset;
-}
-
-static bool word_is_bool(const struct row *row)
-{
-	return row->choices == switch_words || row->choices == unknown_words;
-}
-
-static bool set_string(struct settings *settings, const struct row *row,
-		       const char *text)
-{
-	char **at = field(settings, row);
-	char *copy = strdup(text);
-
-	if (copy == NULL)
-		return false;
-	free(*at);
-	*at = copy;
-	return true;
-}
-
-static bool set_number(struct settings *settings, const struct row *row,
-		       uint64_t number)
-{
-	if (number < row->min || number > row->max)
-		return false;
-	if (row->kind == KIND_SIZE)
-		*(uint64_t *)field(settings, row) = number;
-	else
-		*(unsigned *)field(settings, row) = (unsigned)number;
-	return true;
-}
-
-static bool set_word(struct settings *settings, const struct row *row,
-		     const char *word)
-{
-	for (const struct choice *c = row->choices; c->word != NULL; c++) {
-		if (strcasecmp(c->word, word) != 0)
-			continue;
-		if (word_is_bool(row))
-			*(bool *)field(settings, row) = c->value != 0;
-		else
-			*(unsigned *)field(settings, row) = c->value;
-		return true;
-	}
-	return false;
-}
-
-static bool set_octal(struct settings *settings, const struct row *row,
-		      const char *text)
-{
-	char *end;
-	unsigned long mode;
-
-	if (*text < '0' || *text > '7')
-		return false;
-	mode = strtoul(text, &end, 8);
-	return *end == '\0' && mode <= row->max &&
-	       set_number(settings, row, mode);
-}
-
-/* "30s" -> 30, "1MiB" -> 1048576: for defaults, as the lexer reads values. */
-static uint64_t number_of(const char *text)
-{
-	char *unit;
-	uint64_t number = strtoull(text, &unit, 10);
-
-	if (strcmp(unit, "KiB") == 0)
-		return number * KIB;
-	if (strcmp(unit, "MiB") == 0)
-		return number * MIB;
-	if (strcmp(unit, "m") == 0)
-		return number * MINUTE;
-	if (strcmp(unit, "h") == 0)
-		return number * HOUR;
-	return number;
-}
-
-static bool set_default(struct settings *settings, const struct row *row)
-{
-	switch (row->kind) {
-	case KIND_STRING: return set_string(settings, row, row->standard);
-	case KIND_WORD: return set_word(settings, row, row->standard);
-	case KIND_OCTAL: return set_octal(settings, row, row->standard);
-	default: return set_number(settings, row, number_of(row->standard));
-	}
-}
-
-static void print_number(enum kind kind, uint64_t number, char *buffer,
-			 size_t size)
+void setting_print_number(enum setting_kind kind, uint64_t number, char *buffer,
+			  size_t size)
 {
 	if (kind == KIND_SIZE && number % MIB == 0 && number > 0)
 		snprintf(buffer, size, "%" PRIu64 "MiB", number / MIB);
@@ -347,242 +232,48 @@ static void print_number(enum kind kind, uint64_t number, char *buffer,
 		snprintf(buffer, size, "%" PRIu64, number);
 }
 
-static void complain_choices(const struct row *row,
-			     const struct ast_value *value, struct diag *diag)
-{
-	char list[256] = "";
-
-	for (const struct choice *c = row->choices; c->word != NULL; c++) {
-		size_t used = strlen(list);
-
-		snprintf(list + used, sizeof(list) - used, "%s%s",
-			 used == 0 ? "" : ", ", c->word);
-	}
-	diag_error(diag, value->place, "%s must be one of: %s", row->name,
-		   list);
-}
-
-static void complain_range(const struct row *row, const struct ast_value *value,
-			   struct diag *diag)
-{
-	char min[32], max[32];
-
-	print_number(row->kind, row->min, min, sizeof(min));
-	print_number(row->kind, row->max, max, sizeof(max));
-	diag_error(diag, value->place, "%s must lie between %s and %s",
-		   row->name, min, max);
-}
-
-/* Whole numbers only; the lexer keeps plain numbers in hundredths. */
-static bool whole_number(const struct row *row, const struct ast_value *value,
-			 uint64_t *ret_number)
-{
-	int64_t number = value->number;
-
-	if (value->kind == AST_NUMBER) {
-		if (number % 100 != 0)
-			return false;
-		number /= 100;
-		/* a bare number has no unit; only 0 needs none */
-		if (row->kind == KIND_TIME && number != 0)
-			return false;
-	} else if (value->kind == AST_TIME   ? row->kind != KIND_TIME
-		   : value->kind == AST_SIZE ? row->kind != KIND_SIZE
-					     : true) {
-		return false;
-	}
-	if (number < 0)
-		return false;
-	*ret_number = (uint64_t)number;
-	return true;
-}
-
-static const char *kind_example(enum kind kind)
-{
-	switch (kind) {
-	case KIND_TIME: return "a time such as 30s or 5m";
-	case KIND_SIZE: return "a size such as 64KiB or 1MiB";
-	case KIND_COUNT: return "a whole number";
-	case KIND_OCTAL: return "an octal mode such as \"0660\"";
-	case KIND_STRING: return "a text between quotes";
-	case KIND_WORD: break;
-	}
-	return "a word";
-}
-
-static void read_number(struct settings *settings, const struct row *row,
-			const struct ast_value *value, struct diag *diag)
-{
-	uint64_t number;
-
-	if (!whole_number(row, value, &number))
-		diag_error(diag, value->place, "%s wants %s", row->name,
-			   kind_example(row->kind));
-	else if (!set_number(settings, row, number))
-		complain_range(row, value, diag);
-}
-
-static void read_string(struct settings *settings, const struct row *row,
-			const struct ast_value *value, struct diag *diag)
-{
-	const char *why;
-
-	if (value->kind != AST_STRING && value->kind != AST_WORD)
-		diag_error(diag, value->place, "%s wants %s", row->name,
-			   kind_example(row->kind));
-	else if (strlen(value->text) != value->len)
-		diag_error(diag, value->place, "%s must not hold a NUL byte",
-			   row->name);
-	else if (row->valid != NULL && !row->valid(value->text, &why))
-		diag_error(diag, value->place, "%s wants %s", row->name, why);
-	else if (!set_string(settings, row, value->text))
-		diag->failed = true;
-}
-
-static void read_value(struct settings *settings, const struct row *row,
-		       const struct ast_value *value, struct diag *diag)
-{
-	if (!row->built) {
-		diag_warning(diag, value->place,
-			     "%s; the setting %s has no effect", row->meaning,
-			     row->name);
-		return;
-	}
-	switch (row->kind) {
-	case KIND_STRING: read_string(settings, row, value, diag); break;
-	case KIND_WORD:
-		if ((value->kind != AST_WORD && value->kind != AST_STRING) ||
-		    !set_word(settings, row, value->text))
-			complain_choices(row, value, diag);
-		break;
-	case KIND_OCTAL:
-		if (value->text == NULL ||
-		    !set_octal(settings, row, value->text))
-			diag_error(diag, value->place, "%s wants %s", row->name,
-				   kind_example(row->kind));
-		break;
-	default: read_number(settings, row, value, diag);
-	}
-}
-
-static int row_find(const char *name)
-{
-	for (int i = 0; i < ROWS; i++)
-		if (strcmp(table[i].name, name) == 0)
-			return i;
-	return -1;
-}
-
-static const char *next_name(void *context)
-{
-	size_t *at = context;
-
-	return *at < ROWS ? table[(*at)++].name : NULL;
-}
-
-static void read_statement(struct settings *settings,
-			   const struct ast_statement *set, bool seen[ROWS],
-			   struct diag *diag)
-{
-	int index = row_find(set->name);
-	size_t at = 0;
-
-	if (index < 0) {
-		diag_error(diag, set->name_place, "unknown setting \"%s\"",
-			   set->name);
-		diag_nearest(diag, set->name, strlen(set->name), next_name,
-			     &at);
-		return;
-	}
-	if (seen[index]) {
-		diag_error(diag, set->name_place, "%s is set twice", set->name);
-		return;
-	}
-	seen[index] = true;
-	read_value(settings, &table[index], &set->set.value, diag);
-}
-
-bool settings_read(struct settings *ret, const struct ast *ast,
-		   struct diag *diag)
-{
-	bool seen[ROWS] = { false };
-	size_t errors = diag->errors;
-
-	memset(ret, 0, sizeof(*ret));
-	for (size_t i = 0; i < ROWS; i++)
-		if (table[i].built && !set_default(ret, &table[i]))
-			diag->failed = true;
-	for (const struct ast_statement *s = ast->first; s != NULL; s = s->next)
-		if (s->kind == AST_SET)
-			read_statement(ret, s, seen, diag);
-	return diag->errors == errors && !diag->failed;
-}
-
-void settings_done(struct settings *settings)
-{
-	for (size_t i = 0; i < ROWS; i++) {
-		char **at;
-
-		if (!table[i].built || table[i].kind != KIND_STRING)
-			continue;
-		at = field(settings, &table[i]);
-		free(*at);
-		*at = NULL;
-	}
-}
-
-bool settings_copy(struct settings *ret, const struct settings *settings)
-{
-	bool whole = true;
-
-	*ret = *settings;
-	for (size_t i = 0; i < ROWS; i++) {
-		char **at;
-
-		if (!table[i].built || table[i].kind != KIND_STRING)
-			continue;
-		at = field(ret, &table[i]);
-		*at = strdup(*at);
-		whole = whole && *at != NULL;
-	}
-	return whole;
-}
-
 size_t settings_count(void)
 {
 	return ROWS;
 }
 
-const struct setting_info *settings_info(size_t index)
+static struct setting_info infos[ROWS];
+static pthread_once_t infos_once = PTHREAD_ONCE_INIT;
+
+static void infos_fill(void)
 {
 	static const char *const types[] = {
 		[KIND_STRING] = "text", [KIND_COUNT] = "number",
 		[KIND_TIME] = "time",	[KIND_SIZE] = "size",
 		[KIND_WORD] = "word",	[KIND_OCTAL] = "mode",
 	};
-	static _Thread_local struct setting_info info;
-	const struct row *row = &table[index];
 
-	info = (struct setting_info){
-		.name = row->name,
-		.type = types[row->kind],
-		.standard = row->standard,
-		.meaning = row->meaning,
-		.needs_restart = row->needs_restart,
-		.built = row->built,
-	};
-	return &info;
+	for (size_t i = 0; i < ROWS; i++)
+		infos[i] = (struct setting_info){
+			.name = table[i].name,
+			.type = types[table[i].kind],
+			.standard = table[i].standard,
+			.meaning = table[i].meaning,
+			.needs_restart = table[i].needs_restart,
+			.built = table[i].built,
+		};
+}
+
+const struct setting_info *settings_info(size_t index)
+{
+	pthread_once(&infos_once, infos_fill);
+	return &infos[index];
 }
 
 static const char *choice_word(const struct settings *settings,
-			       const struct row *row)
+			       const struct setting_row *row)
 {
 	unsigned value;
 
-	if (word_is_bool(row))
-		value = *(const bool *)field_of(settings, row);
+	if (row->is_bool)
+		value = *(const bool *)setting_field_of(settings, row);
 	else
-		value = *(const unsigned *)field_of(settings, row);
+		value = *(const unsigned *)setting_field_of(settings, row);
 	for (const struct choice *c = row->choices; c->word != NULL; c++)
 		if (c->value == value)
 			return c->word;
@@ -592,8 +283,8 @@ static const char *choice_word(const struct settings *settings,
 const char *settings_value(const struct settings *settings, size_t index,
 			   char *buffer, size_t size)
 {
-	const struct row *row = &table[index];
-	const void *at = field_of(settings, row);
+	const struct setting_row *row = &table[index];
+	const void *at = setting_field_of(settings, row);
 
 	if (!row->built) {
 		snprintf(buffer, size, "\"%s\"", row->standard);
@@ -610,9 +301,12 @@ const char *settings_value(const struct settings *settings, size_t index,
 		snprintf(buffer, size, "\"0%o\"", *(const unsigned *)at);
 		break;
 	case KIND_SIZE:
-		print_number(row->kind, *(const uint64_t *)at, buffer, size);
+		setting_print_number(row->kind, *(const uint64_t *)at, buffer,
+				     size);
 		break;
-	default: print_number(row->kind, *(const unsigned *)at, buffer, size);
+	default:
+		setting_print_number(row->kind, *(const unsigned *)at, buffer,
+				     size);
 	}
 	return buffer;
 }

@@ -1,0 +1,220 @@
+/*
+ * generation_lists.c - the contents of lists: loaded, and loaded again when a
+ * file has changed.
+ */
+#include "filter/generation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "filter/generation_parts.h"
+#include "filter/texts.h"
+#include "lists/listfile.h"
+
+struct list_context {
+	struct diag *diag;
+	struct place place; /* of the list's statement */
+	char *first; /* the first problem as a line, for a log; or NULL */
+};
+
+static void list_problem(void *context, const struct list_problem *problem)
+{
+	struct list_context *list = context;
+	char line[FILE_ERROR_SIZE];
+
+	list_problem_format(problem, line, sizeof(line));
+	if (list->diag != NULL)
+		diag_error(list->diag, list->place, "%s", line);
+	if (list->first == NULL)
+		list->first = strdup(line);
+}
+
+static struct list *list_from_texts(const struct rule_list_info *info,
+				    const struct texts *texts,
+				    struct list_context *context)
+{
+	struct list_builder *builder;
+	struct list *list = NULL;
+	const char *text;
+	size_t len;
+
+	text = texts_find(texts, TEXTS_LIST, info->path, &len);
+	builder = list_builder_new((enum list_kind)info->kind);
+	if (text == NULL)
+		diag_error(context->diag, context->place, "%s: not in the copy",
+			   info->path);
+	else if (builder != NULL && list_parse_text(builder, text, len,
+						    list_problem, context) == 0)
+		list = list_builder_finish(builder);
+	list_builder_free(builder);
+	return list;
+}
+
+/* The content that the list of this name had in `previous`, if it had one. */
+static const struct list *previous_content(const struct generation *previous,
+					   const struct rule_list_info *info)
+{
+	if (previous == NULL)
+		return NULL;
+	for (size_t i = 0; i < previous->lists.count; i++) {
+		const struct rule_list_info *old =
+			ruleset_list_info(previous->rules, i);
+
+		if (strcmp(old->name, info->name) == 0 &&
+		    old->kind == info->kind && old->path != NULL &&
+		    strcmp(old->path, info->path) == 0)
+			return rule_list_content(previous->lists.at[i]);
+	}
+	return NULL;
+}
+
+static bool load_list(struct generation *gen, size_t index,
+		      const struct texts *texts, struct generation *previous,
+		      bool force)
+{
+	const struct rule_list_info *info =
+		ruleset_list_info(gen->rules, index);
+	struct list_context context = { .diag = &gen->parts->diag,
+					.place = info->place };
+	struct list *list = NULL;
+	char why[256] = "";
+
+	if (info->path == NULL) {
+		gen->lists.at[index] =
+			rule_list_ref(ruleset_list_inline(gen->rules, index));
+		return true;
+	}
+	if (texts != NULL)
+		list = list_from_texts(info, texts, &context);
+	else if (list_load_file(info->path, (enum list_kind)info->kind,
+				previous_content(previous, info), force, &list,
+				&gen->list_states[index].watch.loaded,
+				list_problem, &context) != LIST_LOADED)
+		list = NULL;
+	free(context.first);
+	if (list == NULL)
+		return false;
+	gen->lists.at[index] = rule_list_new(list, why, sizeof(why));
+	list_unref(list);
+	if (gen->lists.at[index] == NULL)
+		diag_error(&gen->parts->diag, info->place, "%s: %s", info->path,
+			   why);
+	return gen->lists.at[index] != NULL;
+}
+
+static bool lists_room(struct generation *gen, size_t count)
+{
+	size_t some = count > 0 ? count : 1;
+
+	gen->lists.at = calloc(some, sizeof(*gen->lists.at));
+	gen->list_states = calloc(some, sizeof(*gen->list_states));
+	gen->lists.count = gen->lists.at != NULL ? count : 0;
+	return gen->lists.at != NULL && gen->list_states != NULL;
+}
+
+bool generation_load_lists(struct generation *gen, const struct texts *texts,
+			   struct generation *previous, bool force)
+{
+	size_t count = ruleset_list_count(gen->rules);
+	bool all = lists_room(gen, count);
+
+	for (size_t i = 0; i < count && gen->lists.count == count; i++)
+		all = load_list(gen, i, texts, previous, force) && all;
+	return all;
+}
+
+/* --- lists that change -------------------------------------------------- */
+
+/* The same rules with the same lists, to change some of them. */
+static struct generation *copy_for_lists(struct generation *gen)
+{
+	struct generation *copy = calloc(1, sizeof(*copy));
+
+	if (copy == NULL)
+		return NULL;
+	atomic_store(&copy->refs, 1);
+	atomic_fetch_add(&gen->parts->refs, 1);
+	copy->parts = gen->parts;
+	copy->rules = ruleset_ref(gen->rules);
+	if (!settings_copy(&copy->settings, &gen->settings) ||
+	    !lists_room(copy, gen->lists.count)) {
+		generation_unref(copy);
+		return NULL;
+	}
+	for (size_t i = 0; i < gen->lists.count; i++) {
+		copy->lists.at[i] = rule_list_ref(gen->lists.at[i]);
+		copy->list_states[i] = gen->list_states[i];
+	}
+	generation_finish(copy);
+	return copy;
+}
+
+/* 1: changed, 0: the same or not now, -1: refused with *ret_why set. */
+static int refresh_list(struct generation *gen, size_t index, bool force,
+			struct rule_list **ret_list,
+			struct file_stamp *ret_stamp, char **ret_why)
+{
+	const struct rule_list_info *info =
+		ruleset_list_info(gen->rules, index);
+	struct file_watch *watch = &gen->list_states[index].watch;
+	struct list_context context = { .diag = NULL };
+	enum list_load answer;
+	struct list *list;
+	char why[256] = "";
+
+	if (info->path == NULL ||
+	    file_watch_look(watch, info->path) != FILE_CHANGED)
+		return 0;
+	answer = list_load_file(info->path, (enum list_kind)info->kind,
+				rule_list_content(gen->lists.at[index]), force,
+				&list, ret_stamp, list_problem, &context);
+	if (answer == LIST_LOADED) {
+		free(context.first);
+		*ret_list = rule_list_new(list, why, sizeof(why));
+		list_unref(list);
+		if (*ret_list != NULL)
+			return 1;
+		context.first = strdup(why);
+	}
+	if (answer == LIST_LOAD_BUSY) {
+		free(context.first);
+		return 0;
+	}
+	/* Told once: not tried again until the file changes again. */
+	watch->loaded = watch->seen;
+	*ret_why = context.first;
+	return -1;
+}
+
+struct generation *generation_refresh_lists(struct generation *gen,
+					    char **ret_summary)
+{
+	struct generation *copy = NULL;
+
+	*ret_summary = NULL;
+	for (size_t i = 0; i < gen->lists.count; i++) {
+		struct rule_list *list;
+		struct file_stamp stamp;
+		char *why = NULL;
+		int change = refresh_list(copy != NULL ? copy : gen, i, false,
+					  &list, &stamp, &why);
+
+		if (change < 0) {
+			free(*ret_summary);
+			*ret_summary = why;
+		}
+		if (change <= 0)
+			continue;
+		if (copy == NULL)
+			copy = copy_for_lists(gen);
+		if (copy == NULL) {
+			rule_list_unref(list);
+			return NULL; /* without memory: at the next look */
+		}
+		rule_list_unref(copy->lists.at[i]);
+		copy->lists.at[i] = list;
+		memset(&copy->list_states[i], 0, sizeof(copy->list_states[i]));
+		copy->list_states[i].watch.loaded = stamp;
+	}
+	return copy;
+}
