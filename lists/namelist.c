@@ -27,6 +27,7 @@ struct namelist {
 	char *pool;
 	size_t used, room;
 	size_t count;
+	size_t dots; /* in the key that has most of them */
 
 	uint32_t *slots;
 	uint8_t *tags;
@@ -86,8 +87,19 @@ static size_t get_head(const char *at, bool *ret_exact)
 	return head >> 1;
 }
 
+static size_t count_dots(const char *text, size_t len)
+{
+	size_t dots = 0;
+
+	for (size_t i = 0; i < len; i++)
+		dots += text[i] == '.';
+	return dots;
+}
+
 int namelist_add(struct namelist *set, bool exact, const char *key, size_t len)
 {
+	size_t dots;
+
 	if (len == 0 || len > NAMELIST_KEY_MAX) {
 		errno = EINVAL;
 		return -1;
@@ -98,6 +110,9 @@ int namelist_add(struct namelist *set, bool exact, const char *key, size_t len)
 	memcpy(set->pool + set->used + HEAD, key, len);
 	set->used += HEAD + len;
 	set->count++;
+	dots = count_dots(key, len);
+	if (dots > set->dots)
+		set->dots = dots;
 	return 0;
 }
 
@@ -193,19 +208,23 @@ bool namelist_has_domain(const struct namelist *set, const char *name,
 {
 	char key[ENTRY_KEY_MAX];
 	unsigned wanted = BELOW | EXACT;
-	const char *at = key, *end, *dot;
+	const char *at = key, *dot;
+	size_t dots;
 
 	len = entry_domain_key(name, len, key);
 	if (len == 0 || set->mask == 0)
 		return false;
-	for (end = key + len; at < end; at = dot + 1, wanted = BELOW) {
-		if (find(set, wanted, at, (size_t)(end - at), NULL))
+	dots = count_dots(key, len);
+	for (;; at = dot + 1, dots--, wanted = BELOW) {
+		size_t left = (size_t)(key + len - at);
+
+		/* What has more labels than any entry is not looked for. */
+		if (dots <= set->dots && find(set, wanted, at, left, NULL))
 			return true;
-		dot = memchr(at, '.', (size_t)(end - at));
-		if (!dot)
-			break;
+		if (dots == 0)
+			return false;
+		dot = memchr(at, '.', left);
 	}
-	return false;
 }
 
 bool namelist_has_address(const struct namelist *set, const char *address,
