@@ -4,7 +4,7 @@
  * The walk of a message: hits_new() when the connection or the message begins,
  * facts arrive, hits_weigh() after each phase decides every rule that can be
  * decided by now.  For each recipient hits_for_rcpt() makes a copy in which the
- * rules that read rcpt facts are decided for that recipient alone.  verdict_of()
+ * rules that read rcpt facts are decided for that recipient alone. verdict_of()
  * (verdict.h) then says what all of this amounts to.
  *
  * Pure: no clock, no I/O, no state outside; the same facts in any order of

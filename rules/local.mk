@@ -18,3 +18,14 @@ rules_librules_a_SOURCES += \
 	rules/mail/mailbox.c rules/mail/mailbox.h \
 	rules/mail/token.c rules/mail/token.h \
 	rules/mail/unicode.c rules/mail/unicode.h
+
+# Judgement: from the tree of a rule file to a verdict.
+rules_librules_a_SOURCES += \
+	rules/names.c rules/names.h rules/regex.c rules/regex.h rules/truth.h \
+	rules/expr.c rules/expr.h rules/compile.c rules/compile.h \
+	rules/compile_expr.c rules/compile_test.c rules/compile_list.c \
+	rules/compile_dnsbl.c rules/compile_verdict.c rules/compile_order.c \
+	rules/compiled.h rules/ruleset.c rules/ruleset.h rules/rule_list.c \
+	rules/digest.c rules/example.c rules/hits.c rules/hits.h \
+	rules/bounds.c rules/verdict.c rules/verdict.h \
+	rules/reply_text.c rules/reply_text.h

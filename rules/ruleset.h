@@ -7,7 +7,8 @@
  *
  * The contents of lists are kept apart (struct rule_lists), because a list file
  * may change while the rules stay: lists are numbered by the rule set, and a
- * generation of the configuration pairs one rule set with one array of contents.
+ * generation of the configuration pairs one rule set with one array of
+ * contents.
  */
 #ifndef STEELYARD_RULES_RULESET_H
 #define STEELYARD_RULES_RULESET_H

@@ -64,7 +64,10 @@ struct reply {
 	unsigned line_count;
 };
 
-/* Fills `ret_reply`; `word` picks the built-in text where `template` is NULL. */
+/*
+ * Fills `ret_reply`; `word` picks the built-in text where `template` is NULL.
+ * -1 when the arena has no room.
+ */
 int reply_make(const struct reply_template *template, enum verdict_word word,
 	       const struct reply_values *values, struct arena *arena,
 	       struct reply *ret_reply);

@@ -1,0 +1,131 @@
+/*
+ * hits.c - decides every rule that these facts allow to decide.
+ *
+ * Rules are taken in an order in which those that are read come first, so one
+ * pass is enough.  Decided ones are passed over; what a pattern said is kept,
+ * so no text is searched twice for the same pattern.
+ */
+#include "rules/hits.h"
+
+#include <string.h>
+
+#include "rules/arena.h"
+#include "rules/compiled.h"
+#include "rules/regex.h"
+
+/*
+ * A pattern that gives up has cost its limit.  So many may do so on one
+ * message (faults R4: 200 ms); after that, what a pattern would say is unknown.
+ */
+enum { LIMITS_MAX = 32 };
+
+static size_t bytes_size(const struct ruleset *set)
+{
+	return set->rule_count + set->class_count + set->exempt_count +
+	       set->memo_count;
+}
+
+static struct hits *hits_alloc(const struct ruleset *set, struct arena *arena)
+{
+	struct hits *hits = arena_alloc(arena, sizeof(*hits) + bytes_size(set));
+
+	if (hits == NULL)
+		return NULL;
+	hits->set = set;
+	hits->rules = hits->bytes;
+	hits->classes = hits->rules + set->rule_count;
+	hits->exempts = hits->classes + set->class_count;
+	hits->memo = hits->exempts + set->exempt_count;
+	return hits;
+}
+
+struct hits *hits_new(const struct ruleset *rules,
+		      const struct rule_lists *lists, struct arena *arena)
+{
+	struct hits *hits = hits_alloc(rules, arena);
+
+	if (hits != NULL)
+		hits->lists = lists;
+	return hits;
+}
+
+static void pair_weigh(truth_pair *pair, const struct expr *when,
+		       struct expr_view *view)
+{
+	if (!truth_decided(*pair))
+		*pair = expr_eval(when, view);
+}
+
+/* `rcpt_only`: what does not depend on the recipient was weighed before. */
+static void weigh(struct hits *hits, const struct facts *facts, bool rcpt_only)
+{
+	const struct ruleset *set = hits->set;
+	struct expr_view view = {
+		.facts = facts,
+		.rules = hits->rules,
+		.lists = hits->lists,
+		.rcpt = hits->rcpt,
+		.memo = hits->memo,
+		.limits = hits->limits,
+		.limits_max = LIMITS_MAX,
+	};
+
+	for (size_t i = 0; i < set->rule_count; i++) {
+		uint32_t rule = set->order[i];
+
+		if (!rcpt_only || set->rules[rule].span.per_rcpt)
+			pair_weigh(&hits->rules[rule], &set->rules[rule].when,
+				   &view);
+	}
+	for (size_t i = 1; i < set->class_count; i++)
+		if (!rcpt_only || set->classes[i].span.per_rcpt)
+			pair_weigh(&hits->classes[i], &set->classes[i].when,
+				   &view);
+	for (size_t i = 0; i < set->exempt_count; i++)
+		if (!rcpt_only || set->exempts[i].span.per_rcpt)
+			pair_weigh(&hits->exempts[i], &set->exempts[i].when,
+				   &view);
+	hits->limits = view.limits;
+	regex_room_give(view.room);
+}
+
+void hits_weigh(struct hits *hits, const struct facts *facts)
+{
+	weigh(hits, facts, false);
+}
+
+struct hits *hits_for_rcpt(struct hits *base, const struct facts *facts,
+			   struct arena *arena)
+{
+	struct hits *hits;
+
+	if (!base->set->has_rcpt)
+		return base;
+	hits = hits_alloc(base->set, arena);
+	if (hits == NULL)
+		return NULL;
+	hits->lists = base->lists;
+	hits->limits = base->limits;
+	hits->rcpt = true;
+	memcpy(hits->bytes, base->bytes, bytes_size(base->set));
+	weigh(hits, facts, true);
+	return hits;
+}
+
+enum truth hits_rule(const struct hits *hits, size_t rule_index)
+{
+	return truth_now(hits->rules[rule_index]);
+}
+
+void hits_each(const struct hits *hits,
+	       void (*each)(void *context, size_t rule_index), void *context)
+{
+	for (size_t i = 0; i < hits->set->rule_count; i++)
+		if (truth_now(hits->rules[i]) == TRUTH_TRUE)
+			each(context, i);
+}
+
+size_t hits_regex_limits(const struct hits *hits)
+{
+	return hits->limits;
+}

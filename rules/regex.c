@@ -1,0 +1,225 @@
+/*
+ * regex.c - PCRE2 behind limits.
+ *
+ * PCRE2 counts its match limit in the machine code too, but there it knows
+ * neither depth nor heap: the size of the machine code's own stack takes their
+ * place.  All of them end in REGEX_LIMIT.
+ */
+#include "rules/regex.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+enum {
+	JIT_STACK_FIRST = 32 * 1024,
+	JIT_STACK_MAX = 512 * 1024,
+	ROOMS_KEPT = 64, /* more are freed when they come back */
+};
+
+struct regex {
+	pcre2_code *code;
+	bool jit;
+	char text[]; /* as it was written */
+};
+
+struct regex_room {
+	struct regex_room *next; /* in the pool */
+	pcre2_match_data *data;
+	pcre2_match_context *limits;
+	pcre2_jit_stack *stack;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	struct regex_room *free;
+	size_t count;
+} pool = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static int flags_read(const char *flags, uint32_t *ret_options, char *why,
+		      size_t why_size)
+{
+	uint32_t options = PCRE2_NEVER_BACKSLASH_C;
+	bool utf = false;
+
+	for (const char *at = flags; *at != '\0'; at++) {
+		switch (*at) {
+		case 'i': options |= PCRE2_CASELESS; break;
+		case 'm': options |= PCRE2_MULTILINE; break;
+		case 's': options |= PCRE2_DOTALL; break;
+		case 'x': options |= PCRE2_EXTENDED; break;
+		case 'u': utf = true; break;
+		default:
+			snprintf(why, why_size,
+				 "unknown flag \"%c\"; there are i m s x u",
+				 *at);
+			return -1;
+		}
+	}
+	/* Texts come from strangers: wrong UTF-8 must be no error. */
+	options |= utf ? PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF
+		       : PCRE2_NEVER_UTF;
+	*ret_options = options;
+	return 0;
+}
+
+struct regex *regex_new(const char *pattern, size_t len, const char *flags,
+			char *why, size_t why_size, size_t *ret_offset)
+{
+	struct regex *regex = NULL;
+	uint32_t options;
+	PCRE2_SIZE offset;
+	int code;
+
+	*ret_offset = len;
+	if (flags_read(flags, &options, why, why_size) < 0)
+		return NULL;
+	if (len > REGEX_PATTERN_MAX) {
+		snprintf(why, why_size, "pattern longer than %d bytes",
+			 REGEX_PATTERN_MAX);
+		return NULL;
+	}
+	regex = calloc(1, sizeof(*regex) + len + strlen(flags) + 3);
+	if (regex == NULL) {
+		snprintf(why, why_size, "out of memory");
+		return NULL;
+	}
+	regex->text[0] = '/';
+	for (size_t i = 0; i < len; i++)
+		regex->text[i + 1] = pattern[i] != '\0' ? pattern[i] : ' ';
+	regex->text[len + 1] = '/';
+	memcpy(regex->text + len + 2, flags, strlen(flags));
+	regex->code = pcre2_compile((PCRE2_SPTR)pattern, len, options, &code,
+				    &offset, NULL);
+	if (regex->code == NULL) {
+		pcre2_get_error_message(code, (PCRE2_UCHAR *)why, why_size);
+		*ret_offset = offset < len ? offset : len;
+		free(regex);
+		return NULL;
+	}
+	/* Where memory may not be both written and run this fails: slower. */
+	regex->jit = pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE) == 0;
+	return regex;
+}
+
+void regex_free(struct regex *regex)
+{
+	if (regex == NULL)
+		return;
+	pcre2_code_free(regex->code);
+	free(regex);
+}
+
+const char *regex_text(const struct regex *regex)
+{
+	return regex->text;
+}
+
+bool regex_is_jit(const struct regex *regex)
+{
+	return regex->jit;
+}
+
+static void room_free(struct regex_room *room)
+{
+	if (room == NULL)
+		return;
+	pcre2_match_data_free(room->data);
+	pcre2_match_context_free(room->limits);
+	pcre2_jit_stack_free(room->stack);
+	free(room);
+}
+
+static struct regex_room *room_new(void)
+{
+	struct regex_room *room = calloc(1, sizeof(*room));
+
+	if (room == NULL)
+		return NULL;
+	room->data = pcre2_match_data_create(1, NULL);
+	room->limits = pcre2_match_context_create(NULL);
+	if (room->data == NULL || room->limits == NULL) {
+		room_free(room);
+		return NULL;
+	}
+	pcre2_set_match_limit(room->limits, REGEX_MATCH_LIMIT);
+	pcre2_set_depth_limit(room->limits, REGEX_DEPTH_LIMIT);
+	pcre2_set_heap_limit(room->limits, REGEX_HEAP_LIMIT_KIB);
+	/* Without one the machine code uses 32 KiB of the thread's stack. */
+	room->stack =
+		pcre2_jit_stack_create(JIT_STACK_FIRST, JIT_STACK_MAX, NULL);
+	if (room->stack != NULL)
+		pcre2_jit_stack_assign(room->limits, NULL, room->stack);
+	return room;
+}
+
+struct regex_room *regex_room_take(void)
+{
+	struct regex_room *room;
+
+	pthread_mutex_lock(&pool.lock);
+	room = pool.free;
+	if (room != NULL) {
+		pool.free = room->next;
+		pool.count--;
+	}
+	pthread_mutex_unlock(&pool.lock);
+	return room != NULL ? room : room_new();
+}
+
+void regex_room_give(struct regex_room *room)
+{
+	bool kept = false;
+
+	if (room == NULL)
+		return;
+	pthread_mutex_lock(&pool.lock);
+	if (pool.count < ROOMS_KEPT) {
+		room->next = pool.free;
+		pool.free = room;
+		pool.count++;
+		kept = true;
+	}
+	pthread_mutex_unlock(&pool.lock);
+	if (!kept)
+		room_free(room);
+}
+
+void regex_rooms_drop(void)
+{
+	struct regex_room *room;
+
+	pthread_mutex_lock(&pool.lock);
+	room = pool.free;
+	pool.free = NULL;
+	pool.count = 0;
+	pthread_mutex_unlock(&pool.lock);
+	while (room != NULL) {
+		struct regex_room *next = room->next;
+
+		room_free(room);
+		room = next;
+	}
+}
+
+enum regex_answer regex_match(const struct regex *regex,
+			      struct regex_room *room, const char *text,
+			      size_t len)
+{
+	int found;
+
+	if (len == 0)
+		text = ""; /* PCRE2 wants a pointer even for nothing */
+	found = pcre2_match(regex->code, (PCRE2_SPTR)text, len, 0, 0,
+			    room->data, room->limits);
+	if (found >= 0)
+		return REGEX_YES;
+	if (found == PCRE2_ERROR_NOMATCH)
+		return REGEX_NO;
+	return REGEX_LIMIT;
+}

@@ -1,0 +1,118 @@
+/*
+ * rule_list.c - what `in NAME` looks into.
+ *
+ * Lists keep regular expressions as text; here they are compiled.
+ */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lists/list.h"
+#include "rules/regex.h"
+#include "rules/ruleset.h"
+
+struct rule_list {
+	atomic_size_t holders;
+	struct list *list;
+	struct regex **patterns;
+	size_t count;
+};
+
+struct patterns_read {
+	struct rule_list *list;
+	char *why;
+	size_t why_size;
+	bool failed;
+};
+
+/* An entry is /pattern/flags, as in a rule. */
+static bool pattern_read(void *context, const char *text, size_t len)
+{
+	struct patterns_read *read = context;
+	const char *end = len > 0 ? memrchr(text, '/', len) : NULL;
+	char why[160], flags[16];
+	struct regex *regex;
+	size_t offset, rest;
+
+	read->failed = true;
+	rest = end != NULL ? (size_t)(text + len - end - 1) : 0;
+	if (end == NULL || end == text || *text != '/' ||
+	    rest >= sizeof(flags)) {
+		snprintf(read->why, read->why_size,
+			 "\"%.*s\" is not a pattern between slashes, as in "
+			 "/pattern/i",
+			 len < 80 ? (int)len : 80, text);
+		return false;
+	}
+	memcpy(flags, end + 1, rest);
+	flags[rest] = '\0';
+	regex = regex_new(text + 1, (size_t)(end - text) - 1, flags, why,
+			  sizeof(why), &offset);
+	if (regex == NULL) {
+		snprintf(read->why, read->why_size, "\"%.*s\": %s",
+			 len < 80 ? (int)len : 80, text, why);
+		return false;
+	}
+	read->list->patterns[read->list->count++] = regex;
+	read->failed = false;
+	return true;
+}
+
+struct rule_list *rule_list_new(struct list *list, char *why, size_t why_size)
+{
+	struct rule_list *made = calloc(1, sizeof(*made));
+	struct patterns_read read = { made, why, why_size, false };
+
+	if (made == NULL) {
+		snprintf(why, why_size, "out of memory");
+		return NULL;
+	}
+	atomic_init(&made->holders, 1);
+	made->list = list_ref(list);
+	if (list_kind(list) != LIST_REGEX)
+		return made;
+	made->patterns = calloc(list_count(list) + 1, sizeof(*made->patterns));
+	if (made->patterns == NULL) {
+		snprintf(why, why_size, "out of memory");
+		read.failed = true;
+	} else {
+		list_each(list, pattern_read, &read);
+	}
+	if (read.failed) {
+		rule_list_unref(made);
+		return NULL;
+	}
+	return made;
+}
+
+struct rule_list *rule_list_ref(struct rule_list *list)
+{
+	atomic_fetch_add_explicit(&list->holders, 1, memory_order_relaxed);
+	return list;
+}
+
+void rule_list_unref(struct rule_list *list)
+{
+	if (list == NULL ||
+	    atomic_fetch_sub_explicit(&list->holders, 1,
+				      memory_order_acq_rel) != 1)
+		return;
+	for (size_t i = 0; i < list->count; i++)
+		regex_free(list->patterns[i]);
+	free(list->patterns);
+	list_unref(list->list);
+	free(list);
+}
+
+const struct list *rule_list_content(const struct rule_list *list)
+{
+	return list->list;
+}
+
+const struct regex *const *rule_list_patterns(const struct rule_list *list,
+					      size_t *ret_count)
+{
+	*ret_count = list->count;
+	return (const struct regex *const *)list->patterns;
+}
