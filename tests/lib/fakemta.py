@@ -213,7 +213,11 @@ class FakeMta:
         self.link.close()
 
     def quit_new_connection(self) -> None:
-        """End this session, another will follow on the same link."""
+        """End this session, another will follow on the same link.
+
+        In the protocol, but neither of our MTAs sends it, and Debian's
+        libmilter falls silent after it.
+        """
         self.link.send(b"K")
 
     # How a step is spoken.
