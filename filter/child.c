@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -108,7 +109,7 @@ static bool place_fds(const struct child *child)
 	return true;
 }
 
-static void close_stdio(void)
+static void close_stdio(const struct child *child)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -116,6 +117,8 @@ static void close_stdio(void)
 		return;
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
+	if (child->silent)
+		dup2(null, STDERR_FILENO);
 	if (null > STDERR_FILENO)
 		close(null);
 }
@@ -142,12 +145,14 @@ static void run(int image, const struct child *child, pid_t parent,
 	own = fcntl(image, F_DUPFD_CLOEXEC, FIRST_FD + (int)child->fd_count);
 	if (own < 0)
 		_exit(EXIT_EXEC);
-	close_stdio();
+	close_stdio(child);
 	if (!place_fds(child))
 		_exit(EXIT_EXEC);
 	close_range(FIRST_FD + (unsigned)child->fd_count, ~0U,
 		    CLOSE_RANGE_CLOEXEC);
 	execveat(own, "", argv, environment, AT_EMPTY_PATH);
+	dprintf(STDERR_FILENO, "steelyard: cannot execute myself: %s\n",
+		strerror(errno));
 	_exit(EXIT_EXEC);
 }
 

@@ -19,6 +19,7 @@ struct child {
 	const int *fds; /* become 3, 4, ...; -1 leaves a gap */
 	size_t fd_count;
 	bool dies_with_us; /* killed when the parent ends, however it ends */
+	bool silent; /* has no stderr */
 	bool preloads; /* keeps LD_PRELOAD and what such libraries read */
 };
 

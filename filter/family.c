@@ -228,7 +228,8 @@ static bool open_channel(int *ret_ours, int *ret_theirs)
 static pid_t spawn_inspector(struct family *family, unsigned number,
 			     int *filter_ends, int *inspector_ends)
 {
-	struct child child = { .dies_with_us = true };
+	struct child child = { .dies_with_us = true,
+			       .silent = !family->foreground };
 	struct entries entries;
 	char title[ENTRY_SIZE];
 	unsigned i;

@@ -116,16 +116,19 @@ static int open_signals(void)
 /* Somebody may wait to hear that we serve: a parent, a service manager. */
 static void say_ready(struct supervisor *s)
 {
+	int null;
+
 	notify_say("READY=1");
 	if (s->parent < 0)
 		return;
 	/* from here on nobody reads what we have to say but syslogd */
-	if (!freopen("/dev/null", "r", stdin) ||
-	    !freopen("/dev/null", "w", stdout) ||
-	    !freopen("/dev/null", "w", stderr))
-		log_event(LOG_WARNING, "start", "cannot open /dev/null: %s",
-			  strerror(errno));
-	log_open(LOG_TO_SYSLOG, "steelyard");
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+		close(null);
+	}
 	if (write(s->parent, "r", 1) < 0)
 		log_event(LOG_INFO, "start", "nobody waits for us");
 	close(s->parent);
@@ -188,6 +191,7 @@ static int serve(struct supervisor *s)
 		if (s->drain_end != 0 && now >= s->drain_end) {
 			log_event(LOG_ERR, "P9", "state=killed");
 			family_kill(family);
+			s->drain_end = INT64_MAX;
 		}
 		family_tend(family, now);
 		feed_watchdog(s, now);
@@ -246,8 +250,10 @@ static bool start(struct supervisor *s, const char *config, bool foreground)
 	s->parent = s->signal_fd = -1;
 	if (!holdings_read(&s->holdings, config))
 		return false;
-	if (!foreground)
+	if (!foreground) {
 		s->parent = into_background();
+		log_open(LOG_TO_SYSLOG, "steelyard");
+	}
 	s->signal_fd = open_signals();
 	if (s->signal_fd < 0) {
 		fprintf(stderr, "steelyard: signals: %s\n", strerror(errno));

@@ -1,0 +1,216 @@
+/*
+ * main.c - options, and which of the three kinds of process this is.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "filter/child.h"
+#include "filter/generation.h"
+#include "filter/inherit.h"
+#include "filter/inspect/main.h"
+#include "filter/link.h"
+#include "filter/log.h"
+#include "filter/serve.h"
+#include "filter/supervisor.h"
+
+enum { EXIT_YES = 0, EXIT_NO = 1, EXIT_USAGE = 2 };
+
+static const char usage[] =
+	"usage: steelyard [-f] [-c FILE]     serve the MTA\n"
+	"       steelyard -t [-c FILE]       check settings, rules and lists\n"
+	"       steelyard -T [-c FILE]       print all settings\n"
+	"       steelyard -V | -h\n"
+	"\n"
+	"  -c FILE   the configuration, " SYSCONFDIR
+	"/steelyard/steelyard.conf\n"
+	"            if not given\n"
+	"  -f        stay in the foreground and log to stderr\n"
+	"\n"
+	"See steelyard(8).\n";
+
+/* --- what every process does first -------------------------------------- */
+
+/* Memory of ours holds other people's mail: it goes into no file. */
+static void keep_secrets(void)
+{
+	static const struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+}
+
+/* A filter or inspector cannot be looked into by others of the same user. */
+static void close_shutters(void)
+{
+#ifndef SANITIZED
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+/* Who closes stderr must not find the first socket in its place. */
+static void fill_stdio(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* --- children of the supervisor ------------------------------------------ */
+
+static unsigned number_in(const char *name)
+{
+	const char *text = getenv(name);
+
+	return text ? (unsigned)strtoul(text, NULL, 10) : 0;
+}
+
+static int open_fd(int fd)
+{
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return -1;
+	return fd;
+}
+
+static int run_filter(void)
+{
+	struct filter_start start = {
+		.config = getenv("STEELYARD_CONFIG"),
+		.inspectors = number_in("STEELYARD_INSPECTORS"),
+		.channels = number_in("STEELYARD_CHANNELS"),
+		.foreground = getenv("STEELYARD_FOREGROUND") != NULL,
+		.starting = getenv("STEELYARD_STARTING") != NULL,
+		.link_fd = open_fd(LINK_FD),
+		.milter_fd = open_fd(LINK_MILTER_FD),
+		.control_fd = open_fd(LINK_CONTROL_FD),
+	};
+
+	if (!start.config || start.link_fd < 0)
+		return EXIT_USAGE;
+	log_open(start.foreground ? LOG_TO_STDERR : LOG_TO_SYSLOG, "steelyard");
+	close_shutters();
+	return filter_main(&start);
+}
+
+/* -1: not a child of ours.  argv[0] is what only child.c would say. */
+static int run_role(const char *name)
+{
+	const char *role = getenv("STEELYARD_ROLE");
+
+	if (!role || strncmp(name, "steelyard: ", 11) != 0)
+		return -1;
+	/* else it would be the number of a descriptor: we came by execveat() */
+	prctl(PR_SET_NAME, "steelyard", 0, 0, 0);
+	if (strcmp(role, "inspector") == 0) {
+		close_shutters();
+		inspector_main(number_in("STEELYARD_CHANNELS"));
+	}
+	if (strcmp(role, "filter") == 0)
+		return run_filter();
+	return EXIT_USAGE;
+}
+
+/* --- what a person asks for ---------------------------------------------- */
+
+static int check(const char *config, bool print)
+{
+	struct generation_result loaded = generation_load(config, NULL, false);
+	int code = loaded.generation ? EXIT_YES : EXIT_NO;
+
+	if (loaded.report)
+		fputs(loaded.report,
+		      code == EXIT_YES && !print ? stdout : stderr);
+	if (loaded.generation && print)
+		generation_print(loaded.generation, stdout);
+	else if (loaded.generation)
+		printf("%s: ok\n", config);
+	generation_unref(loaded.generation);
+	generation_result_done(&loaded);
+	if (fflush(stdout) != 0)
+		code = EXIT_NO;
+	return code;
+}
+
+static int wrong_use(const char *what, const char *detail)
+{
+	fprintf(stderr, "steelyard: %s%s (steelyard -h shows how)\n", what,
+		detail);
+	return EXIT_USAGE;
+}
+
+static int serve(int argc, char **argv, const char *config, bool foreground)
+{
+	char *path = strdup(config); /* the arguments make room for a title */
+	int code;
+
+	if (!path)
+		return EXIT_NO;
+	log_open(LOG_TO_STDERR, "steelyard");
+	child_title(argc, argv, "steelyard: supervisor");
+	code = supervisor_run(path, foreground);
+	free(path);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option longer[] = { { "help", 0, NULL, 'h' },
+						{ "version", 0, NULL, 'V' },
+						{ NULL, 0, NULL, 0 } };
+	const char *config = SYSCONFDIR "/steelyard/steelyard.conf";
+	bool foreground = false;
+	int task = 0;
+	int option, code;
+
+	umask(0077);
+	fill_stdio();
+	keep_secrets();
+	code = run_role(argc > 0 ? argv[0] : "");
+	if (code >= 0)
+		return code;
+	inherit_open();
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":c:fhtTV", longer, NULL)) !=
+	       -1) {
+		char letter[3] = { '-', (char)optopt, '\0' };
+
+		switch (option) {
+		case 'c': config = optarg; break;
+		case 'f': foreground = true; break;
+		case 'h':
+		case 't':
+		case 'T':
+		case 'V':
+			if (task != 0 && task != option)
+				return wrong_use("one task at a time", "");
+			task = option;
+			break;
+		case ':': return wrong_use("a FILE must follow ", letter);
+		default:
+			return wrong_use("unknown option ",
+					 optopt ? letter : argv[optind - 1]);
+		}
+	}
+	if (optind < argc)
+		return wrong_use("unexpected argument ", argv[optind]);
+	switch (task) {
+	case 'h': fputs(usage, stdout); return EXIT_YES;
+	case 'V': puts(PACKAGE_STRING); return EXIT_YES;
+	case 't':
+	case 'T': return check(config, task == 'T');
+	default: return serve(argc, argv, config, foreground);
+	}
+}
