@@ -387,6 +387,7 @@ static void read_statement(struct parser *parser)
 	bool fine = false;
 
 	parser->inner = keyword != NULL ? keyword->inner : in_none;
+	parser->lexer.quiet = keyword == NULL; /* what follows is skipped */
 	parser_take(parser);
 	if (keyword == NULL) {
 		unknown_statement(parser, &first);

@@ -1,7 +1,8 @@
 # One test a file of rules/: memory, facts and the text of rule files.
 if HAVE_CMOCKA
 syntax_tests = tests/unit/test_arena tests/unit/test_facts \
-	tests/unit/test_diag tests/unit/test_lexer tests/unit/test_parser
+	tests/unit/test_diag tests/unit/test_lexer tests/unit/test_parser \
+	tests/unit/test_include
 check_PROGRAMS += $(syntax_tests)
 TESTS += $(syntax_tests)
 
@@ -20,6 +21,11 @@ tests_unit_test_diag_LDADD = $(syntax_test_libs)
 tests_unit_test_lexer_SOURCES = tests/unit/test_lexer.c
 tests_unit_test_lexer_LDADD = $(syntax_test_libs)
 
-tests_unit_test_parser_SOURCES = tests/unit/test_parser.c
+tests_unit_test_include_SOURCES = tests/unit/test_include.c \
+	tests/unit/ast_dump.c tests/unit/ast_dump.h
+tests_unit_test_include_LDADD = $(syntax_test_libs)
+
+tests_unit_test_parser_SOURCES = tests/unit/test_parser.c \
+	tests/unit/ast_dump.c tests/unit/ast_dump.h
 tests_unit_test_parser_LDADD = $(syntax_test_libs)
 endif

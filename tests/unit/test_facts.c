@@ -1,0 +1,136 @@
+/*
+ * test_facts.c - the table is whole, and facts keep what they are told.
+ */
+#include "rules/facts.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "rules/arena.h"
+
+static bool good_name(const char *name)
+{
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_.");
+
+	return len > 0 && name[len] == '\0' && len <= 64;
+}
+
+static void test_table(void **state)
+{
+	(void)state;
+	for (int id = 0; id < FACT_ID_COUNT; id++) {
+		const struct fact_row *row = fact_row((enum fact_id)id);
+
+		if (row->name == NULL || !good_name(row->name))
+			fail_msg("fact %d has no proper name", id);
+		if (row->meaning == NULL || strlen(row->meaning) < 10 ||
+		    strlen(row->meaning) > 72 || strchr(row->meaning, '\n'))
+			fail_msg("%s: meaning is not one line", row->name);
+		if ((row->type == FACT_TYPE_ENUM) != (row->words != NULL))
+			fail_msg("%s: words belong to an enum", row->name);
+		if ((row->type == FACT_TYPE_IP) != (row->kind == FACT_KIND_IP))
+			fail_msg("%s: only an ip is compared as one",
+				 row->name);
+		if (row->per_rcpt && row->phase != PHASE_RCPT)
+			fail_msg("%s: one recipient is known at RCPT",
+				 row->name);
+		for (int other = 0; other < id; other++)
+			if (strcmp(fact_row((enum fact_id)other)->name,
+				   row->name) == 0)
+				fail_msg("%s stands twice", row->name);
+		if (id != FACT_DNSBL)
+			assert_int_equal(fact_find(row->name,
+						   strlen(row->name)),
+					 id);
+	}
+}
+
+static void test_names(void **state)
+{
+	static const struct {
+		const char *claim, *name;
+		bool known;
+	} rows[] = {
+		{ "a fact", "client.ip", true },
+		{ "its beginning is none", "client", false },
+		{ "a longer name is none", "client.ipx", false },
+		{ "case counts", "Client.IP", false },
+		{ "nothing", "", false },
+		{ "header takes an argument", "header", true },
+		{ "so does header.raw", "header.raw", true },
+		{ "DNS lists have symbols", "dnsbl", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if ((fact_find(rows[i].name, strlen(rows[i].name)) >= 0) !=
+		    rows[i].known)
+			fail_msg("%s", rows[i].claim);
+}
+
+static void test_values(void **state)
+{
+	const struct text one = { "a", 1 };
+	struct facts facts;
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, 1 << 16);
+	assert_int_equal(facts_init(&facts, &arena, 2), 0);
+	for (int id = 0; id < FACT_FIXED; id++)
+		assert_int_equal(facts.fixed[id].state, FACT_PENDING);
+
+	facts_text(&facts, FACT_HELO_NAME, "x", 1);
+	facts_text(&facts, FACT_HELO_NAME, "yy", 2);
+	assert_int_equal(facts.fixed[FACT_HELO_NAME].text.len, 2);
+	facts_set(&facts, FACT_FROM_DOMAIN, NULL, 0);
+	assert_int_equal(facts.fixed[FACT_FROM_DOMAIN].state, FACT_NONE);
+	facts_slot_set(&facts, 1, &one, 1);
+	facts_unknown(&facts, FACT_SPF, CAUSE_TIMEOUT);
+
+	facts_close(&facts, PHASE_MAIL);
+	assert_int_equal(facts.fixed[FACT_CLIENT_IP].state, FACT_NOT_ASKED);
+	assert_int_equal(facts.fixed[FACT_HELO_NAME].state, FACT_KNOWN);
+	assert_int_equal(facts.fixed[FACT_SPF].state, FACT_UNKNOWN);
+	assert_int_equal(facts.fixed[FACT_RCPT_COUNT].state, FACT_PENDING);
+
+	facts_lost(&facts, FACT_FROM_DOMAIN, FACT_DKIM, CAUSE_CRASHED);
+	assert_int_equal(facts.fixed[FACT_FROM_DOMAIN].state, FACT_NONE);
+	assert_int_equal(facts.fixed[FACT_SUBJECT].state, FACT_UNKNOWN);
+	assert_int_equal(facts.fixed[FACT_SUBJECT].cause, CAUSE_CRASHED);
+	assert_int_equal(facts.fixed[FACT_DKIM].state, FACT_PENDING);
+
+	assert_ptr_equal(facts_get(&facts, (struct fact_ref){ .id = FACT_HEADER,
+							      .slot = 1 }),
+			 &facts.slots[1]);
+	assert_ptr_equal(facts_get(&facts, (struct fact_ref){ .id = FACT_SPF }),
+			 &facts.fixed[FACT_SPF]);
+	arena_done(&arena);
+}
+
+static void test_no_room(void **state)
+{
+	struct facts facts;
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, 0);
+	assert_int_equal(facts_init(&facts, &arena, 0), 0);
+	assert_int_equal(facts_init(&facts, &arena, 1), -1);
+	arena_done(&arena);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_no_room),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
