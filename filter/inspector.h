@@ -41,6 +41,13 @@ void inspector_pool_on_hang(struct inspector_pool *pool,
 					 pid_t pid),
 			    void *context);
 
+/*
+ * How long an inspector may take to answer, or to read on, before it hangs
+ * (setting inspect_timeout; 20 s until set).  For what is asked from now on.
+ */
+void inspector_pool_set_timeout(struct inspector_pool *pool,
+				unsigned timeout_ms);
+
 /* A new inspector; the descriptors are the pool's from now on. */
 void inspector_pool_adopt(struct inspector_pool *pool, unsigned number,
 			  pid_t pid, int note_fd, const int *channel_fds,

@@ -13,6 +13,31 @@ filter_libsession_a_SOURCES = \
 	filter/settings.h filter/settings_read.c filter/settings_table.h \
 	filter/speak.c filter/texts.c filter/texts.h filter/inspector.h
 
+# The control socket; steelyardctl answers from files with the same verbs.
+noinst_LIBRARIES += filter/libcontrol.a
+filter_libcontrol_a_SOURCES = filter/control.c filter/control.h \
+	filter/control_list.c filter/control_verbs.c filter/control_verbs.h \
+	filter/show.c filter/show.h
+
+# The jailed reader, and the filter's side of it.
+noinst_LIBRARIES += filter/inspect/libinspect.a filter/libinspector.a
+filter_inspect_libinspect_a_SOURCES = \
+	filter/inspect/answer.h filter/inspect/answer_give.c \
+	filter/inspect/answer_take.c filter/inspect/body.c \
+	filter/inspect/body.h filter/inspect/channel.c \
+	filter/inspect/channel.h filter/inspect/collect.c \
+	filter/inspect/collect.h filter/inspect/cursor.c \
+	filter/inspect/cursor.h filter/inspect/jail.c \
+	filter/inspect/jail.h filter/inspect/main.c filter/inspect/main.h \
+	filter/inspect/message.c filter/inspect/message.h \
+	filter/inspect/message_test.h filter/inspect/note.c \
+	filter/inspect/note.h filter/inspect/serve.c filter/inspect/serve.h \
+	filter/inspect/want.c filter/inspect/want.h
+filter_libinspector_a_SOURCES = \
+	filter/inspector.c filter/inspector.h filter/inspector_io.c \
+	filter/inspector_pool.c filter/inspector_pool.h filter/poison.c \
+	filter/poison.h
+
 # The program: one binary, three kinds of process (main.c tells them apart).
 sbin_PROGRAMS += steelyard
 steelyard_sources = \
@@ -26,7 +51,16 @@ steelyard_sources = \
 	filter/privileges.h filter/serve.c filter/serve.h \
 	filter/supervisor.c filter/supervisor.h
 steelyard_SOURCES = $(steelyard_sources)
-steelyard_LDADD = filter/libsession.a filter/inspect/libinspect.a \
+steelyard_LDADD = filter/libcontrol.a filter/libsession.a \
+	filter/libinspector.a filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a $(MILTER_LIBS) $(PCRE2_LIBS) \
 	$(JANSSON_LIBS) $(SECCOMP_LIBS) $(IDN2_LIBS)
 
+# The same program, but its reader obeys X-Test-Fault: for tests alone.
+check_LIBRARIES = tests/libfaulty.a
+tests_libfaulty_a_SOURCES = filter/inspect/message.c filter/inspect/serve.c \
+	filter/inspect/message_test.c
+tests_libfaulty_a_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_FAULTS
+check_PROGRAMS += tests/steelyard-faulty
+tests_steelyard_faulty_SOURCES = $(steelyard_sources)
+tests_steelyard_faulty_LDADD = tests/libfaulty.a $(steelyard_LDADD)

@@ -55,7 +55,8 @@ struct message {
 	uint64_t fields, size, received;
 	unsigned int faults; /* of all fields */
 	bool truncated;
-	bool unseen; /* bytes of a field were cut off before we saw them */
+	bool beyond; /* the limits were reached: any field may have followed */
+	bool unseen; /* beyond, or the end of a field was cut off */
 	uint32_t seen[ONCE_COUNT];
 	bool lost[ONCE_COUNT]; /* one that counts was not read */
 
@@ -306,9 +307,9 @@ void message_field(struct message *m, const struct header_field *field)
 	m->fields++;
 	m->size += wire_size(field);
 	m->faults |= field->faults;
-	m->unseen |= cut;
-	readable = !cut && m->fields <= MAIL_FIELDS_MAX &&
-		   m->size <= MAIL_HEADER_MAX;
+	m->beyond |= m->fields > MAIL_FIELDS_MAX || m->size > MAIL_HEADER_MAX;
+	m->unseen |= cut || m->beyond;
+	readable = !cut && !m->beyond;
 	if (!readable)
 		m->truncated = true;
 	if (header_is(field, "received"))
@@ -356,9 +357,57 @@ static void set_found(const struct message *m, struct facts *facts,
 		facts_bool(facts, id, value);
 }
 
+/* What was counted; past the limits there may be more. */
+static void set_count(const struct message *m, struct facts *facts,
+		      enum fact_id id, uint64_t count, bool lost)
+{
+	if (lost || m->beyond)
+		facts_unknown(facts, id, CAUSE_LIMIT);
+	else
+		set_number(facts, id, count);
+}
+
+/* True claims that all is well, so it needs the whole header; false does not.
+ */
+static void set_valid(const struct message *m, struct facts *facts,
+		      enum fact_id id, enum once once, bool valid)
+{
+	bool open = m->lost[once] || m->beyond;
+
+	if (m->seen[once] > 1)
+		facts_bool(facts, id, false);
+	else if (m->seen[once] == 1 && !m->lost[once] && !valid)
+		facts_bool(facts, id, false);
+	else if (open)
+		facts_unknown(facts, id, CAUSE_LIMIT);
+	else
+		facts_bool(facts, id, m->seen[once] == 1);
+}
+
+static void set_collected(const struct message *m, struct facts *facts,
+			  enum fact_id id, enum once once,
+			  struct collect *values)
+{
+	values->lost |= m->lost[once] || m->beyond;
+	collect_fact(values, facts, id);
+}
+
+/* The first one's value; unknown when it may lie beyond the limits. */
+static void set_text(const struct message *m, struct facts *facts,
+		     enum fact_id id, enum once once,
+		     const struct collect *value)
+{
+	if (value->count > 0)
+		facts_text(facts, id, value->items[0].at, value->items[0].len);
+	else if (value->lost || m->lost[once] || m->beyond)
+		facts_unknown(facts, id, CAUSE_LIMIT);
+	else
+		facts_none(facts, id);
+}
+
 static void finish_repeated(struct message *m, struct facts *facts)
 {
-	struct collect repeated = { 0 };
+	struct collect repeated = { .lost = m->beyond };
 
 	for (int i = 0; i < ONCE_COUNT; i++)
 		if (m->seen[i] > 1)
@@ -371,11 +420,9 @@ static void finish_header(struct message *m, struct facts *facts)
 {
 	unsigned int faults = m->faults;
 
-	set_number(facts, FACT_RECEIVED_COUNT, m->received);
+	set_count(m, facts, FACT_RECEIVED_COUNT, m->received, false);
 	set_number(facts, FACT_HEADER_COUNT, m->fields);
 	set_number(facts, FACT_HEADER_SIZE, m->size);
-	if (m->unseen)
-		facts_unknown(facts, FACT_HEADER_SIZE, CAUSE_LIMIT);
 	set_found(m, facts, FACT_HEADER_IS_VALID, (faults & malformed) != 0,
 		  (faults & malformed) == 0);
 	set_found(m, facts, FACT_HEADER_8BIT, (faults & HEADER_8BIT) != 0,
@@ -389,84 +436,56 @@ static void finish_header(struct message *m, struct facts *facts)
 
 static void finish_from(struct message *m, struct facts *facts)
 {
-	bool once = m->seen[ONCE_FROM] == 1;
-
-	if (m->lost[ONCE_FROM])
-		m->from_domain.lost = m->from_address.lost = m->from_name.lost =
-			true;
-	collect_fact(&m->from_domain, facts, FACT_FROM_DOMAIN);
-	collect_fact(&m->from_address, facts, FACT_FROM_ADDRESS);
-	collect_fact(&m->from_name, facts, FACT_FROM_NAME);
-	set_number(facts, FACT_FROM_COUNT, m->seen[ONCE_FROM]);
-	if (m->lost[ONCE_FROM])
-		facts_unknown(facts, FACT_FROM_MAILBOXES, CAUSE_LIMIT);
-	else
-		set_number(facts, FACT_FROM_MAILBOXES, m->from_mailboxes);
-	if (once && m->lost[ONCE_FROM])
-		facts_unknown(facts, FACT_FROM_IS_VALID, CAUSE_LIMIT);
-	else
-		facts_bool(facts, FACT_FROM_IS_VALID, once && m->from_valid);
-	if (m->lost[ONCE_REPLY_TO])
-		m->reply_to_domain.lost = true;
-	collect_fact(&m->reply_to_domain, facts, FACT_REPLY_TO_DOMAIN);
-}
-
-/* The one value; unknown when it lay beyond the limits. */
-static void finish_text(struct message *m, struct facts *facts, enum fact_id id,
-			enum once once, const struct collect *value)
-{
-	if (value->count > 0)
-		facts_text(facts, id, value->items[0].at, value->items[0].len);
-	else if (value->lost || m->lost[once])
-		facts_unknown(facts, id, CAUSE_LIMIT);
-	else
-		facts_none(facts, id);
+	set_collected(m, facts, FACT_FROM_DOMAIN, ONCE_FROM, &m->from_domain);
+	set_collected(m, facts, FACT_FROM_ADDRESS, ONCE_FROM, &m->from_address);
+	set_collected(m, facts, FACT_FROM_NAME, ONCE_FROM, &m->from_name);
+	set_count(m, facts, FACT_FROM_COUNT, m->seen[ONCE_FROM], false);
+	set_count(m, facts, FACT_FROM_MAILBOXES, m->from_mailboxes,
+		  m->lost[ONCE_FROM]);
+	set_valid(m, facts, FACT_FROM_IS_VALID, ONCE_FROM, m->from_valid);
+	set_collected(m, facts, FACT_REPLY_TO_DOMAIN, ONCE_REPLY_TO,
+		      &m->reply_to_domain);
 }
 
 static void finish_message_id(struct message *m, struct facts *facts)
 {
-	finish_text(m, facts, FACT_MESSAGE_ID, ONCE_MESSAGE_ID, &m->message_id);
-	if (m->seen[ONCE_MESSAGE_ID] == 0)
+	set_text(m, facts, FACT_MESSAGE_ID, ONCE_MESSAGE_ID, &m->message_id);
+	if (m->seen[ONCE_MESSAGE_ID] == 0 && !m->beyond)
 		facts_none(facts, FACT_MESSAGE_ID_IS_VALID);
-	else if (m->seen[ONCE_MESSAGE_ID] == 1 && m->lost[ONCE_MESSAGE_ID])
-		facts_unknown(facts, FACT_MESSAGE_ID_IS_VALID, CAUSE_LIMIT);
 	else
-		facts_bool(facts, FACT_MESSAGE_ID_IS_VALID,
-			   m->seen[ONCE_MESSAGE_ID] == 1 &&
-				   m->message_id_valid);
+		set_valid(m, facts, FACT_MESSAGE_ID_IS_VALID, ONCE_MESSAGE_ID,
+			  m->message_id_valid);
 }
 
 static void finish_date(struct message *m, struct facts *facts)
 {
-	bool lost = m->lost[ONCE_DATE];
+	bool open = m->lost[ONCE_DATE] || (m->beyond && !m->seen[ONCE_DATE]);
 
-	if (lost) {
-		facts_unknown(facts, FACT_DATE, CAUSE_LIMIT);
-		facts_unknown(facts, FACT_DATE_AGE, CAUSE_LIMIT);
-	} else if (m->has_date) {
+	if (m->has_date) {
 		facts_number(facts, FACT_DATE, m->date);
 		facts_number(facts, FACT_DATE_AGE,
 			     m->request.arrival - m->date);
+	} else if (open) {
+		facts_unknown(facts, FACT_DATE, CAUSE_LIMIT);
+		facts_unknown(facts, FACT_DATE_AGE, CAUSE_LIMIT);
 	} else {
 		facts_none(facts, FACT_DATE);
 		facts_none(facts, FACT_DATE_AGE);
 	}
-	if (lost && m->seen[ONCE_DATE] == 1)
-		facts_unknown(facts, FACT_DATE_IS_VALID, CAUSE_LIMIT);
-	else
-		facts_bool(facts, FACT_DATE_IS_VALID,
-			   m->seen[ONCE_DATE] == 1 && m->date_valid);
+	set_valid(m, facts, FACT_DATE_IS_VALID, ONCE_DATE, m->date_valid);
 }
 
 void message_finish(struct message *m, bool body_cut, struct facts *facts)
 {
 	finish_header(m, facts);
 	finish_from(m, facts);
-	finish_text(m, facts, FACT_SUBJECT, ONCE_SUBJECT, &m->subject);
+	set_text(m, facts, FACT_SUBJECT, ONCE_SUBJECT, &m->subject);
 	finish_message_id(m, facts);
 	finish_date(m, facts);
-	for (size_t i = 0; i < m->request.want_count; i++)
+	for (size_t i = 0; i < m->request.want_count; i++) {
+		m->wanted[i].lost |= m->beyond;
 		collect_slot(&m->wanted[i], facts, m->request.wants[i].slot);
+	}
 	facts_bool(facts, FACT_HEADER_TRUNCATED,
 		   m->truncated || m->arena->full);
 	if (m->request.body_limit == 0)

@@ -7,10 +7,10 @@
  * message (times the number of wanted fields for names), memory is bounded by
  * rules/mail/limits.h and the arena's ceiling.
  *
- * Past those limits fields are still counted, by name, but their values are
- * not read: header.truncated is true, and a fact whose values may be incomplete
- * for it is unknown (CAUSE_LIMIT).  What can still be proven stays known: where
- * every From field lay before the limit, from.domain is.
+ * Past those limits nothing is read, and who feeds a message may stop: then
+ * header.truncated is true, header.count and header.size tell how far it was
+ * read, and whatever the rest could change is unknown (CAUSE_LIMIT): sets,
+ * other counts, "is valid", "is absent".  What was found before stays known.
  *
  * Whatever is absent is none, booleans about an absent field included; but
  * from.is_valid and date.is_valid claim that the field is there, once, and are

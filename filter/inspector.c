@@ -1,0 +1,459 @@
+/*
+ * inspector.c - the session's side: lease, hand over, wait, give back.
+ */
+#include "filter/inspector.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "filter/inspect/want.h"
+#include "filter/inspector_pool.h"
+#include "filter/poison.h"
+#include "rules/ruleset.h"
+
+/* --- leasing ------------------------------------------------------------ */
+
+/* From the inspector with most channels free: all cores get work. */
+static struct channel *channel_take(struct inspector_pool *pool)
+{
+	struct inspector *best = NULL;
+	struct channel *channel;
+
+	for (struct inspector *i = pool->inspectors; i != NULL; i = i->next)
+		if (i->free_count > (best ? best->free_count : 0))
+			best = i;
+	if (best == NULL)
+		return NULL;
+	channel = best->free;
+	best->free = channel->next;
+	best->free_count--;
+	best->leased++;
+	return channel;
+}
+
+static struct timespec at_ms(int64_t when)
+{
+	return (struct timespec){ .tv_sec = (time_t)(when / 1000),
+				  .tv_nsec = (long)(when % 1000) * 1000000 };
+}
+
+static void waiter_leave(struct inspector_pool *pool, struct waiter *waiter)
+{
+	struct waiter **at = &pool->waiters;
+
+	while (*at != waiter)
+		at = &(*at)->next;
+	*at = waiter->next;
+	if (*at == NULL)
+		pool->last_waiter = at;
+}
+
+/* The lock is held; who came before is served before. */
+static struct channel *channel_wait(struct inspector_pool *pool,
+				    unsigned wait_ms)
+{
+	const struct timespec until = at_ms(pool_now() + wait_ms);
+	struct waiter waiter = { 0 };
+	struct channel *channel = NULL;
+	int failed = 0;
+
+	if (pool->waiters == NULL)
+		channel = channel_take(pool);
+	if (channel != NULL || wait_ms == 0)
+		return channel;
+	pthread_cond_init(&waiter.wake, &pool->monotonic);
+	*pool->last_waiter = &waiter;
+	pool->last_waiter = &waiter.next;
+	while (waiter.channel == NULL && failed == 0)
+		failed = pthread_cond_timedwait(&waiter.wake, &pool->lock,
+						&until);
+	if (waiter.channel == NULL)
+		waiter_leave(pool, &waiter);
+	pthread_cond_destroy(&waiter.wake);
+	return waiter.channel;
+}
+
+static struct inspection *inspection_new(
+	struct inspector_pool *pool, const struct inspection_request *request)
+{
+	size_t wants = want_count(request->rules);
+	struct inspection *inspection;
+
+	inspection = calloc(1, sizeof(*inspection) +
+				       wants * sizeof(inspection->wants[0]));
+	if (inspection == NULL)
+		return NULL;
+	inspection->pool = pool;
+	inspection->packet.grows = true;
+	inspection->body_limit = request->body_limit;
+	inspection->want_count = wants;
+	want_fill(request->rules, inspection->wants);
+	pthread_cond_init(&inspection->wake, &pool->monotonic);
+	return inspection;
+}
+
+/* --- sending ------------------------------------------------------------ */
+
+static void fail(struct inspection *inspection, enum fact_cause cause)
+{
+	inspection->mute = true;
+	pthread_mutex_lock(&inspection->pool->lock);
+	pool_fail(inspection, cause);
+	pthread_mutex_unlock(&inspection->pool->lock);
+}
+
+/* The I/O thread sends it when there is room. */
+static void enqueue(struct inspection *inspection, const struct packet *packet)
+{
+	struct inspector_pool *pool = inspection->pool;
+	struct channel *channel = inspection->channel;
+	struct parcel *parcel = malloc(sizeof(*parcel) + packet->used);
+	bool wake = false;
+
+	if (parcel == NULL) {
+		fail(inspection, CAUSE_BUSY);
+		return;
+	}
+	parcel->len = packet->used;
+	memcpy(parcel->bytes, packet->bytes, packet->used);
+	pthread_mutex_lock(&pool->lock);
+	if (inspection->state == INSPECTION_FAILED ||
+	    inspection->out.bytes + parcel->len > QUEUE_MAX) {
+		pool_fail(inspection, CAUSE_BUSY);
+		inspection->mute = true;
+		free(parcel);
+	} else {
+		parcels_add(&inspection->out, parcel);
+		if (inspection->deadline == 0)
+			wake |= pool_set_deadline(inspection);
+		if (!channel->listed_out) {
+			channel->listed_out = true;
+			channel->next_out = pool->out;
+			pool->out = channel;
+			wake = true;
+		}
+	}
+	pthread_mutex_unlock(&pool->lock);
+	if (wake)
+		pool_wake_io(pool);
+}
+
+/* False if it has to wait in line, or the inspector is gone. */
+static bool send_now(struct inspection *inspection, const struct packet *packet)
+{
+	ssize_t sent;
+
+	do
+		sent = send(inspection->channel->fd, packet->bytes,
+			    packet->used, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	if (sent < 0 && errno != EAGAIN && errno != ENOBUFS && errno != ENOMEM)
+		fail(inspection, CAUSE_CRASHED);
+	return sent >= 0;
+}
+
+/* The first packet: is it one that has killed before?  It is kept for blame. */
+static bool first_packet(struct inspection *inspection)
+{
+	struct inspector_pool *pool = inspection->pool;
+	struct input *input = &inspection->input;
+	bool refused;
+
+	pthread_mutex_lock(&pool->lock);
+	input->packet = inspection->packet.bytes;
+	input->number = inspection->number;
+	refused = poison_refuses(pool->poison, input->packet + input->from,
+				 input->to - input->from);
+	if (refused) {
+		pool->stats.refused_inputs++;
+		pool_fail(inspection, CAUSE_CRASHED);
+		inspection->mute = true;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return !refused;
+}
+
+/* Sends what was collected and starts a new packet. */
+static void flush(struct inspection *inspection, bool last)
+{
+	struct inspector_pool *pool = inspection->pool;
+	struct packet packet = inspection->packet;
+	bool first = inspection->input.packet == NULL;
+	bool direct, wake = false;
+
+	inspection->packet = (struct packet){ .grows = true };
+	if (!first || first_packet(inspection)) {
+		pthread_mutex_lock(&pool->lock);
+		direct = inspection->out.first == NULL &&
+			 !inspection->channel->sending;
+		inspection->mute |= inspection->state == INSPECTION_FAILED;
+		if (last && !inspection->mute) {
+			/* Before it is sent: the answer may be quick. */
+			inspection->state = INSPECTION_ASKED;
+			inspection->input.asked = true;
+			wake = pool_set_deadline(inspection);
+		}
+		pthread_mutex_unlock(&pool->lock);
+		if (wake)
+			pool_wake_io(pool);
+		if (!inspection->mute &&
+		    !(direct && send_now(inspection, &packet)) &&
+		    !inspection->mute)
+			enqueue(inspection, &packet);
+	}
+	if (!first)
+		packet_done(&packet);
+}
+
+/* For a packet_put_*() that did not put: makes room, or gives up. */
+static bool make_room(struct inspection *inspection, enum packet_put put)
+{
+	if (put == PACKET_FULL && !packet_empty(&inspection->packet)) {
+		flush(inspection, false);
+		put = packet_begin(&inspection->packet, inspection->number);
+		if (put == PACKET_PUT)
+			return !inspection->mute;
+	}
+	if (!inspection->mute)
+		fail(inspection, CAUSE_BUSY);
+	return false;
+}
+
+static void put_begin(struct inspection *inspection,
+		      const struct inspection_request *request)
+{
+	const struct message_request begin = {
+		.arrival = request->arrival,
+		.body_limit = request->body_limit,
+		.want_count = inspection->want_count,
+	};
+	struct packet *packet = &inspection->packet;
+	enum packet_put put = packet_begin(packet, inspection->number);
+
+	if (put == PACKET_PUT)
+		put = packet_put_begin(packet, &begin);
+	if (put != PACKET_PUT)
+		make_room(inspection, PACKET_NO_MEMORY);
+	for (size_t i = 0; i < inspection->want_count && !inspection->mute; i++)
+		do
+			put = packet_put_want(packet, &inspection->wants[i]);
+		while (put != PACKET_PUT && make_room(inspection, put));
+	if (inspection->input.packet == NULL)
+		inspection->input.from = inspection->input.to = packet->used;
+}
+
+/* --- the message -------------------------------------------------------- */
+
+struct inspection *inspection_begin(struct inspector_pool *pool,
+				    const struct inspection_request *request,
+				    unsigned wait_ms,
+				    enum fact_cause *ret_cause)
+{
+	struct inspection *inspection = inspection_new(pool, request);
+	struct channel *channel;
+
+	*ret_cause = CAUSE_BUSY;
+	if (inspection == NULL)
+		return NULL;
+	pthread_mutex_lock(&pool->lock);
+	channel = channel_wait(pool, wait_ms);
+	if (channel != NULL) {
+		channel->inspection = inspection;
+		inspection->channel = channel;
+		inspection->number = ++channel->number;
+		/* It may have died while it changed hands. */
+		if (channel->inspector->fallen)
+			pool_fail(inspection, CAUSE_CRASHED);
+	} else {
+		pool->stats.busy++;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	if (channel == NULL) {
+		pthread_cond_destroy(&inspection->wake);
+		free(inspection);
+		return NULL;
+	}
+	put_begin(inspection, request);
+	return inspection;
+}
+
+void inspection_header(struct inspection *inspection, const char *name,
+		       size_t name_len, const char *value, size_t value_len)
+{
+	enum packet_put put;
+
+	if (inspection->mute || inspection->finished)
+		return;
+	do
+		put = packet_put_header(&inspection->packet, name, name_len,
+					value, value_len);
+	while (put != PACKET_PUT && make_room(inspection, put));
+	if (inspection->input.packet == NULL)
+		inspection->input.to = inspection->packet.used;
+}
+
+void inspection_body(struct inspection *inspection, const void *bytes,
+		     size_t len)
+{
+	uint64_t most = inspection->body_limit - inspection->body_given;
+	const char *at = bytes;
+	enum packet_put put;
+	size_t taken;
+
+	if (inspection->mute || inspection->finished)
+		return;
+	/* At the limit the MTA may have been told to skip the rest. */
+	if (len >= most) {
+		len = (size_t)most;
+		inspection->body_cut = true;
+	}
+	inspection->body_given += len;
+	do {
+		put = packet_put_body(&inspection->packet, at, len, &taken);
+		at += taken;
+		len -= taken;
+	} while (put != PACKET_PUT && make_room(inspection, put));
+}
+
+void inspection_finish(struct inspection *inspection)
+{
+	enum packet_put put;
+
+	if (inspection->finished)
+		return;
+	inspection->finished = true;
+	if (inspection->mute)
+		return;
+	do
+		put = packet_put_end(&inspection->packet, inspection->body_cut);
+	while (put != PACKET_PUT && make_room(inspection, put));
+	if (!inspection->mute)
+		flush(inspection, true);
+}
+
+/* --- the answer --------------------------------------------------------- */
+
+static enum inspection_state await(struct inspection *inspection,
+				   unsigned wait_ms)
+{
+	struct inspector_pool *pool = inspection->pool;
+	enum inspection_state state;
+	struct timespec until;
+	int failed = 0;
+
+	pthread_mutex_lock(&pool->lock);
+	if (inspection->state == INSPECTION_ASKED)
+		until = at_ms(pool_now() + wait_ms);
+	while (inspection->state == INSPECTION_ASKED && failed == 0)
+		failed = pthread_cond_timedwait(&inspection->wake, &pool->lock,
+						&until);
+	state = inspection->state;
+	pthread_mutex_unlock(&pool->lock);
+	return state;
+}
+
+/* Nothing of an answer with one error in it is believed. */
+static bool take_answer(struct inspection *inspection, struct answer *answer)
+{
+	bool fine = true;
+
+	for (struct parcel *p = inspection->in.first; p != NULL && fine;
+	     p = p->next)
+		fine = answer_take(answer, p->bytes, p->len);
+	fine = fine && answer_complete(answer);
+	if (!fine)
+		answer_forget(answer);
+	return fine;
+}
+
+static void accuse(struct inspection *inspection)
+{
+	struct inspector_pool *pool = inspection->pool;
+
+	pthread_mutex_lock(&pool->lock);
+	pool_blame(pool, &inspection->input);
+	inspection->state = INSPECTION_FAILED;
+	inspection->cause = CAUSE_CRASHED;
+	pool_fell(inspection->channel->inspector, pool, true);
+	pthread_mutex_unlock(&pool->lock);
+	pool_report_hangs(pool);
+}
+
+enum inspection_answer inspection_wait(struct inspection *inspection,
+				       struct facts *facts, unsigned wait_ms,
+				       enum fact_cause *ret_cause)
+{
+	struct answer answer = { .facts = facts,
+				 .wants = inspection->wants,
+				 .want_count = inspection->want_count };
+	bool with_body = inspection->body_limit > 0;
+
+	inspection_finish(inspection);
+	switch (await(inspection, wait_ms)) {
+	case INSPECTION_ANSWERED: break;
+	case INSPECTION_ASKED: return INSPECTION_WAITING;
+	case INSPECTION_OPEN:
+	case INSPECTION_FAILED:
+	default:
+		answer_fill(&answer, with_body, inspection->cause);
+		*ret_cause = inspection->cause;
+		return INSPECTION_LOST;
+	}
+	if (take_answer(inspection, &answer)) {
+		answer_fill(&answer, with_body, CAUSE_FAILED);
+		return INSPECTION_DONE;
+	}
+	accuse(inspection);
+	answer_fill(&answer, with_body, inspection->cause);
+	*ret_cause = inspection->cause;
+	return INSPECTION_LOST;
+}
+
+void inspection_end(struct inspection *inspection)
+{
+	struct inspector_pool *pool;
+	bool dead_wait;
+
+	if (inspection == NULL)
+		return;
+	pool = inspection->pool;
+	packet_done(&inspection->packet);
+	pthread_mutex_lock(&pool->lock);
+	if (inspection->state == INSPECTION_ASKED ||
+	    inspection->channel->sending)
+		inspection->abandoned = true;
+	else
+		pool_release(inspection);
+	dead_wait = pool->buried != NULL;
+	pthread_mutex_unlock(&pool->lock);
+	if (dead_wait)
+		pool_wake_io(pool);
+}
+
+void inspection_unknown(struct facts *facts, const struct ruleset *rules,
+			enum fact_cause cause)
+{
+	size_t slots = ruleset_slot_count(rules);
+
+	for (int id = 0; id < FACT_FIXED; id++) {
+		if (!answer_is_inspectors((enum fact_id)id) ||
+		    facts->fixed[id].state != FACT_PENDING)
+			continue;
+		/* A body that no rule reads was not asked for. */
+		if (answer_is_body((enum fact_id)id) &&
+		    !ruleset_reads_any(rules, FACT_BODY_SIZE,
+				       FACT_BODY_LONGEST_LINE))
+			continue;
+		facts_unknown(facts, (enum fact_id)id, cause);
+	}
+	for (unsigned i = 0; i < slots && i < facts->slot_count; i++) {
+		enum fact_id id = ruleset_slot(rules, i)->id;
+
+		if ((id == FACT_HEADER || id == FACT_HEADER_RAW) &&
+		    facts->slots[i].state == FACT_PENDING)
+			facts_slot_unknown(facts, i, cause);
+	}
+}

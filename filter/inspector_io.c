@@ -1,0 +1,328 @@
+/*
+ * inspector_io.c - the one thread that reads all channels.
+ *
+ * It sleeps in epoll_wait() until a packet comes, until the soonest deadline,
+ * or until somebody has work for it (event_fd): queued packets to be sent, or
+ * dead inspectors to be freed.  As long as nobody is overdue it never needs to
+ * be told of a new deadline: it never sleeps longer than a deadline is far.
+ */
+#include "filter/inspector_pool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+enum { EVENTS = 64 };
+
+/* --- what comes in ------------------------------------------------------ */
+
+/* The other end is closed: the inspector is dying, or gave up on us. */
+static void channel_ended(struct inspector_pool *pool, struct channel *channel)
+{
+	struct inspector *inspector = channel->inspector;
+
+	epoll_ctl(pool->epoll_fd, EPOLL_CTL_DEL, channel->fd, NULL);
+	pthread_mutex_lock(&pool->lock);
+	channel->dead = true;
+	pool_fell(inspector, pool, false);
+	if (inspector->grace == 0)
+		inspector->grace = pool_now() + DEATH_GRACE;
+	if (channel->inspection != NULL)
+		pool_fail(channel->inspection, CAUSE_CRASHED);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+/* What no honest inspector would send. */
+static void channel_broken(struct inspector_pool *pool, struct channel *channel)
+{
+	epoll_ctl(pool->epoll_fd, EPOLL_CTL_DEL, channel->fd, NULL);
+	pthread_mutex_lock(&pool->lock);
+	channel->dead = true;
+	if (channel->inspection != NULL) {
+		pool_blame(pool, &channel->inspection->input);
+		pool_fail(channel->inspection, CAUSE_CRASHED);
+	}
+	pool_fell(channel->inspector, pool, true);
+	pthread_mutex_unlock(&pool->lock);
+	pool_report_hangs(pool);
+}
+
+/* Under the lock: this packet is the next part of an answer that is due. */
+static bool answers(const struct channel *channel,
+		    const struct channel_head *head, size_t len)
+{
+	const struct inspection *inspection = channel->inspection;
+
+	return inspection != NULL && inspection->state == INSPECTION_ASKED &&
+	       head->number == inspection->number &&
+	       inspection->in.bytes + len <= ANSWER_BYTES_MAX;
+}
+
+static void channel_deliver(struct inspector_pool *pool,
+			    struct channel *channel, size_t len)
+{
+	struct cursor cursor = cursor_over(pool->buffer, len);
+	struct parcel *parcel = malloc(sizeof(*parcel) + len);
+	struct inspection *inspection;
+	struct channel_head head;
+	bool fine;
+
+	fine = channel_open(&cursor, &head);
+	if (parcel != NULL) {
+		parcel->len = len;
+		memcpy(parcel->bytes, pool->buffer, len);
+	}
+	pthread_mutex_lock(&pool->lock);
+	fine = fine && answers(channel, &head, len);
+	inspection = channel->inspection;
+	if (fine && parcel != NULL) {
+		parcels_add(&inspection->in, parcel);
+		parcel = NULL;
+	} else if (fine) {
+		pool_fail(inspection, CAUSE_BUSY); /* no memory */
+		pool_fell(channel->inspector, pool, true);
+	}
+	if (fine && inspection->state == INSPECTION_ASKED &&
+	    (head.flags & CHANNEL_LAST) != 0) {
+		inspection->state = INSPECTION_ANSWERED;
+		pool->stats.messages++;
+		pool_clear_deadline(inspection);
+		if (inspection->abandoned && !channel->sending)
+			pool_release(inspection);
+		else
+			pthread_cond_signal(&inspection->wake);
+	}
+	pthread_mutex_unlock(&pool->lock);
+	free(parcel);
+	if (!fine)
+		channel_broken(pool, channel);
+}
+
+static void channel_read(struct inspector_pool *pool, struct channel *channel)
+{
+	ssize_t got = recv(channel->fd, pool->buffer, sizeof(pool->buffer),
+			   MSG_DONTWAIT | MSG_TRUNC);
+
+	if (got > CHANNEL_PACKET_MAX)
+		channel_broken(pool, channel);
+	else if (got > 0)
+		channel_deliver(pool, channel, (size_t)got);
+	else if (got == 0 ||
+		 (errno != EAGAIN && errno != EINTR && errno != ENOBUFS))
+		channel_ended(pool, channel);
+}
+
+/* --- what goes out late ------------------------------------------------- */
+
+static void channel_arm(struct inspector_pool *pool, struct channel *channel,
+			bool armed)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = channel };
+
+	if (channel->armed == armed || channel->dead)
+		return;
+	if (armed)
+		event.events |= EPOLLOUT;
+	epoll_ctl(pool->epoll_fd, EPOLL_CTL_MOD, channel->fd, &event);
+	channel->armed = armed;
+}
+
+/* Takes the oldest packet that waits; the channel is ours meanwhile. */
+static struct parcel *parcel_take(struct inspector_pool *pool,
+				  struct channel *channel)
+{
+	struct inspection *inspection;
+	struct parcel *parcel = NULL;
+
+	pthread_mutex_lock(&pool->lock);
+	inspection = channel->inspection;
+	if (inspection != NULL && inspection->out.first != NULL) {
+		parcel = inspection->out.first;
+		inspection->out.first = parcel->next;
+		inspection->out.bytes -= parcel->len;
+		channel->sending = true;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return parcel;
+}
+
+/* Sent, or put back; false if nothing more can be sent now. */
+static bool parcel_done(struct inspector_pool *pool, struct channel *channel,
+			struct parcel *parcel, bool sent)
+{
+	struct inspection *inspection;
+
+	pthread_mutex_lock(&pool->lock);
+	inspection = channel->inspection;
+	channel->sending = false;
+	if (!sent && inspection->state != INSPECTION_FAILED) {
+		if (inspection->out.first == NULL)
+			inspection->out.last = &parcel->next;
+		parcel->next = inspection->out.first;
+		inspection->out.first = parcel;
+		inspection->out.bytes += parcel->len;
+		parcel = NULL;
+	} else if (sent && inspection->state == INSPECTION_OPEN) {
+		/* It reads: its time starts again, or stops. */
+		if (inspection->out.first != NULL)
+			pool_set_deadline(inspection);
+		else
+			pool_clear_deadline(inspection);
+	}
+	if (inspection->abandoned && inspection->state != INSPECTION_ASKED)
+		pool_release(inspection);
+	pthread_mutex_unlock(&pool->lock);
+	free(parcel);
+	return sent;
+}
+
+static void channel_send(struct inspector_pool *pool, struct channel *channel)
+{
+	struct parcel *parcel;
+	bool more = true;
+
+	while (more && (parcel = parcel_take(pool, channel)) != NULL) {
+		ssize_t sent;
+
+		do
+			sent = send(channel->fd, parcel->bytes, parcel->len,
+				    MSG_DONTWAIT | MSG_NOSIGNAL);
+		while (sent < 0 && errno == EINTR);
+		if (sent < 0 && errno != EAGAIN && errno != ENOBUFS &&
+		    errno != ENOMEM)
+			sent = 0; /* it is dead, as epoll will say */
+		more = parcel_done(pool, channel, parcel, sent >= 0);
+	}
+	channel_arm(pool, channel, !more);
+}
+
+static void send_queued(struct inspector_pool *pool)
+{
+	for (;;) {
+		struct channel *channel;
+
+		pthread_mutex_lock(&pool->lock);
+		channel = pool->out;
+		if (channel != NULL) {
+			pool->out = channel->next_out;
+			channel->listed_out = false;
+		}
+		pthread_mutex_unlock(&pool->lock);
+		if (channel == NULL)
+			return;
+		if (!channel->dead)
+			channel_send(pool, channel);
+	}
+}
+
+/* --- the clock ---------------------------------------------------------- */
+
+static void expire(struct inspector_pool *pool, int64_t now)
+{
+	struct inspection *inspection;
+
+	while ((inspection = pool->soonest) != NULL &&
+	       inspection->deadline <= now) {
+		struct inspector *inspector = inspection->channel->inspector;
+
+		/* Of all that wait for a hanging one, the first is to blame. */
+		if (!inspector->fallen && inspection->state == INSPECTION_ASKED)
+			pool_blame(pool, &inspection->input);
+		pool_fell(inspector, pool, true);
+		pool_fail(inspection, CAUSE_TIMEOUT);
+	}
+	for (struct inspector *i = pool->inspectors; i != NULL; i = i->next)
+		if (i->grace != 0 && !i->gone && !i->hung && i->grace <= now)
+			pool_fell(i, pool, true);
+}
+
+/* How long to sleep; the lock is held. */
+static int64_t pool_sleep(struct inspector_pool *pool, int64_t now)
+{
+	int64_t until = now + pool->timeout;
+
+	if (pool->soonest != NULL && pool->soonest->deadline < until)
+		until = pool->soonest->deadline;
+	for (struct inspector *i = pool->inspectors; i != NULL; i = i->next)
+		if (i->grace != 0 && !i->gone && !i->hung && i->grace < until)
+			until = i->grace;
+	pool->io_wakes = until;
+	return until > now ? until - now : 0;
+}
+
+static void free_buried(struct inspector_pool *pool)
+{
+	struct inspector *buried;
+
+	pthread_mutex_lock(&pool->lock);
+	buried = pool->buried;
+	pool->buried = NULL;
+	for (struct inspector *i = buried; i != NULL; i = i->next)
+		for (size_t c = 0; c < i->count; c++)
+			if (i->channels[c].listed_out) {
+				struct channel **at = &pool->out;
+
+				while (*at != &i->channels[c])
+					at = &(*at)->next_out;
+				*at = i->channels[c].next_out;
+			}
+	pthread_mutex_unlock(&pool->lock);
+	while (buried != NULL) {
+		struct inspector *next = buried->next;
+
+		inspector_free(buried);
+		buried = next;
+	}
+}
+
+/* --- the loop ----------------------------------------------------------- */
+
+static void channel_event(struct inspector_pool *pool, struct channel *channel,
+			  uint32_t events)
+{
+	if (channel == NULL) {
+		eventfd_t ignored;
+
+		eventfd_read(pool->event_fd, &ignored);
+		return;
+	}
+	if (channel->dead)
+		return;
+	if ((events & EPOLLOUT) != 0)
+		channel_send(pool, channel);
+	if ((events & ~(uint32_t)EPOLLOUT) != 0)
+		channel_read(pool, channel);
+}
+
+void *pool_io_run(void *context)
+{
+	struct inspector_pool *pool = context;
+	struct epoll_event events[EVENTS];
+	bool closing = false;
+
+	while (!closing) {
+		int64_t sleep;
+		int count;
+
+		pthread_mutex_lock(&pool->lock);
+		expire(pool, pool_now());
+		sleep = pool_sleep(pool, pool_now());
+		closing = pool->closing;
+		pthread_mutex_unlock(&pool->lock);
+		pool_report_hangs(pool);
+		if (closing)
+			break;
+		count = epoll_wait(pool->epoll_fd, events, EVENTS, (int)sleep);
+		for (int i = 0; i < count; i++)
+			channel_event(pool, events[i].data.ptr,
+				      events[i].events);
+		send_queued(pool);
+		/* Only now: no event of this round points to them any more. */
+		free_buried(pool);
+	}
+	free_buried(pool);
+	return NULL;
+}
