@@ -150,10 +150,12 @@ bool parse_group(struct parser *parser, struct ast_statement *statement)
 				  &statement->group.max))
 			return false;
 		statement->group.has_max = true;
-		if (statement->group.max < 0)
+		if (statement->group.max < 0) {
 			diag_error(parser->diag, place,
 				   "the most that a group adds cannot be "
 				   "negative");
+			statement->group.max = 0;
+		}
 	}
 	if (parser_peek(parser) != TOKEN_OPEN_BRACE) {
 		parser_expected(parser, statement->group.has_max

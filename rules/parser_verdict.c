@@ -52,10 +52,12 @@ static bool parse_clause(struct parser *parser, const char *word, bool allowed,
 	parser_take(parser);
 	if (!parse_string(parser, "text in quotes", &value))
 		return false;
-	if (!allowed)
+	if (!allowed) {
 		diag_error(parser->diag, place, "this verdict takes no %s",
 			   word);
-	else if (*ret_value != NULL)
+		return true;
+	}
+	if (*ret_value != NULL)
 		diag_error(parser->diag, place, "%s stands twice", word);
 	*ret_value = keep_value(parser, &value);
 	return *ret_value != NULL;
@@ -151,6 +153,7 @@ bool parse_greylist(struct parser *parser, struct ast_statement *statement)
 			   "greylist does not say at which score it begins");
 		diag_hint(parser->diag,
 			  "write: greylist at 2.0 wait 5m window 2d keep 36d");
+		return false;
 	}
 	return true;
 }
