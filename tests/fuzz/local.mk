@@ -16,3 +16,29 @@ EXTRA_DIST += tests/fuzz/seeds/list
 if !FUZZING
 TESTS += tests/fuzz/fuzz_list
 endif
+
+# Mailbox lists against a reference made of the RFC's grammar; header blocks cut
+# anywhere against the same in one piece.
+check_PROGRAMS += tests/fuzz/fuzz_address tests/fuzz/fuzz_header
+tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz_address.c $(fuzz_main) \
+	tests/fuzz/address_reference.c tests/fuzz/address_reference.h
+tests_fuzz_fuzz_address_LDADD = rules/librules.a $(IDN2_LIBS)
+tests_fuzz_fuzz_address_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_header_SOURCES = tests/fuzz/fuzz_header.c $(fuzz_main)
+tests_fuzz_fuzz_header_LDADD = rules/librules.a $(IDN2_LIBS)
+tests_fuzz_fuzz_header_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/seeds/address tests/fuzz/seeds/header
+if !FUZZING
+TESTS += tests/fuzz/fuzz_address tests/fuzz/fuzz_header
+endif
+
+# Rule files, compiled and tried on a message.
+check_PROGRAMS += tests/fuzz/fuzz_rules
+tests_fuzz_fuzz_rules_SOURCES = tests/fuzz/fuzz_rules.c $(fuzz_main) \
+	tests/fuzz/some_facts.c tests/fuzz/some_facts.h
+tests_fuzz_fuzz_rules_LDADD = rules/librules.a lists/liblists.a $(PCRE2_LIBS)
+tests_fuzz_fuzz_rules_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/rules.dict tests/fuzz/seeds/rules
+if !FUZZING
+TESTS += tests/fuzz/fuzz_rules
+endif
