@@ -5,7 +5,3 @@ dist_man_MANS += doc/steelyard.8 doc/steelyard.conf.5 doc/steelyard-rules.5 \
 TESTS += tests/check-layers tests/check-headers tests/check-docs
 EXTRA_DIST += tests/check-layers tests/check-headers tests/check-docs \
 	tests/fuzz/run bootstrap .clang-format
-
-# Rules and lists that ship, and a configuration to begin with.
-rulesdir = $(pkgdatadir)/rules
-dist_rules_DATA = $(wildcard $(srcdir)/rules/default/*.rules)
