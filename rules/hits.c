@@ -112,6 +112,37 @@ struct hits *hits_for_rcpt(struct hits *base, const struct facts *facts,
 	return hits;
 }
 
+static bool exempt_for_good(const struct hits *hits)
+{
+	for (size_t i = 0; i < hits->set->exempt_count; i++)
+		if (truth_now(hits->exempts[i]) == TRUTH_TRUE)
+			return true;
+	return false;
+}
+
+bool hits_judged_alike(const struct hits *a, const struct hits *b)
+{
+	const struct ruleset *set = a->set;
+
+	if (a == b || (exempt_for_good(a) && exempt_for_good(b)))
+		return true;
+	for (size_t i = 0; i < set->rule_count; i++)
+		if (set->rules[i].span.per_rcpt && a->rules[i] != b->rules[i])
+			return false;
+	for (size_t i = 0; i < set->exempt_count; i++)
+		if (a->exempts[i] != b->exempts[i])
+			return false;
+	/* The first class that holds is all that matters; those behind it
+	 * may differ. */
+	for (size_t i = 1; i < set->class_count; i++) {
+		if (a->classes[i] != b->classes[i])
+			return false;
+		if (truth_now(a->classes[i]) == TRUTH_TRUE)
+			break;
+	}
+	return true;
+}
+
 enum truth hits_rule(const struct hits *hits, size_t rule_index)
 {
 	return truth_now(hits->rules[rule_index]);
