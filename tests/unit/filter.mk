@@ -19,3 +19,38 @@ tests_unit_test_backoff_SOURCES = tests/unit/test_backoff.c filter/backoff.c
 tests_unit_test_backoff_LDADD = $(CMOCKA_LIBS)
 endif
 
+
+# The session's side: configuration, references, the listener.
+if HAVE_CMOCKA
+session_tests = tests/unit/test_settings tests/unit/test_ref \
+	tests/unit/test_listener tests/unit/test_generation
+check_PROGRAMS += $(session_tests)
+TESTS += $(session_tests)
+
+session_test_libs = filter/libsession.a filter/libinspector.a \
+	filter/inspect/libinspect.a \
+	rules/librules.a lists/liblists.a $(PCRE2_LIBS) $(SECCOMP_LIBS) \
+	$(IDN2_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_settings_SOURCES = tests/unit/test_settings.c
+tests_unit_test_settings_LDADD = $(session_test_libs)
+
+tests_unit_test_ref_SOURCES = tests/unit/test_ref.c
+tests_unit_test_ref_LDADD = $(session_test_libs)
+
+tests_unit_test_listener_SOURCES = tests/unit/test_listener.c filter/listener.c
+tests_unit_test_listener_LDADD = $(CMOCKA_LIBS)
+
+tests_unit_test_generation_SOURCES = tests/unit/test_generation.c
+tests_unit_test_generation_LDADD = $(session_test_libs)
+endif
+
+# The control socket.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_control
+TESTS += tests/unit/test_control
+tests_unit_test_control_SOURCES = tests/unit/test_control.c
+tests_unit_test_control_LDADD = filter/libcontrol.a filter/libsession.a \
+	rules/librules.a lists/liblists.a $(PCRE2_LIBS) $(JANSSON_LIBS) \
+	$(IDN2_LIBS) $(CMOCKA_LIBS)
+endif

@@ -1,0 +1,230 @@
+/*
+ * test_generation.c - a configuration is loaded whole or not at all, and lists
+ * change under rules that stay.
+ */
+#include "filter/generation.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "filter/texts.h"
+#include "lists/list.h"
+
+static char folder[] = "/tmp/test_generation.XXXXXX";
+static char conf[128], list[128], extra[128];
+
+static void write_file(const char *path, const char *text, time_t ago)
+{
+	struct timespec times[2] = { { .tv_sec = time(NULL) - ago },
+				     { .tv_sec = time(NULL) - ago } };
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static const char rules[] = "include \"*.rules\"\n"
+			    "list partners address from \"partners.list\"\n"
+			    "rule PARTNER -1.0 if sender in partners\n"
+			    "verdict reject at 5.0\n";
+
+static int setup(void **state)
+{
+	(void)state;
+	snprintf(conf, sizeof(conf), "%s/a.conf", folder);
+	snprintf(list, sizeof(list), "%s/partners.list", folder);
+	snprintf(extra, sizeof(extra), "%s/b.rules", folder);
+	write_file(conf, rules, 100);
+	write_file(list, "a@b.example\n", 100);
+	write_file(extra, "rule IS_IP 2.0 if helo.is_ip\n", 100);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	unlink(conf);
+	unlink(list);
+	unlink(extra);
+	return 0;
+}
+
+static struct generation *load_good(void)
+{
+	struct generation_result result = generation_load(conf, NULL, false);
+
+	if (result.generation == NULL)
+		fail_msg("%s", result.report);
+	generation_result_done(&result);
+	return result.generation;
+}
+
+static size_t entries(const struct generation *gen)
+{
+	return list_count(rule_list_content(gen->lists.at[0]));
+}
+
+static void test_load(void **state)
+{
+	struct generation *gen = load_good();
+
+	(void)state;
+	assert_int_equal(ruleset_rule_count(gen->rules), 2);
+	assert_int_equal(gen->lists.count, 1);
+	assert_int_equal(entries(gen), 1);
+	assert_int_equal(strlen(gen->digest), 32);
+	generation_unref(gen);
+}
+
+/* Rule, setting and list are each wrong: all three are told. */
+static void test_all_mistakes(void **state)
+{
+	struct generation_result result;
+
+	(void)state;
+	write_file(extra, "rule X 1.0 if helo.nme is \"a\"\nset mod observe\n",
+		   100);
+	write_file(list, "nothing\n", 100);
+	result = generation_load(conf, NULL, false);
+	assert_null(result.generation);
+	assert_non_null(strstr(result.report, "helo.name"));
+	assert_non_null(strstr(result.report, "b.rules:2:5"));
+	assert_true(result.errors >= 2);
+	generation_result_done(&result);
+
+	write_file(extra, "rule IS_IP 2.0 if helo.is_ip\n", 100);
+	result = generation_load(conf, NULL, false);
+	assert_null(result.generation);
+	assert_non_null(strstr(result.report, "partners.list:1:"));
+	generation_result_done(&result);
+}
+
+static void test_failing_example(void **state)
+{
+	struct generation_result result;
+
+	(void)state;
+	write_file(
+		extra,
+		"rule IS_IP 6.0 if helo.is_ip\n"
+		"example \"a bare address\" { helo.is_ip yes } expect accept\n",
+		100);
+	result = generation_load(conf, NULL, false);
+	assert_null(result.generation);
+	assert_non_null(strstr(result.report, "a bare address"));
+	generation_result_done(&result);
+}
+
+static void test_list_changes(void **state)
+{
+	struct generation *gen = load_good(), *next;
+	char *why = NULL;
+
+	(void)state;
+	assert_null(generation_refresh_lists(gen, &why));
+	assert_null(why);
+	write_file(list, "a@b.example\n@c.example\n", 50);
+	next = generation_refresh_lists(gen, &why); /* sees it once */
+	if (next == NULL)
+		next = generation_refresh_lists(gen, &why); /* settled */
+	assert_non_null(next);
+	assert_int_equal(entries(gen), 1); /* sessions keep theirs */
+	assert_int_equal(entries(next), 2);
+	assert_true(next->number > gen->number);
+	assert_ptr_equal(next->rules, gen->rules);
+	generation_unref(gen);
+	generation_unref(next);
+}
+
+/* Refused, told once, and the old content stays. */
+static void test_list_emptied(void **state)
+{
+	struct generation *gen = load_good();
+	char *why = NULL;
+
+	(void)state;
+	write_file(list, "", 50);
+	for (int i = 0; i < 3 && why == NULL; i++)
+		assert_null(generation_refresh_lists(gen, &why));
+	assert_non_null(why);
+	assert_non_null(strstr(why, "partners.list"));
+	free(why);
+	assert_null(generation_refresh_lists(gen, &why));
+	assert_null(why);
+	assert_int_equal(entries(gen), 1);
+	generation_unref(gen);
+}
+
+static void test_snapshot(void **state)
+{
+	struct generation *gen = load_good();
+	struct generation_result result;
+	int fd = generation_snapshot(gen);
+
+	(void)state;
+	assert_true(fd >= 0);
+	/* Whatever becomes of the files: the copy is what ran. */
+	write_file(extra, "rule IS_IP 2.0 if\n", 10);
+	write_file(list, "broken", 10);
+	result = generation_load_snapshot(fd);
+	if (result.generation == NULL)
+		fail_msg("%s", result.report);
+	assert_string_equal(result.generation->digest, gen->digest);
+	assert_int_equal(entries(result.generation), 1);
+	generation_unref(result.generation);
+	generation_result_done(&result);
+	generation_unref(gen);
+	close(fd);
+}
+
+static void test_texts_refuse_what_does_not_add_up(void **state)
+{
+	FILE *file = tmpfile();
+
+	(void)state;
+	assert_non_null(file);
+	assert_null(texts_open(fileno(file)));
+	fputs("something else that is longer than one head would be", file);
+	fflush(file);
+	assert_null(texts_open(fileno(file)));
+	fclose(file);
+}
+
+static int make_folder(void **state)
+{
+	(void)state;
+	return mkdtemp(folder) != NULL ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+	(void)state;
+	return rmdir(folder);
+}
+
+int main(void)
+{
+#define ONE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		ONE(test_load),
+		ONE(test_all_mistakes),
+		ONE(test_failing_example),
+		ONE(test_list_changes),
+		ONE(test_list_emptied),
+		ONE(test_snapshot),
+		ONE(test_texts_refuse_what_does_not_add_up),
+	};
+
+	return cmocka_run_group_tests_name("generation", tests, make_folder,
+					   remove_folder);
+}

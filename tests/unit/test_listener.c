@@ -1,0 +1,96 @@
+/*
+ * test_listener.c - connections wait while the listener is put aside.
+ */
+#include "filter/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static int listen_somewhere(struct sockaddr_in *ret_name)
+{
+	socklen_t len = sizeof(*ret_name);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	*ret_name = (struct sockaddr_in){ .sin_family = AF_INET };
+	ret_name->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (void *)ret_name, len), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(getsockname(fd, (void *)ret_name, &len), 0);
+	return fd;
+}
+
+static int dial(const struct sockaddr_in *name)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (const void *)name, sizeof(*name)), 0);
+	return fd;
+}
+
+/* accept(), or -1 with EAGAIN: the listener never blocks. */
+static int take(int fd)
+{
+	return accept(fd, NULL, NULL);
+}
+
+static void test_pause_and_resume(void **state)
+{
+	struct sockaddr_in name;
+	struct pollfd ready;
+	int fd = listen_somewhere(&name);
+	int first, second, third, got;
+
+	(void)state;
+	assert_int_equal(listener_open(fd), 0);
+	first = dial(&name);
+	got = take(fd);
+	assert_true(got >= 0);
+	close(got);
+
+	listener_pause();
+	listener_pause(); /* the same as once */
+	assert_true(listener_paused());
+	second = dial(&name); /* the backlog takes it */
+	assert_int_equal(take(fd), -1);
+	assert_int_equal(errno, EAGAIN);
+
+	listener_resume();
+	assert_false(listener_paused());
+	got = take(fd);
+	assert_true(got >= 0); /* it has waited, not lost */
+	close(got);
+
+	/* Put aside for good, and whoever polls can be woken. */
+	listener_shut();
+	listener_resume();
+	assert_true(listener_paused());
+	third = dial(&name);
+	assert_int_equal(take(fd), -1);
+	listener_wake();
+	ready = (struct pollfd){ .fd = fd, .events = POLLIN };
+	assert_int_equal(poll(&ready, 1, 1000), 1);
+
+	close(first);
+	close(second);
+	close(third);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pause_and_resume),
+	};
+
+	return cmocka_run_group_tests_name("listener", tests, NULL, NULL);
+}

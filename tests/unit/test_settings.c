@@ -1,0 +1,166 @@
+/*
+ * test_settings.c - what `set NAME VALUE` does, and what it refuses.
+ */
+#include "filter/settings.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "rules/ast.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+/* The text of all complaints; "" if there are none. Free it. */
+static char *read_into(const char *text, struct settings *ret)
+{
+	struct diag diag;
+	struct ast ast;
+	char *said;
+
+	diag_init(&diag);
+	ast_init(&ast);
+	ast_parse_text(&ast, "test", text, strlen(text), NULL, &diag);
+	settings_read(ret, &ast, &diag);
+	said = diag_text(&diag);
+	ast_done(&ast);
+	diag_done(&diag);
+	assert_non_null(said);
+	return said;
+}
+
+static void test_values(void **state)
+{
+	static const struct {
+		const char *text, *name, *value;
+	} rows[] = {
+		{ "", "mode", "enforce" },
+		{ "set mode observe", "mode", "observe" },
+		{ "set earliest_refusal connect", "earliest_refusal",
+		  "connect" },
+		{ "", "earliest_refusal", "rcpt" },
+		{ "set on_unknown defer", "on_unknown", "defer" },
+		{ "set split_classes off", "split_classes", "off" },
+		{ "set body_limit 64KiB", "body_limit", "64KiB" },
+		{ "set body_limit 2MiB", "body_limit", "2MiB" },
+		{ "set inspect_timeout 2m", "inspect_timeout", "2m" },
+		{ "set inspect_timeout 90s", "inspect_timeout", "90s" },
+		{ "set max_sessions 5", "max_sessions", "5" },
+		{ "set milter_socket_mode \"0600\"", "milter_socket_mode",
+		  "\"0600\"" },
+		{ "set milter_socket \"inet:8893@127.0.0.1\"", "milter_socket",
+		  "\"inet:8893@127.0.0.1\"" },
+		{ "set milter_socket \"inet6:8893@::1\"", "milter_socket",
+		  "\"inet6:8893@::1\"" },
+		{ "set user \"nobody\"", "user", "\"nobody\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct settings settings;
+		char *said = read_into(rows[i].text, &settings);
+		char value[256];
+		size_t at = 0;
+
+		assert_string_equal(said, "");
+		while (strcmp(settings_info(at)->name, rows[i].name) != 0)
+			assert_true(++at < settings_count());
+		assert_string_equal(settings_value(&settings, at, value,
+						   sizeof(value)),
+				    rows[i].value);
+		free(said);
+		settings_done(&settings);
+	}
+}
+
+static void test_complaints(void **state)
+{
+	static const struct {
+		const char *text, *complaint;
+	} rows[] = {
+		{ "set mod observe",
+		  "test:1:5: error: unknown setting \"mod\"" },
+		{ "set mod observe", "did you mean \"mode\"?" },
+		{ "set mode watch", "mode must be one of: enforce, observe" },
+		{ "set mode observe\nset mode enforce",
+		  "test:2:5: error: mode is set twice" },
+		{ "set body_limit 5s", "body_limit wants a size" },
+		{ "set body_limit 1KiB\nset body_limit 1KiB", "set twice" },
+		{ "set body_limit 1GiB",
+		  "body_limit must lie between 1KiB and 64MiB" },
+		{ "set inspect_timeout 1d", "must lie between 1s and 5m" },
+		{ "set inspect_timeout 5", "inspect_timeout wants a time" },
+		{ "set max_sessions 0", "must lie between 1 and 100000" },
+		{ "set max_sessions 2.5", "max_sessions wants a whole number" },
+		{ "set max_sessions \"5\"", "max_sessions wants a whole" },
+		{ "set milter_socket \"8893\"",
+		  "milter_socket wants unix:/path" },
+		{ "set milter_socket \"inet:0@localhost\"",
+		  "wants unix:/path" },
+		{ "set milter_socket \"inet:99999@localhost\"", "wants unix:" },
+		{ "set milter_socket \"inet:8893\"", "wants unix:/path" },
+		{ "set control_socket \"inet:1@a\"", "control_socket wants" },
+		{ "set milter_socket_mode \"0888\"", "wants an octal mode" },
+		{ "set milter_socket_mode \"07777\"", "wants an octal mode" },
+		{ "set state_dir \"var\"", "state_dir wants a path" },
+		{ "set syslog_facility \"local8\"", "syslog_facility wants" },
+		{ "set dns_timeout 3s",
+		  "the setting dns_timeout has no effect" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct settings settings;
+		char *said = read_into(rows[i].text, &settings);
+
+		if (strstr(said, rows[i].complaint) == NULL)
+			fail_msg("\"%s\" brought:\n%s", rows[i].text, said);
+		free(said);
+		settings_done(&settings);
+	}
+}
+
+static void test_frozen(void **state)
+{
+	struct settings before, after;
+	char names[256];
+
+	(void)state;
+	free(read_into("set user \"a\"", &before));
+	free(read_into("set user \"b\"\nset inspectors 3\nset mode observe",
+		       &after));
+	assert_string_equal(settings_frozen_changes(&before, &after, names,
+						    sizeof(names)),
+			    "user, inspectors");
+	assert_string_equal(settings_frozen_changes(&after, &after, names,
+						    sizeof(names)),
+			    "");
+	settings_done(&before);
+	settings_done(&after);
+}
+
+static void test_copy_is_its_own(void **state)
+{
+	struct settings settings, copy;
+
+	(void)state;
+	free(read_into("set user \"a\"", &settings));
+	assert_true(settings_copy(&copy, &settings));
+	settings_done(&settings);
+	assert_string_equal(copy.process.user, "a");
+	settings_done(&copy);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_complaints),
+		cmocka_unit_test(test_frozen),
+		cmocka_unit_test(test_copy_is_its_own),
+	};
+
+	return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
+}
