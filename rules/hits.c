@@ -127,7 +127,8 @@ bool hits_judged_alike(const struct hits *a, const struct hits *b)
 	if (a == b || (exempt_for_good(a) && exempt_for_good(b)))
 		return true;
 	for (size_t i = 0; i < set->rule_count; i++)
-		if (set->rules[i].span.per_rcpt && a->rules[i] != b->rules[i])
+		if (set->rules[i].span.per_rcpt && a->rules[i] != b->rules[i] &&
+		    !ruleset_rule(set, i)->shadow)
 			return false;
 	for (size_t i = 0; i < set->exempt_count; i++)
 		if (a->exempts[i] != b->exempts[i])
