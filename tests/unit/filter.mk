@@ -47,10 +47,19 @@ endif
 
 # The control socket.
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_control
-TESTS += tests/unit/test_control
-tests_unit_test_control_SOURCES = tests/unit/test_control.c
-tests_unit_test_control_LDADD = filter/libcontrol.a filter/libsession.a \
+control_tests = tests/unit/test_control tests/unit/test_control_verbs
+check_PROGRAMS += $(control_tests)
+TESTS += $(control_tests)
+
+control_filter = tests/unit/control_filter.c tests/unit/control_filter.h
+control_test_libs = filter/libcontrol.a filter/libsession.a \
 	rules/librules.a lists/liblists.a $(PCRE2_LIBS) $(JANSSON_LIBS) \
 	$(IDN2_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_control_SOURCES = tests/unit/test_control.c $(control_filter)
+tests_unit_test_control_LDADD = $(control_test_libs)
+
+tests_unit_test_control_verbs_SOURCES = tests/unit/test_control_verbs.c \
+	$(control_filter)
+tests_unit_test_control_verbs_LDADD = $(control_test_libs)
 endif

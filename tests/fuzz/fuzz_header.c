@@ -1,0 +1,138 @@
+/*
+ * fuzz_header.c - header blocks, whole and in pieces.
+ *
+ * The first bytes of the input say where the rest is cut.  Whatever the cuts,
+ * the pieces must give the fields, faults and body that the whole gives.  Each
+ * value then goes through what reads values.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rules/arena.h"
+#include "rules/mail/charset.h"
+#include "rules/mail/date.h"
+#include "rules/mail/encoded.h"
+#include "rules/mail/header.h"
+#include "rules/mail/limits.h"
+#include "rules/mail/unicode.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define CUTS 8 /* bytes of the input that say where to cut */
+#define MUST(x) ((x) ? (void)0 : broken(#x, __LINE__))
+
+static void broken(const char *what, int line)
+{
+	fprintf(stderr, "line %d: not so: %s\n", line, what);
+	abort();
+}
+
+/* The whole, as a walk sees it; each piece's field is held against it. */
+struct expected {
+	struct header_walk walk;
+};
+
+static void compare(void *ctx, const struct header_field *field)
+{
+	struct expected *expected = ctx;
+	struct header_field want = { 0 };
+
+	MUST(header_next(&expected->walk, &want));
+	MUST(field->offset == want.offset && field->faults == want.faults);
+	MUST(field->name_len == want.name_len &&
+	     field->value_len == want.value_len);
+	MUST(want.name_len == 0 ||
+	     memcmp(field->name, want.name, want.name_len) == 0);
+	MUST(want.value_len == 0 ||
+	     memcmp(field->value, want.value, want.value_len) == 0);
+}
+
+static void check_pieces(struct arena *arena, const uint8_t *cuts,
+			 const char *text, size_t len)
+{
+	struct expected expected = { .walk = { .text = text, .len = len } };
+	struct header_reader *reader;
+	struct header_field field;
+	size_t pos = 0, fields, used, n;
+	unsigned int faults;
+
+	reader = header_reader_new(arena, compare, &expected);
+	MUST(reader != NULL);
+	for (size_t i = 0; pos < len; i++) {
+		n = (size_t)cuts[i % CUTS] * (i % 3 == 2 ? 97 : 1);
+		if (n > len - pos)
+			n = len - pos;
+		if (n == 0 && i % CUTS == 0)
+			n = 1; /* so that it ends */
+		used = header_reader_feed(reader, text + pos, n);
+		pos += used;
+		if (used < n)
+			break;
+	}
+	faults = header_reader_end(reader, &fields);
+	MUST(!header_next(&expected.walk, &field));
+	MUST(fields == expected.walk.fields);
+	MUST(faults == expected.walk.faults);
+	MUST(pos == expected.walk.pos);
+}
+
+static void check_value(struct arena *arena, struct charsets *sets,
+			const struct header_field *field)
+{
+	struct encoded_text text;
+	struct header_field given;
+	struct date strict, lenient;
+	const char *line;
+	size_t len;
+
+	line = header_unfold(arena, field->value, field->value_len, &len);
+	MUST(line && len <= field->value_len);
+	MUST(len == 0 || !memchr(line, '\n', len));
+
+	for (int where = ENCODED_TEXT; where <= ENCODED_PHRASE; where++) {
+		MUST(encoded_decode(arena, sets, field->value, field->value_len,
+				    (enum encoded_where)where, &text) == 0);
+		MUST(text.len <= 3 * field->value_len);
+		MUST(unicode_valid(text.text, text.len));
+	}
+	if (date_parse(field->value, field->value_len, DATE_STRICT, &strict) ==
+	    DATE_FINE) {
+		MUST(date_parse(field->value, field->value_len, DATE_LENIENT,
+				&lenient) == DATE_FINE);
+		MUST(strict.seconds == lenient.seconds);
+	}
+	header_field_given(field->name, field->name_len, field->value,
+			   field->value_len, &given);
+	if (header_name_valid(field->name, field->name_len))
+		MUST(given.name_len == field->name_len);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct charsets *sets;
+	struct header_walk walk;
+	struct header_field field;
+	struct arena arena;
+	size_t end = 0;
+
+	if (!sets)
+		sets = charset_open();
+	if (size < CUTS)
+		return 0;
+	arena_init(&arena, 16 << 20);
+	walk = (struct header_walk){ .text = (const char *)data + CUTS,
+				     .len = size - CUTS };
+	check_pieces(&arena, data, walk.text, walk.len);
+	while (header_next(&walk, &field)) {
+		MUST(field.offset >= end && field.offset < walk.pos);
+		MUST(field.value + field.value_len <= walk.text + walk.pos);
+		end = walk.pos;
+		check_value(&arena, sets, &field);
+		arena_reset(&arena);
+	}
+	MUST(walk.fields <= MAIL_FIELDS_MAX);
+	arena_done(&arena);
+	return 0;
+}

@@ -1,0 +1,742 @@
+/*
+ * early_model.c - see early_model.h.
+ */
+#include "tests/unit/early_model.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define F(n, i, p, t)                              \
+	{                                          \
+		n, FACT_##i, PHASE_##p, MODEL_##t, \
+		{                                  \
+			0                          \
+		}                                  \
+	}
+const struct model_fact model_facts[MODEL_FACTS] = {
+	F("client.is_local", CLIENT_IS_LOCAL, CONNECT, BOOL),
+	F("client.port", CLIENT_PORT, CONNECT, NUMBER),
+	F("mta.daemon", MTA_DAEMON, CONNECT, TEXTS),
+	F("helo.is_ip", HELO_IS_IP, HELO, BOOL),
+	F("helo.name", HELO_NAME, HELO, TEXTS),
+	{ "spf",
+	  FACT_SPF,
+	  PHASE_MAIL,
+	  MODEL_ENUM,
+	  { "pass", "fail", "softfail" } },
+	F("client.auth", CLIENT_AUTH, MAIL, BOOL),
+	F("sender.size", SENDER_SIZE, MAIL, NUMBER),
+	F("rcpt.local", RCPT_LOCAL, RCPT, TEXTS),
+	F("rcpt.domain", RCPT_DOMAIN, RCPT, TEXTS),
+	F("rcpt.count", RCPT_COUNT, DATA, NUMBER),
+	{ "dkim",
+	  FACT_DKIM,
+	  PHASE_EOM,
+	  MODEL_ENUM,
+	  { "pass", "policy", "fail" } },
+	F("header.nul", HEADER_NUL, EOM, BOOL),
+	F("header(\"X\")", HEADER, EOM, SET),
+	F("from.name", FROM_NAME, EOM, SET),
+};
+
+enum { F_FALSE, F_UNKNOWN, F_TRUE };
+
+/* --- making ------------------------------------------------------------- */
+
+/* splitmix64: every seed is a good one. */
+uint64_t model_random(struct model *model, uint64_t below)
+{
+	uint64_t z = model->random += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return (z ^ z >> 31) % below;
+}
+
+static int pick(struct model *model, int below)
+{
+	return (int)model_random(model, (uint64_t)below);
+}
+
+static bool chance(struct model *model, int percent)
+{
+	return pick(model, 100) < percent;
+}
+
+static int leaf_make(struct model *model, enum phase latest)
+{
+	struct node *node = &model->nodes[model->node_count];
+	const struct model_fact *fact;
+
+	memset(node, 0, sizeof(*node));
+	node->kind = LEAF;
+	do {
+		node->fact = pick(model, MODEL_FACTS);
+		fact = &model_facts[node->fact];
+	} while (fact->phase > latest);
+	node->negated = chance(model, 40);
+	node->spelling = pick(model, 3);
+	if (chance(model, 8)) {
+		node->op = NONE;
+	} else if (chance(model, 12)) {
+		node->op = UNKNOWN;
+	} else if (fact->type == MODEL_BOOL) {
+		node->op = BARE;
+	} else if (fact->type == MODEL_NUMBER && chance(model, 70)) {
+		node->op = chance(model, 50) ? LESS : MORE;
+		node->negated = false;
+		node->value = pick(model, 6) * 50;
+	} else {
+		node->op = AMONG;
+		node->value = 1 + pick(model, 7);
+	}
+	return model->node_count++;
+}
+
+/* A condition that reads facts up to a phase, and rules below `rules`. */
+static int condition_make(struct model *model, int depth, enum phase latest,
+			  int rules, bool shadow, enum phase *phase)
+{
+	struct node *node;
+	int left, right = -1, at;
+
+	if (rules > 0 && chance(model, 20)) {
+		int rule = pick(model, rules);
+
+		if ((shadow || !model->rules[rule].shadow) &&
+		    model->rules[rule].phase <= latest) {
+			node = &model->nodes[model->node_count];
+			memset(node, 0, sizeof(*node));
+			node->kind = RULE;
+			node->rule = rule;
+			if (model->rules[rule].phase > *phase)
+				*phase = model->rules[rule].phase;
+			return model->node_count++;
+		}
+	}
+	if (depth == 0 || chance(model, 45)) {
+		at = leaf_make(model, latest);
+		if (model_facts[model->nodes[at].fact].phase > *phase)
+			*phase = model_facts[model->nodes[at].fact].phase;
+		return at;
+	}
+	left = condition_make(model, depth - 1, latest, rules, shadow, phase);
+	at = pick(model, 5);
+	if (at > 0)
+		right = condition_make(model, depth - 1, latest, rules, shadow,
+				       phase);
+	node = &model->nodes[model->node_count];
+	memset(node, 0, sizeof(*node));
+	node->kind = at == 0 ? NOT : at < 3 ? AND : OR;
+	node->left = left;
+	node->right = right;
+	return model->node_count++;
+}
+
+static void rules_make(struct model *model)
+{
+	static const int weights[] = { -300, -150, -50, 50,  100,
+				       200,  300,  400, 600, 900 };
+	static const enum phase phases[] = { PHASE_CONNECT, PHASE_HELO,
+					     PHASE_MAIL,    PHASE_RCPT,
+					     PHASE_EOM,	    PHASE_EOM };
+
+	model->rule_count = 3 + pick(model, MODEL_RULES - 2);
+	model->group_count = pick(model, MODEL_GROUPS + 1);
+	for (int i = 0; i < model->group_count; i++)
+		model->group_max[i] = pick(model, 4) * 200 - 1;
+	for (int i = 0; i < model->rule_count; i++) {
+		enum phase phase = PHASE_CONNECT;
+
+		model->rules[i].shadow = chance(model, 10);
+		model->rules[i].when =
+			condition_make(model, 2, phases[pick(model, 6)], i,
+				       model->rules[i].shadow, &phase);
+		model->rules[i].phase = phase;
+		model->rules[i].written = weights[pick(model, 10)];
+		model->rules[i].group = pick(model, model->group_count + 1) - 1;
+		model->rules[i].overridden = chance(model, 10);
+		model->rules[i].off =
+			model->rules[i].overridden && chance(model, 50);
+		model->rules[i].weight = model->rules[i].overridden
+						 ? weights[pick(model, 10)]
+						 : model->rules[i].written;
+		if (model->rules[i].shadow || model->rules[i].off)
+			model->rules[i].weight = 0;
+	}
+}
+
+static void verdicts_make(struct model *model, int class)
+{
+	static const int around[] = { 0, 150, 300, 450, 600, 900 };
+
+	for (int word = VERDICT_TAG; word < VERDICT_WORDS; word++) {
+		struct model_verdict *verdict = &model->verdicts[class][word];
+
+		*verdict = (struct model_verdict){ .said = chance(model, 45) };
+		if (word == VERDICT_REJECT && class == 0)
+			verdict->said = true;
+		verdict->never = verdict->said && chance(model, 15);
+		/* Sometimes in an order that makes no sense. */
+		verdict->threshold = around[pick(model, 6)] +
+				     (chance(model, 50) ? word * 50 : 0) + 1;
+	}
+	model->reject_4xx[class] = chance(model, 20);
+}
+
+void model_make(struct model *model)
+{
+	uint64_t random = model->random;
+	enum phase phase = PHASE_CONNECT;
+
+	memset(model, 0, sizeof(*model));
+	model->random = random;
+	rules_make(model);
+	model->class_count =
+		chance(model, 50) ? 0 : pick(model, MODEL_CLASSES + 1);
+	for (int i = 0; i < model->class_count; i++)
+		model->class_when[i] =
+			condition_make(model, 1, PHASE_RCPT, model->rule_count,
+				       false, &phase);
+	model->exempt_count =
+		chance(model, 60) ? 0 : pick(model, MODEL_EXEMPTS + 1);
+	for (int i = 0; i < model->exempt_count; i++)
+		model->exempt_when[i] =
+			condition_make(model, 1,
+				       chance(model, 80) ? PHASE_MAIL
+							 : PHASE_EOM,
+				       0, false, &phase);
+	for (int class = 0; class <= model->class_count; class ++)
+		verdicts_make(model, class);
+	model->defer_on_unknown = chance(model, 25);
+}
+
+static struct model_value value_make(struct model *model, int fact)
+{
+	struct model_value value = { .state = FACT_KNOWN };
+	int dice = pick(model, 100);
+
+	if (dice < 8)
+		value.state = FACT_NONE;
+	else if (dice < 20)
+		value.state = FACT_UNKNOWN;
+	else if (dice < 24)
+		value.state = FACT_NOT_ASKED;
+	switch (model_facts[fact].type) {
+	case MODEL_BOOL: value.value = pick(model, 2); break;
+	case MODEL_SET: value.value = 1 + pick(model, 7); break;
+	default: value.value = pick(model, 3); break;
+	}
+	return value;
+}
+
+void model_message(struct model *model, struct model_value *values)
+{
+	for (int fact = 0; fact < MODEL_FACTS; fact++)
+		values[fact] = value_make(model, fact);
+}
+
+void model_recipient(struct model *model, struct model_value *values)
+{
+	for (int fact = 0; fact < MODEL_FACTS; fact++)
+		if (model_facts[fact].phase == PHASE_RCPT)
+			values[fact] = value_make(model, fact);
+}
+
+/* --- printing ----------------------------------------------------------- */
+
+struct out {
+	char *text;
+	size_t len;
+};
+
+__attribute__((format(printf, 2, 3))) static void put(struct out *out,
+						      const char *format, ...)
+{
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(out->text + out->len, MODEL_TEXT - out->len, format,
+			args);
+	va_end(args);
+	if (len > 0 && (size_t)len < MODEL_TEXT - out->len)
+		out->len += (size_t)len;
+}
+
+static void put_member(struct out *out, const struct model_fact *fact,
+		       int value)
+{
+	if (fact->type == MODEL_ENUM)
+		put(out, "%s", fact->words[value]);
+	else if (fact->type == MODEL_NUMBER)
+		put(out, "%d", value);
+	else
+		put(out, "\"%c\"", "aBc"[value]);
+}
+
+static void put_among(struct out *out, const struct model_fact *fact,
+		      const struct node *node)
+{
+	bool texts = fact->type == MODEL_TEXTS || fact->type == MODEL_SET;
+	const char *sep = "";
+
+	if (texts && node->spelling == 0) {
+		put(out, " %s /^[", node->negated ? "!~" : "~");
+		for (int i = 0; i < 3; i++)
+			if (node->value & 1 << i)
+				put(out, "%c", "abc"[i]);
+		put(out, "]$/i");
+		return;
+	}
+	if ((node->value & (node->value - 1)) == 0) {
+		put(out, " is%s ", node->negated ? " not" : "");
+		put_member(out, fact,
+			   node->value == 1   ? 0
+			   : node->value == 2 ? 1
+					      : 2);
+		return;
+	}
+	put(out, "%s in {", node->negated ? " not" : "");
+	for (int i = 0; i < 3; i++) {
+		if (!(node->value & 1 << i))
+			continue;
+		put(out, "%s", sep);
+		put_member(out, fact, i);
+		sep = ", ";
+	}
+	put(out, "}");
+}
+
+static void put_leaf(struct out *out, const struct node *node)
+{
+	const struct model_fact *fact = &model_facts[node->fact];
+	const char *negation = node->negated ? " not" : "";
+
+	put(out, "%s", fact->name);
+	switch (node->op) {
+	case NONE: put(out, " is%s none", negation); return;
+	case UNKNOWN: put(out, " is%s unknown", negation); return;
+	case BARE:
+		if (node->negated)
+			put(out, node->spelling ? " is no" : " is not yes");
+		else if (node->spelling)
+			put(out, " is yes");
+		return;
+	case LESS:
+	case MORE:
+		put(out, " %s %d.%02d",
+		    node->op == LESS ? "<" : ">=", node->value / 100,
+		    node->value % 100);
+		return;
+	case AMONG: put_among(out, fact, node); return;
+	}
+}
+
+static void put_node(struct out *out, const struct model *model, int at)
+{
+	const struct node *node = &model->nodes[at];
+
+	switch (node->kind) {
+	case LEAF: put_leaf(out, node); return;
+	case RULE: put(out, "R%d", node->rule); return;
+	case NOT:
+		put(out, "not (");
+		put_node(out, model, node->left);
+		put(out, ")");
+		return;
+	case AND:
+	case OR: break;
+	}
+	put(out, "(");
+	put_node(out, model, node->left);
+	put(out, node->kind == AND ? " and " : " or ");
+	put_node(out, model, node->right);
+	put(out, ")");
+}
+
+static void put_number(struct out *out, int hundredths)
+{
+	int size = hundredths < 0 ? -hundredths : hundredths;
+
+	put(out, "%s%d.%02d", hundredths < 0 ? "-" : "", size / 100,
+	    size % 100);
+}
+
+static void put_verdicts(struct out *out, const struct model *model, int class)
+{
+	for (int word = VERDICT_TAG; word < VERDICT_WORDS; word++) {
+		const struct model_verdict *verdict =
+			&model->verdicts[class][word];
+
+		if (!verdict->said)
+			continue;
+		put(out, "verdict %s ",
+		    verdict_word_name((enum verdict_word)word));
+		if (verdict->never) {
+			put(out, "never\n");
+			continue;
+		}
+		put(out, "at ");
+		put_number(out, verdict->threshold);
+		if (word == VERDICT_REJECT)
+			put(out, " reply \"%s\"",
+			    model->reject_4xx[class] ? "451 4.7.1 later"
+						     : "550 5.7.1 no");
+		put(out, "\n");
+	}
+}
+
+static void put_rule(struct out *out, const struct model *model, int rule)
+{
+	put(out, "%srule R%d ", model->rules[rule].shadow ? "shadow " : "",
+	    rule);
+	put_number(out, model->rules[rule].written);
+	put(out, " if ");
+	put_node(out, model, model->rules[rule].when);
+	put(out, "\n");
+	if (!model->rules[rule].overridden)
+		return;
+	put(out, "override R%d ", rule);
+	if (model->rules[rule].off)
+		put(out, "off");
+	else
+		put_number(out, model->rules[rule].weight);
+	put(out, "\n");
+}
+
+/* Some rule before what it reads, some behind. */
+void model_print(struct model *model, char text[MODEL_TEXT])
+{
+	struct out out = { text, 0 };
+	int turn = pick(model, model->rule_count);
+
+	for (int i = 0; i < model->exempt_count; i++) {
+		put(&out, "exempt if ");
+		put_node(&out, model, model->exempt_when[i]);
+		put(&out, "\n");
+	}
+	for (int i = 0; i < model->rule_count; i++)
+		put_rule(&out, model, (i + turn) % model->rule_count);
+	for (int i = 0; i < model->group_count; i++) {
+		const char *sep = "";
+
+		put(&out, "group g%d max ", i);
+		put_number(&out,
+			   model->group_max[i] < 0 ? 0 : model->group_max[i]);
+		put(&out, " {");
+		for (int rule = 0; rule < model->rule_count; rule++) {
+			if (model->rules[rule].group != i)
+				continue;
+			put(&out, "%s R%d", sep, rule);
+			sep = ",";
+		}
+		put(&out, " }\n");
+	}
+	put_verdicts(&out, model, 0);
+	for (int class = 1; class <= model->class_count; class ++) {
+		put(&out, "class c%d if ", class);
+		put_node(&out, model, model->class_when[class - 1]);
+		put(&out, " {\n");
+		put_verdicts(&out, model, class);
+		put(&out, "}\n");
+	}
+	text[out.len] = '\0';
+}
+
+/* --- judging ------------------------------------------------------------ */
+
+/* What is true of a message; `fair`: `is unknown` has no answer either. */
+struct world {
+	const struct model *model;
+	const struct model_value *values;
+	bool fair;
+	int rules[MODEL_RULES];
+};
+
+static int known_leaf(const struct model_fact *fact, const struct node *node,
+		      int value)
+{
+	bool holds = false;
+
+	switch (node->op) {
+	case BARE: holds = value != 0; break;
+	case LESS: holds = value * 100 < node->value; break;
+	case MORE: holds = value * 100 >= node->value; break;
+	case AMONG:
+		holds = fact->type == MODEL_SET
+				? (value & node->value) != 0
+				: (1 << value & node->value) != 0;
+		break;
+	case NONE:
+	case UNKNOWN: break; /* it is there, and known */
+	}
+	return holds != node->negated ? F_TRUE : F_FALSE;
+}
+
+static int leaf_judge(const struct world *world, const struct node *node)
+{
+	const struct model_fact *fact = &model_facts[node->fact];
+	const struct model_value *value = &world->values[node->fact];
+
+	if (value->state == FACT_KNOWN)
+		return known_leaf(fact, node, value->value);
+	if (value->state == FACT_NONE) {
+		if (node->op == NONE)
+			return node->negated ? F_FALSE : F_TRUE;
+		if (node->op == UNKNOWN)
+			return node->negated ? F_TRUE : F_FALSE;
+		if (fact->type == MODEL_ENUM && node->negated)
+			return F_TRUE;
+		return F_FALSE;
+	}
+	if (node->op != UNKNOWN || world->fair)
+		return F_UNKNOWN;
+	return node->negated ? F_FALSE : F_TRUE;
+}
+
+static int node_judge(const struct world *world, int at)
+{
+	const struct node *node = &world->model->nodes[at];
+	int left, right;
+
+	if (node->kind == LEAF)
+		return leaf_judge(world, node);
+	if (node->kind == RULE)
+		return world->rules[node->rule];
+	left = node_judge(world, node->left);
+	if (node->kind == NOT)
+		return F_TRUE - left;
+	right = node_judge(world, node->right);
+	if (node->kind == AND)
+		return left < right ? left : right;
+	return left > right ? left : right;
+}
+
+static struct world world_make(const struct model *model,
+			       const struct model_value *values, bool fair)
+{
+	struct world world = { .model = model, .values = values, .fair = fair };
+
+	for (int i = 0; i < model->rule_count; i++)
+		world.rules[i] =
+			model->rules[i].off
+				? F_FALSE
+				: node_judge(&world, model->rules[i].when);
+	return world;
+}
+
+static int score_of(const struct model *model, const bool *holds)
+{
+	int score = 0;
+
+	for (int i = 0; i < model->rule_count; i++)
+		if (holds[i] &&
+		    (model->rules[i].weight < 0 || model->rules[i].group < 0))
+			score += model->rules[i].weight;
+	for (int group = 0; group < model->group_count; group++) {
+		int most = model->group_max[group] < 0
+				   ? 0
+				   : model->group_max[group];
+		int sum = 0;
+
+		for (int i = 0; i < model->rule_count; i++)
+			if (holds[i] && model->rules[i].weight > 0 &&
+			    model->rules[i].group == group)
+				sum += model->rules[i].weight;
+		score += sum < most ? sum : most;
+	}
+	return score;
+}
+
+static enum verdict_word word_of(const struct model *model, int class,
+				 int score)
+{
+	enum verdict_word word = VERDICT_ACCEPT;
+
+	for (int i = VERDICT_TAG; i < VERDICT_WORDS; i++) {
+		const struct model_verdict *verdict = &model->verdicts[0][i];
+
+		if (class > 0 && model->verdicts[class][i].said)
+			verdict = &model->verdicts[class][i];
+		if (verdict->said && !verdict->never &&
+		    score >= verdict->threshold)
+			word = (enum verdict_word)i;
+	}
+	return word;
+}
+
+static bool is_4xx(const struct model *model, int class)
+{
+	const struct model_verdict *own =
+		&model->verdicts[class][VERDICT_REJECT];
+
+	/* "never" says nothing of a reply. */
+	return model
+		->reject_4xx[class > 0 && own->said && !own->never ? class : 0];
+}
+
+static int harm_of(const struct model *model, int class, enum verdict_word word)
+{
+	if (word == VERDICT_DISCARD)
+		return 1;
+	return word == VERDICT_REJECT && !is_4xx(model, class) ? 2 : 0;
+}
+
+/* The least harm of all scores from..to; it changes only at a threshold. */
+static int least_harm(const struct model *model, int class, int from, int to)
+{
+	int least = harm_of(model, class, word_of(model, class, from));
+
+	for (int i = VERDICT_TAG; i < VERDICT_WORDS; i++) {
+		for (int source = 0; source <= class; source += class + !class) {
+			int at = model->verdicts[source][i].threshold;
+			int harm;
+
+			if (at < from || at > to)
+				continue;
+			harm = harm_of(model, class, word_of(model, class, at));
+			if (harm < least)
+				least = harm;
+		}
+	}
+	return least;
+}
+
+/* The least harm, or the most severe word, over the classes that may match. */
+struct extremes {
+	int harm;
+	enum verdict_word word;
+};
+
+static struct extremes extremes_of(const struct world *fair, int kind,
+				   int harsh)
+{
+	const struct model *model = fair->model;
+	struct extremes ends = { 2, VERDICT_ACCEPT };
+	int match = F_FALSE;
+
+	for (int class = 1; class <= model->class_count + 1; class ++) {
+		int at = class <= model->class_count ? class : 0;
+		enum verdict_word word;
+		int harm;
+
+		if (at > 0)
+			match = node_judge(fair, model->class_when[at - 1]);
+		if (at > 0 && match == F_FALSE)
+			continue;
+		harm = least_harm(model, at, kind, harsh);
+		word = word_of(model, at, harsh);
+		if (harm < ends.harm)
+			ends.harm = harm;
+		if (word > ends.word)
+			ends.word = word;
+		if (match == F_TRUE)
+			break;
+	}
+	for (int i = 0; i < model->exempt_count; i++)
+		if (node_judge(fair, model->exempt_when[i]) != F_FALSE)
+			ends.harm = 0;
+	return ends;
+}
+
+struct model_answer model_judge(const struct model *model,
+				const struct model_value *values)
+{
+	struct world now = world_make(model, values, false);
+	struct world fair = world_make(model, values, true);
+	struct model_answer answer = { .word = VERDICT_ACCEPT };
+	bool holds[MODEL_RULES], kind[MODEL_RULES], harsh[MODEL_RULES];
+	struct extremes ends;
+	int class = 0, harm;
+
+	for (int i = 0; i < model->rule_count; i++) {
+		bool plus = model->rules[i].weight > 0;
+
+		answer.truth[i] = now.rules[i];
+		holds[i] = now.rules[i] == F_TRUE;
+		kind[i] = plus ? fair.rules[i] == F_TRUE
+			       : fair.rules[i] != F_FALSE;
+		harsh[i] = plus ? fair.rules[i] != F_FALSE
+				: fair.rules[i] == F_TRUE;
+	}
+	answer.score = score_of(model, holds);
+	for (int i = 0; i < model->exempt_count; i++)
+		if (node_judge(&now, model->exempt_when[i]) == F_TRUE)
+			answer.exempt = true;
+	if (answer.exempt)
+		return answer;
+	for (int i = model->class_count; i > 0; i--)
+		if (node_judge(&now, model->class_when[i - 1]) == F_TRUE)
+			class = i;
+	answer.word = word_of(model, class, answer.score);
+	harm = harm_of(model, class, answer.word);
+	ends = extremes_of(&fair, score_of(model, kind),
+			   score_of(model, harsh));
+	if (harm > ends.harm)
+		answer.word = VERDICT_DEFER;
+	else if (answer.word < VERDICT_DEFER && model->defer_on_unknown &&
+		 ends.word >= VERDICT_DEFER)
+		answer.word = VERDICT_DEFER;
+	answer.reject_5xx =
+		answer.word == VERDICT_REJECT && !is_4xx(model, class);
+	return answer;
+}
+
+int model_harm(const struct model_answer *answer)
+{
+	if (answer->word == VERDICT_DISCARD)
+		return 1;
+	return answer->reject_5xx ? 2 : 0;
+}
+
+static int values_of(int fact)
+{
+	switch (model_facts[fact].type) {
+	case MODEL_BOOL: return 2;
+	case MODEL_SET: return 7;
+	default: return 3;
+	}
+}
+
+/* Choice 0 is none, any other one a value. */
+static void choose(struct model_value *value, int fact, int choice)
+{
+	value->state = choice == 0 ? FACT_NONE : FACT_KNOWN;
+	value->value = choice - 1 + (model_facts[fact].type == MODEL_SET);
+}
+
+int model_least_harm(struct model *model, const struct model_value *values,
+		     int tries)
+{
+	struct model_value all[MODEL_FACTS];
+	uint64_t combinations = 1;
+	int least = 2;
+
+	for (int fact = 0; fact < MODEL_FACTS; fact++)
+		if (values[fact].state == FACT_UNKNOWN ||
+		    values[fact].state == FACT_NOT_ASKED)
+			combinations *= (uint64_t)values_of(fact) + 1;
+	for (int try = 0; try < tries && (uint64_t)try < combinations; try++) {
+		uint64_t number = (uint64_t)try;
+		struct model_answer answer;
+
+		if (combinations > (uint64_t)tries)
+			number = model_random(model, combinations);
+		memcpy(all, values, sizeof(all));
+		for (int fact = 0; fact < MODEL_FACTS; fact++) {
+			uint64_t count = (uint64_t)values_of(fact) + 1;
+
+			if (values[fact].state != FACT_UNKNOWN &&
+			    values[fact].state != FACT_NOT_ASKED)
+				continue;
+			choose(&all[fact], fact, (int)(number % count));
+			number /= count;
+		}
+		answer = model_judge(model, all);
+		if (model_harm(&answer) < least)
+			least = model_harm(&answer);
+	}
+	return least;
+}

@@ -1,0 +1,439 @@
+/*
+ * test_early.c - an early verdict is the final verdict, and other promises.
+ *
+ * Random rule sets weigh random messages whose facts arrive in random order.
+ * EARLY_SEED and EARLY_CASES in the environment change what is tried; the seed
+ * that a failure prints brings it back.
+ */
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "rules/arena.h"
+#include "rules/ruleset.h"
+#include "rules/verdict.h"
+#include "tests/unit/early_model.h"
+
+enum {
+	CASES = 120000,
+	MESSAGES = 6, /* for each rule set */
+	RECIPIENTS = 3,
+	RESOLUTIONS = 64,
+};
+
+static struct {
+	uint64_t cases, verdicts, early, early_refused, early_5xx;
+	uint64_t softened, exempt, apart, checked_5xx;
+	uint64_t words[VERDICT_WORDS];
+} seen;
+
+/* What was promised of one recipient, or of all. */
+struct promise {
+	bool made;
+	enum verdict_word word;
+	bool reject_5xx;
+	enum phase phase;
+};
+
+struct trial {
+	struct model *model;
+	const struct ruleset *rules;
+	struct verdict_settings settings;
+	struct arena arena;
+	struct facts facts;
+	struct hits *hits;
+	struct model_value values[RECIPIENTS][MODEL_FACTS];
+	int recipients;
+	struct promise all, each[RECIPIENTS];
+	struct bounds last[RECIPIENTS]; /* to be narrowed, never left */
+	bool has_last[RECIPIENTS];
+	uint64_t seed;
+	const char *text;
+};
+
+static void fail_trial(const struct trial *trial, const char *what)
+{
+	print_error("seed %" PRIu64 ": %s\n%s", trial->seed, what, trial->text);
+	fail();
+}
+
+static void fact_set(struct facts *facts, int fact,
+		     const struct model_value *value)
+{
+	static const struct text letters[3] = { { "A", 1 },
+						{ "b", 1 },
+						{ "C", 1 } };
+	static struct text sets[8][3];
+	const struct model_fact *row = &model_facts[fact];
+	enum fact_id id = (enum fact_id)row->id;
+	size_t count = 0;
+
+	if (id == FACT_HEADER && facts->slot_count == 0)
+		return; /* no rule reads it */
+	if (value->state == FACT_NOT_ASKED)
+		return; /* the end of the phase will see to it */
+	if (value->state == FACT_UNKNOWN) {
+		if (id == FACT_HEADER)
+			facts_slot_unknown(facts, 0, CAUSE_TIMEOUT);
+		else
+			facts_unknown(facts, id, CAUSE_TIMEOUT);
+		return;
+	}
+	if (value->state == FACT_NONE) {
+		if (id == FACT_HEADER)
+			facts_slot_none(facts, 0);
+		else
+			facts_none(facts, id);
+		return;
+	}
+	switch (row->type) {
+	case MODEL_BOOL: facts_bool(facts, id, value->value != 0); return;
+	case MODEL_NUMBER: facts_number(facts, id, value->value); return;
+	case MODEL_ENUM: facts_word(facts, id, (unsigned)value->value); return;
+	case MODEL_TEXTS:
+		facts_text(facts, id, "aBc" + value->value, 1);
+		return;
+	case MODEL_SET: break;
+	}
+	for (int i = 0; i < 3; i++)
+		if (value->value & 1 << i)
+			sets[value->value][count++] = letters[i];
+	if (id == FACT_HEADER)
+		facts_slot_set(facts, 0, sets[value->value], count);
+	else
+		facts_set(facts, id, sets[value->value], count);
+}
+
+static bool says_5xx(const struct verdict *verdict)
+{
+	return verdict->word == VERDICT_REJECT &&
+	       (verdict->reply == NULL ||
+		reply_template_class(verdict->reply) == 5);
+}
+
+static void promise_note(struct trial *trial, struct promise *promise,
+			 const struct verdict *verdict, enum phase phase)
+{
+	if (promise->made && !verdict->certain)
+		fail_trial(trial, "what was certain is so no longer");
+	if (promise->made && verdict->word != promise->word)
+		fail_trial(trial, "a certain word has changed");
+	if (!verdict->certain || promise->made)
+		return;
+	*promise = (struct promise){ true, verdict->word, says_5xx(verdict),
+				     phase };
+}
+
+static void bounds_narrow(struct trial *trial, int rcpt,
+			  const struct bounds *now)
+{
+	const struct bounds *old = &trial->last[rcpt];
+
+	if (now->score < now->lowest || now->score > now->highest ||
+	    now->lowest_kind > now->highest_kind ||
+	    now->lowest_harsh > now->highest_harsh ||
+	    now->lowest_kind > now->lowest || now->highest_harsh < now->highest)
+		fail_trial(trial, "bounds contradict each other");
+	if (trial->has_last[rcpt] &&
+	    (now->lowest < old->lowest || now->highest > old->highest ||
+	     now->lowest_kind < old->lowest_kind ||
+	     now->highest_kind > old->highest_kind ||
+	     now->lowest_harsh < old->lowest_harsh ||
+	     now->highest_harsh > old->highest_harsh))
+		fail_trial(trial, "bounds grew");
+	trial->last[rcpt] = *now;
+	trial->has_last[rcpt] = true;
+}
+
+static struct facts rcpt_facts(const struct trial *trial, int rcpt)
+{
+	struct facts facts = trial->facts;
+
+	for (int fact = 0; fact < MODEL_FACTS; fact++) {
+		if (model_facts[fact].phase != PHASE_RCPT)
+			continue;
+		facts.fixed[model_facts[fact].id].state = FACT_NOT_ASKED;
+		fact_set(&facts, fact, &trial->values[rcpt][fact]);
+	}
+	return facts;
+}
+
+static struct verdict rcpt_verdict(struct trial *trial, int rcpt,
+				   struct hits **ret_hits)
+{
+	struct facts facts = rcpt_facts(trial, rcpt);
+	struct hits *hits = hits_for_rcpt(trial->hits, &facts, &trial->arena);
+
+	assert_non_null(hits);
+	if (ret_hits != NULL)
+		*ret_hits = hits;
+	return verdict_of(hits, &trial->settings);
+}
+
+/* Weighs what is known by now, and notes what is certain. */
+static void look(struct trial *trial, enum phase phase)
+{
+	struct verdict verdict;
+
+	hits_weigh(trial->hits, &trial->facts);
+	verdict = verdict_of(trial->hits, &trial->settings);
+	promise_note(trial, &trial->all, &verdict, phase);
+	for (int rcpt = 0; rcpt < trial->recipients; rcpt++) {
+		if (phase < PHASE_RCPT) {
+			bounds_narrow(trial, rcpt, &verdict.bounds);
+			continue;
+		}
+		verdict = rcpt_verdict(trial, rcpt, NULL);
+		promise_note(trial, &trial->each[rcpt], &verdict, phase);
+		bounds_narrow(trial, rcpt, &verdict.bounds);
+	}
+}
+
+static void phase_end(struct trial *trial, enum phase phase)
+{
+	ruleset_close_phase(trial->rules, &trial->facts, phase);
+	look(trial, phase);
+	for (int rcpt = 0; rcpt < trial->recipients; rcpt++) {
+		const struct promise *promise = &trial->each[rcpt];
+
+		if (phase < PHASE_RCPT)
+			promise = &trial->all;
+		if (promise->made && promise->word >= VERDICT_DEFER &&
+		    !ruleset_may_refuse(trial->rules, phase))
+			fail_trial(trial, "refused in a phase that never does");
+	}
+}
+
+static void phase_play(struct trial *trial, enum phase phase)
+{
+	int order[MODEL_FACTS], count = 0;
+
+	for (int fact = 0; fact < MODEL_FACTS; fact++)
+		if (model_facts[fact].phase == phase && phase != PHASE_RCPT)
+			order[count++] = fact;
+	while (count > 0) {
+		int at = (int)model_random(trial->model, (uint64_t)count);
+
+		fact_set(&trial->facts, order[at],
+			 &trial->values[0][order[at]]);
+		order[at] = order[--count];
+		if (model_random(trial->model, 2) == 0)
+			look(trial, phase);
+	}
+	phase_end(trial, phase);
+}
+
+/* The same facts, all at once. */
+static void judge_at_once(struct trial *trial, int rcpt,
+			  const struct verdict *verdict,
+			  const struct hits *slow)
+{
+	struct facts facts = rcpt_facts(trial, rcpt);
+	struct hits *hits = hits_new(trial->rules, NULL, &trial->arena);
+	struct verdict other;
+
+	assert_non_null(hits);
+	hits_weigh(hits, &facts);
+	hits = hits_for_rcpt(hits, &facts, &trial->arena);
+	assert_non_null(hits);
+	other = verdict_of(hits, &trial->settings);
+	for (size_t i = 0; i < ruleset_rule_count(trial->rules); i++)
+		if (hits_rule(hits, i) != hits_rule(slow, i))
+			fail_trial(trial, "the order of arrival matters");
+	if (other.word != verdict->word ||
+	    memcmp(&other.bounds, &verdict->bounds, sizeof(other.bounds)) != 0)
+		fail_trial(trial, "the order of arrival matters");
+}
+
+static void rules_compare(struct trial *trial, const struct hits *hits,
+			  const struct model_answer *answer)
+{
+	static const enum truth truths[3] = { TRUTH_FALSE, TRUTH_UNKNOWN,
+					      TRUTH_TRUE };
+
+	for (int i = 0; i < trial->model->rule_count; i++) {
+		char name[16];
+		int index;
+
+		snprintf(name, sizeof(name), "R%d", i);
+		index = ruleset_find_rule(trial->rules, name);
+		if (hits_rule(hits, (size_t)index) != truths[answer->truth[i]])
+			fail_trial(trial, "a rule says something else");
+	}
+}
+
+static void promise_check(struct trial *trial, const struct promise *promise,
+			  const struct verdict *verdict)
+{
+	if (!promise->made)
+		return;
+	if (promise->word != verdict->word ||
+	    promise->reject_5xx != says_5xx(verdict))
+		fail_trial(trial, "the early verdict is not the final one");
+}
+
+static void promise_count(const struct promise *promise)
+{
+	if (!promise->made || promise->phase == PHASE_EOM)
+		return;
+	seen.early++;
+	seen.early_refused += promise->word >= VERDICT_DEFER;
+	seen.early_5xx += promise->reject_5xx;
+}
+
+static void recipient_check(struct trial *trial, int rcpt,
+			    enum verdict_word *words)
+{
+	const struct model_value *values = trial->values[rcpt];
+	struct model_answer answer = model_judge(trial->model, values);
+	struct hits *hits;
+	struct verdict verdict = rcpt_verdict(trial, rcpt, &hits);
+
+	words[rcpt] = verdict.word;
+	if (!verdict.certain)
+		fail_trial(trial, "nothing is left, and still not certain");
+	rules_compare(trial, hits, &answer);
+	if (verdict.bounds.score != answer.score)
+		fail_trial(trial, "the score is another");
+	if (verdict.word != answer.word || verdict.exempt != answer.exempt ||
+	    says_5xx(&verdict) != answer.reject_5xx)
+		fail_trial(trial, "the design says another verdict");
+	judge_at_once(trial, rcpt, &verdict, hits);
+	promise_check(trial, &trial->all, &verdict);
+	promise_check(trial, &trial->each[rcpt], &verdict);
+	if (model_harm(&answer) > 0) {
+		seen.checked_5xx++;
+		if (model_least_harm(trial->model, values, RESOLUTIONS) <
+		    model_harm(&answer))
+			fail_trial(trial, "something unknown did harm");
+	}
+	seen.verdicts++;
+	seen.words[verdict.word]++;
+	seen.softened += verdict.softened;
+	seen.exempt += verdict.exempt;
+	promise_count(trial->all.made ? &trial->all : &trial->each[rcpt]);
+}
+
+static void message_play(struct trial *trial)
+{
+	enum verdict_word words[RECIPIENTS];
+	bool apart = false;
+
+	arena_reset(&trial->arena);
+	assert_int_equal(facts_init(&trial->facts, &trial->arena,
+				    ruleset_slot_count(trial->rules)),
+			 0);
+	trial->hits = hits_new(trial->rules, NULL, &trial->arena);
+	assert_non_null(trial->hits);
+	memset(&trial->all, 0, sizeof(trial->all));
+	memset(trial->each, 0, sizeof(trial->each));
+	memset(trial->has_last, 0, sizeof(trial->has_last));
+	trial->recipients = 1 + (int)model_random(trial->model, RECIPIENTS);
+	model_message(trial->model, trial->values[0]);
+	for (int rcpt = 1; rcpt < trial->recipients; rcpt++) {
+		memcpy(trial->values[rcpt], trial->values[0],
+		       sizeof(trial->values[0]));
+		model_recipient(trial->model, trial->values[rcpt]);
+	}
+	for (enum phase phase = 0; phase < PHASE_COUNT; phase++)
+		phase_play(trial, phase);
+	for (int rcpt = 0; rcpt < trial->recipients; rcpt++) {
+		recipient_check(trial, rcpt, words);
+		apart |= words[rcpt] != words[0];
+	}
+	if (apart && !ruleset_tells_recipients_apart(trial->rules))
+		fail_trial(trial, "recipients were told apart unawares");
+	seen.apart += apart;
+	seen.cases++;
+}
+
+static void ruleset_play(struct model *model, uint64_t seed)
+{
+	static char text[MODEL_TEXT];
+	struct trial trial = { .model = model, .seed = seed, .text = text };
+	struct ast ast;
+	struct diag diag;
+	struct ruleset *rules;
+	char *said;
+
+	model->random = seed;
+	model_make(model);
+	model_print(model, text);
+	ast_init(&ast);
+	diag_init(&diag);
+	ast_parse_text(&ast, "model", text, strlen(text), NULL, &diag);
+	rules = ruleset_compile(&ast, &diag);
+	if (rules == NULL) {
+		said = diag_text(&diag);
+		print_error("%s", said);
+		free(said);
+		fail_trial(&trial, "it does not compile");
+	}
+	trial.rules = rules;
+	trial.settings.defer_on_unknown = model->defer_on_unknown;
+	arena_init(&trial.arena, 1 << 20);
+	for (int i = 0; i < MESSAGES; i++)
+		message_play(&trial);
+	arena_done(&trial.arena);
+	ruleset_unref(rules);
+	ast_done(&ast);
+	diag_done(&diag);
+}
+
+static uint64_t environment(const char *name, uint64_t otherwise)
+{
+	const char *value = getenv(name);
+
+	return value != NULL ? strtoull(value, NULL, 0) : otherwise;
+}
+
+static void test_early_is_final(void **state)
+{
+	static struct model model;
+	uint64_t seed = environment("EARLY_SEED", 20240229);
+	uint64_t cases = environment("EARLY_CASES", CASES);
+
+	(void)state;
+	print_message("seed %" PRIu64 ", %" PRIu64 " cases\n", seed, cases);
+	while (seen.cases < cases)
+		ruleset_play(&model, seed++);
+	print_message("%" PRIu64 " messages, %" PRIu64 " verdicts: %" PRIu64
+		      " certain before the end (%" PRIu64
+		      " %%), of these %" PRIu64 " refused, %" PRIu64
+		      " for good\n",
+		      seen.cases, seen.verdicts, seen.early,
+		      seen.early * 100 / seen.verdicts, seen.early_refused,
+		      seen.early_5xx);
+	print_message("%" PRIu64 " softened, %" PRIu64 " exempt, %" PRIu64
+		      " with recipients apart, %" PRIu64
+		      " times harm tried on resolved unknowns\n",
+		      seen.softened, seen.exempt, seen.apart, seen.checked_5xx);
+	for (int word = 0; word < VERDICT_WORDS; word++)
+		print_message("%s %" PRIu64 "\n",
+			      verdict_word_name((enum verdict_word)word),
+			      seen.words[word]);
+	/* An empty test proves nothing. */
+	if (cases < 10000)
+		return;
+	assert_true(seen.early > seen.verdicts / 20);
+	assert_true(seen.early_5xx > seen.verdicts / 200);
+	assert_true(seen.softened > seen.verdicts / 200);
+	assert_true(seen.apart > seen.cases / 200);
+	for (int word = 0; word < VERDICT_WORDS; word++)
+		assert_true(seen.words[word] > seen.verdicts / 200);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_early_is_final),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
