@@ -68,11 +68,22 @@ void generation_result_done(struct generation_result *result); /* keeps gen */
 struct generation *generation_refresh_lists(struct generation *gen,
 					    char **ret_summary);
 
+/*
+ * The same for one list that was edited just now, on purpose: neither a look
+ * more nor how much it shrank matters.
+ */
+struct generation *generation_take_list(struct generation *gen, size_t index,
+					char **ret_summary);
+
 /* A sealed memfd with every text that was read, or -1. */
 int generation_snapshot(const struct generation *gen);
 
 /* Prints all settings with value, source and default (-T), overrides too. */
 void generation_print(const struct generation *gen, FILE *out);
+
+/* What it was made from, to say where something stands; borrowed. */
+const struct ast *generation_ast(const struct generation *gen);
+const struct diag *generation_diag(const struct generation *gen);
 
 /* Runs lint; the text is malloc'ed. */
 char *generation_lint(const struct generation *gen, size_t *ret_warnings);

@@ -159,11 +159,14 @@ static int refresh_list(struct generation *gen, size_t index, bool force,
 	struct file_watch *watch = &gen->list_states[index].watch;
 	struct list_context context = { .diag = NULL };
 	enum list_load answer;
+	enum file_change change;
 	struct list *list;
 	char why[256] = "";
 
-	if (info->path == NULL ||
-	    file_watch_look(watch, info->path) != FILE_CHANGED)
+	if (info->path == NULL)
+		return 0;
+	change = file_watch_look(watch, info->path);
+	if (change != FILE_CHANGED && !(force && change == FILE_CHANGING))
 		return 0;
 	answer = list_load_file(info->path, (enum list_kind)info->kind,
 				rule_list_content(gen->lists.at[index]), force,
@@ -186,6 +189,25 @@ static int refresh_list(struct generation *gen, size_t index, bool force,
 	return -1;
 }
 
+/* Puts a new content into `*copy`, which is made from `gen` if need be. */
+static bool put_list(struct generation *gen, struct generation **copy,
+		     size_t index, struct rule_list *list,
+		     const struct file_stamp *stamp)
+{
+	if (*copy == NULL)
+		*copy = copy_for_lists(gen);
+	if (*copy == NULL) {
+		rule_list_unref(list);
+		return false; /* without memory: at the next look */
+	}
+	rule_list_unref((*copy)->lists.at[index]);
+	(*copy)->lists.at[index] = list;
+	(*copy)->list_states[index] = (struct list_state){
+		.watch.loaded = *stamp,
+	};
+	return true;
+}
+
 struct generation *generation_refresh_lists(struct generation *gen,
 					    char **ret_summary)
 {
@@ -203,18 +225,21 @@ struct generation *generation_refresh_lists(struct generation *gen,
 			free(*ret_summary);
 			*ret_summary = why;
 		}
-		if (change <= 0)
-			continue;
-		if (copy == NULL)
-			copy = copy_for_lists(gen);
-		if (copy == NULL) {
-			rule_list_unref(list);
-			return NULL; /* without memory: at the next look */
-		}
-		rule_list_unref(copy->lists.at[i]);
-		copy->lists.at[i] = list;
-		memset(&copy->list_states[i], 0, sizeof(copy->list_states[i]));
-		copy->list_states[i].watch.loaded = stamp;
+		if (change > 0 && !put_list(gen, &copy, i, list, &stamp))
+			return NULL;
 	}
+	return copy;
+}
+
+struct generation *generation_take_list(struct generation *gen, size_t index,
+					char **ret_summary)
+{
+	struct generation *copy = NULL;
+	struct rule_list *list;
+	struct file_stamp stamp;
+
+	*ret_summary = NULL;
+	if (refresh_list(gen, index, true, &list, &stamp, ret_summary) > 0)
+		put_list(gen, &copy, index, list, &stamp);
 	return copy;
 }

@@ -122,6 +122,16 @@ void generation_print(const struct generation *gen, FILE *out)
 		print_override(gen, ruleset_rule(gen->rules, i), out);
 }
 
+const struct ast *generation_ast(const struct generation *gen)
+{
+	return &gen->parts->ast;
+}
+
+const struct diag *generation_diag(const struct generation *gen)
+{
+	return &gen->parts->diag;
+}
+
 char *generation_lint(const struct generation *gen, size_t *ret_warnings)
 {
 	const struct diag *from = &gen->parts->diag;

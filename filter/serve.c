@@ -27,6 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "filter/control.h"
 #include "filter/generation.h"
 #include "filter/holdings.h"
 #include "filter/inspector.h"
@@ -110,6 +111,8 @@ static void switch_to(struct generation *gen)
 	int fd;
 
 	log_level((int)gen->settings.session.log_level);
+	inspector_pool_set_timeout(
+		filter.pool, 1000 * gen->settings.session.inspect_timeout);
 	fd = generation_snapshot(gen);
 	if (fd >= 0) {
 		tell(LINK_KEEP, 0, &fd);
@@ -184,6 +187,19 @@ bool serve_reload(bool force, char **ret_report)
 	return done;
 }
 
+/* Reports and takes over what a look at list files has brought. */
+static bool take_lists(struct generation *gen, const char *summary)
+{
+	if (summary)
+		log_event(LOG_WARNING, "R2", "%s", summary);
+	if (gen) {
+		log_event(LOG_INFO, "lists", "generation=%" PRIu64,
+			  gen->number);
+		switch_to(gen);
+	}
+	return !summary;
+}
+
 static void refresh_lists(void)
 {
 	struct generation *old, *gen;
@@ -192,16 +208,31 @@ static void refresh_lists(void)
 	pthread_mutex_lock(&filter.loading);
 	old = serve_generation();
 	gen = generation_refresh_lists(old, &summary);
-	if (summary)
-		log_event(LOG_WARNING, "R2", "%s", summary);
-	if (gen) {
-		log_event(LOG_INFO, "lists", "generation=%" PRIu64,
-			  gen->number);
-		switch_to(gen);
-	}
+	take_lists(gen, summary);
 	free(summary);
 	generation_unref(old);
 	pthread_mutex_unlock(&filter.loading);
+}
+
+bool serve_take_list(const char *name, char **ret_report)
+{
+	struct generation *old, *gen = NULL;
+	char *summary = NULL;
+	bool done = false;
+
+	pthread_mutex_lock(&filter.loading);
+	old = serve_generation();
+	for (size_t i = 0; i < old->lists.count; i++) {
+		if (strcmp(ruleset_list_info(old->rules, i)->name, name) != 0)
+			continue;
+		gen = generation_take_list(old, i, &summary);
+		done = take_lists(gen, summary);
+		break;
+	}
+	*ret_report = summary;
+	generation_unref(old);
+	pthread_mutex_unlock(&filter.loading);
+	return done;
 }
 
 /*
@@ -483,6 +514,29 @@ static bool prepare(void)
 	return true;
 }
 
+static struct inspector_stats pool_stats(void)
+{
+	return inspector_pool_stats(filter.pool);
+}
+
+/* Without it mail goes on as well, only nobody can ask. */
+static void start_control(void)
+{
+	const struct control_context context = {
+		.current = serve_generation,
+		.reload = serve_reload,
+		.take_list = serve_take_list,
+		.milter = milter_stats,
+		.inspectors = pool_stats,
+		.served = serve_stats,
+		.config = filter.start.config,
+	};
+
+	if (filter.start.control_fd >= 0 &&
+	    control_start(filter.start.control_fd, &context) < 0)
+		log_event(LOG_ERR, "X2", "control error=%s", strerror(errno));
+}
+
 int filter_main(const struct filter_start *start)
 {
 	int code = 1;
@@ -499,8 +553,10 @@ int filter_main(const struct filter_start *start)
 		return 0;
 	if (!start_thread(&filter.keeper, LOADER_STACK_SIZE, keep))
 		return 1;
+	start_control();
 	if (start_thread(&filter.milter, LOADER_STACK_SIZE, run_milter))
 		code = attend();
+	control_stop();
 	wake_keeper(false, true);
 	pthread_join(filter.keeper, NULL);
 	/*

@@ -40,6 +40,12 @@ struct generation *serve_generation(void);
  */
 bool serve_reload(bool force, char **ret_report);
 
+/*
+ * Takes over what now stands in the file of one list, which somebody edited on
+ * purpose, be it ever so short.  False: refused; `*ret_report` as above.
+ */
+bool serve_take_list(const char *name, char **ret_report);
+
 struct inspector_pool *serve_pool(void);
 
 struct serve_stats {

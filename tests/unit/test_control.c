@@ -82,7 +82,7 @@ static void test_socket(void **state)
 	tell(fd, ping, strlen(ping));
 	expect(fd, "\"ok\":true");
 	/* several requests in one packet, and one in several */
-	tell(fd, "{\"verb\":\"ping\"}\n{\"verb\":\"x\"}\n{\"ver", 36);
+	tell(fd, "{\"verb\":\"ping\"}\n{\"verb\":\"x\"}\n{\"ver", 34);
 	expect(fd, "\"ok\":true");
 	expect(fd, "unknown verb x");
 	tell(fd, "b\":\"ping\"}\r\n", 12);

@@ -1,0 +1,32 @@
+/*
+ * show.h - what there is to tell, as JSON: for the control socket, and for
+ * steelyardctl where it reads files itself.
+ */
+#ifndef STEELYARD_FILTER_SHOW_H
+#define STEELYARD_FILTER_SHOW_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "rules/diag.h"
+
+struct control_context;
+struct generation;
+
+/*
+ * A JSON string; bytes that are not UTF-8, and NUL, become \xNN.  NULL without
+ * memory, as for all functions here.
+ */
+json_t *show_text(const char *text, size_t len);
+
+/* "FILE:LINE" of a place in a generation's sources, or null for nowhere. */
+json_t *show_place(const struct generation *gen, struct place place);
+
+json_t *show_facts(void); /* the table: an array */
+json_t *show_settings(const struct generation *gen); /* an array */
+json_t *show_lists(const struct generation *gen); /* an array */
+/* An object; parts whose functions are NULL are left out. */
+json_t *show_status(const struct control_context *context,
+		    const struct generation *gen);
+
+#endif

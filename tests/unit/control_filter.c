@@ -1,0 +1,151 @@
+/*
+ * control_filter.c - a filter for the tests of the control socket.
+ */
+#include "tests/unit/control_filter.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "filter/generation.h"
+
+static char folder[32];
+static struct generation *current;
+atomic_uint reloads;
+bool reload_good;
+
+static const char rules_text[] =
+	"set mode observe\n"
+	"list nets ip { 192.0.2.0/24, 2001:db8::/32 }\n"
+	"list friends domain from \"friends.list\"\n"
+	"list words regex { /viag[r]a/i }\n"
+	"list people address { \"anna@example.org\", \"@example.net\" }\n"
+	"rule A 1.0 if client.ip in nets\n"
+	"rule B 1.0 if helo.name in friends and helo.name ~ /x/\n"
+	"rule C 1.0 if helo.name in words\n"
+	"rule D 1.0 if sender in people\n";
+
+const char *path_of(const char *name)
+{
+	static char path[80];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return path;
+}
+
+void write_file(const char *name, const char *text)
+{
+	FILE *file = fopen(path_of(name), "w");
+
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+char *read_all(const char *name)
+{
+	static char text[4096];
+	FILE *file = fopen(path_of(name), "r");
+
+	assert_non_null(file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	return text;
+}
+
+/* --- a filter ----------------------------------------------------------- */
+
+static struct generation *filter_current(void)
+{
+	return generation_ref(current);
+}
+
+static struct generation *no_generation(void)
+{
+	return NULL;
+}
+
+static bool filter_reload(bool force, char **ret_report)
+{
+	atomic_fetch_add(&reloads, 1);
+	*ret_report = strdup(force ? "forced\n" : "a.rules:3:1: error\n");
+	return reload_good;
+}
+
+static bool filter_take_list(const char *name, char **ret_report)
+{
+	struct generation *gen;
+
+	for (size_t i = 0; i < current->lists.count; i++) {
+		if (strcmp(ruleset_list_info(current->rules, i)->name, name))
+			continue;
+		gen = generation_take_list(current, i, ret_report);
+		if (gen == NULL)
+			return *ret_report == NULL;
+		generation_unref(current);
+		current = gen;
+		return true;
+	}
+	return false;
+}
+
+static struct milter_stats filter_milter(void)
+{
+	return (struct milter_stats){ .sessions = 7, .messages = 3 };
+}
+
+static struct inspector_stats filter_inspectors(void)
+{
+	return (struct inspector_stats){ .alive = 2, .channels = 64 };
+}
+
+static struct serve_stats filter_served(void)
+{
+	return (struct serve_stats){ .started = 1000, .reloads = 5 };
+}
+
+const struct control_context filter = {
+	.current = filter_current,
+	.reload = filter_reload,
+	.take_list = filter_take_list,
+	.milter = filter_milter,
+	.inspectors = filter_inspectors,
+	.served = filter_served,
+	.config = "/etc/steelyard/steelyard.conf",
+};
+const struct control_context nobody = { .current = no_generation };
+
+int filter_setup(void **state)
+{
+	struct generation_result result;
+
+	(void)state;
+	snprintf(folder, sizeof(folder), "/tmp/sy-control-XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	write_file("friends.list",
+		   "# who\nexample.org\n=mx.example.net  # x\n");
+	write_file("a.rules", rules_text);
+	result = generation_load(path_of("a.rules"), NULL, false);
+	if (result.generation == NULL)
+		fail_msg("%s", result.report);
+	current = result.generation;
+	generation_result_done(&result);
+	reload_good = true;
+	return 0;
+}
+
+int filter_teardown(void **state)
+{
+	(void)state;
+	generation_unref(current);
+	unlink(path_of("friends.list"));
+	unlink(path_of("a.rules"));
+	unlink(path_of("socket"));
+	assert_int_equal(rmdir(folder), 0);
+	return 0;
+}
