@@ -11,6 +11,7 @@ rules_librules_a_SOURCES += rules/diag.c rules/diag.h rules/utf8.c rules/utf8.h 
 # rules/mail/: how mail is written.
 rules_librules_a_SOURCES += \
 	rules/mail/address.c rules/mail/address.h rules/mail/ascii.h \
+	rules/mail/author.c rules/mail/author.h \
 	rules/mail/charset.c rules/mail/charset.h \
 	rules/mail/date.c rules/mail/date.h \
 	rules/mail/encoded.c rules/mail/encoded.h \

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "rules/arena.h"
+#include "rules/mail/author.h"
 #include "rules/mail/charset.h"
 #include "rules/mail/date.h"
 #include "rules/mail/encoded.h"
@@ -109,6 +110,26 @@ static void check_value(struct arena *arena, struct charsets *sets,
 		MUST(given.name_len == field->name_len);
 }
 
+/* Who has a domain has it from one field, and no other is called From. */
+static void check_author(struct arena *arena, const char *text, size_t len)
+{
+	struct header_walk walk = { .text = text, .len = len };
+	struct author author = { .fields = 0 };
+	struct header_field field;
+	enum mailbox_reason why;
+	const char *domain;
+	size_t count = 0;
+
+	while (header_next(&walk, &field)) {
+		author_note(&author, arena, &field);
+		count += header_is(&field, "From");
+	}
+	if (author_ask(&author, &domain, &why) == AUTHOR_ONE)
+		MUST(domain && count == 1);
+	else
+		MUST(!domain);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct charsets *sets;
@@ -132,6 +153,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_value(&arena, sets, &field);
 		arena_reset(&arena);
 	}
+	check_author(&arena, walk.text, walk.len);
 	MUST(walk.fields <= MAIL_FIELDS_MAX);
 	arena_done(&arena);
 	return 0;

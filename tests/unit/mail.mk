@@ -2,7 +2,8 @@
 if HAVE_CMOCKA
 mail_tests = tests/unit/test_unicode tests/unit/test_header \
 	tests/unit/test_address tests/unit/test_token tests/unit/test_mailbox \
-	tests/unit/test_date tests/unit/test_charset tests/unit/test_encoded
+	tests/unit/test_author tests/unit/test_date tests/unit/test_charset \
+	tests/unit/test_encoded
 check_PROGRAMS += $(mail_tests)
 TESTS += $(mail_tests)
 
@@ -22,6 +23,9 @@ tests_unit_test_token_LDADD = $(mail_test_libs)
 
 tests_unit_test_mailbox_SOURCES = tests/unit/test_mailbox.c
 tests_unit_test_mailbox_LDADD = $(mail_test_libs)
+
+tests_unit_test_author_SOURCES = tests/unit/test_author.c
+tests_unit_test_author_LDADD = $(mail_test_libs)
 
 tests_unit_test_date_SOURCES = tests/unit/test_date.c
 tests_unit_test_date_LDADD = $(mail_test_libs)
