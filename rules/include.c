@@ -158,11 +158,14 @@ static void read_glob(struct parser *parser, const char *pattern,
 	}
 	for (const char *at = paths; *at != '\0'; at += strlen(at) + 1) {
 		const char *path = include_path(parser->arena, NULL, at);
+		bool full = parser->files->file_count == INCLUDE_FILES;
 
-		if (path == NULL || parser->lexer.failed)
+		if (path == NULL)
 			break;
 		read_file(parser->ast, parser->files, path, place,
 			  parser->diag);
+		if (full)
+			break; /* said once */
 	}
 	free(paths);
 }
@@ -183,6 +186,11 @@ bool parse_include(struct parser *parser, struct ast_statement *statement)
 	if (files->reader == NULL) {
 		diag_error(parser->diag, name.place,
 			   "nothing can be included here");
+		return true;
+	}
+	if (++files->statements > INCLUDE_FILES) {
+		diag_error(parser->diag, name.place, "more than %d includes",
+			   INCLUDE_FILES);
 		return true;
 	}
 	if (files->depth >= INCLUDE_DEPTH) {

@@ -12,7 +12,7 @@ struct arena;
 
 enum {
 	INCLUDE_DEPTH = 16, /* files inside of each other */
-	INCLUDE_FILES = 1000,
+	INCLUDE_FILES = 1000, /* and as many statements */
 	INCLUDE_BYTES = 16 << 20, /* of all files together */
 };
 
@@ -26,6 +26,7 @@ struct inclusion {
 	const struct ast_reader *reader; /* NULL: no includes */
 	struct included *files; /* INCLUDE_FILES of them */
 	size_t file_count;
+	size_t statements;
 	size_t bytes;
 	unsigned depth;
 };

@@ -270,7 +270,7 @@ static void take_flags(struct lexer *lexer, struct token *token)
 			report(lexer, flag, 1,
 			       "there is no such flag of a regular expression",
 			       "known are i m s x u");
-			break;
+			return;
 		}
 		if (memchr(from, *flag, (size_t)(flag - from)) != NULL) {
 			report(lexer, flag, 1, "this flag stands twice", NULL);
