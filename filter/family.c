@@ -341,6 +341,7 @@ static enum family_news filter_is_ready(struct family *family, int64_t now)
 
 	family->ever_ready = true;
 	family->served = now;
+	listen_again(&family->holdings->milter);
 	log_event(LOG_NOTICE, "ready", "pid=%d start_ms=%" PRId64,
 		  (int)family->filter.pid, now - family->filter.started);
 	return first ? FAMILY_FIRST_READY : FAMILY_NOTHING;

@@ -411,6 +411,12 @@ void listen_adopt(struct listen_socket *ret, int fd)
 	ret->fd = fd;
 }
 
+void listen_again(const struct listen_socket *sock)
+{
+	if (sock->made)
+		(void)listen(sock->fd, BACKLOG);
+}
+
 /* The lock stays with the process: whoever stops still runs. */
 void listen_close(struct listen_socket *sock)
 {

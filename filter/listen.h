@@ -65,6 +65,13 @@ enum listen_answer listen_open(struct listen_socket *ret,
 /* Takes over a listening socket that the service manager has opened. */
 void listen_adopt(struct listen_socket *ret, int fd);
 
+/*
+ * Says once more that it is us who listen.  libmilter calls listen(2) itself,
+ * after which SO_PEERCRED would name the filter, and a successor could not tell
+ * whose socket it is.
+ */
+void listen_again(const struct listen_socket *sock);
+
 /* Stops listening and removes the file if it is still the one we made. */
 void listen_close(struct listen_socket *sock);
 
