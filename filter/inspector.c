@@ -156,14 +156,15 @@ static bool send_now(struct inspection *inspection, const struct packet *packet)
 }
 
 /* The first packet: is it one that has killed before?  It is kept for blame. */
-static bool first_packet(struct inspection *inspection)
+static bool first_packet(struct inspection *inspection,
+			 const struct packet *packet)
 {
 	struct inspector_pool *pool = inspection->pool;
 	struct input *input = &inspection->input;
 	bool refused;
 
 	pthread_mutex_lock(&pool->lock);
-	input->packet = inspection->packet.bytes;
+	input->packet = packet->bytes;
 	input->number = inspection->number;
 	refused = poison_refuses(pool->poison, input->packet + input->from,
 				 input->to - input->from);
@@ -185,7 +186,7 @@ static void flush(struct inspection *inspection, bool last)
 	bool direct, wake = false;
 
 	inspection->packet = (struct packet){ .grows = true };
-	if (!first || first_packet(inspection)) {
+	if (!first || first_packet(inspection, &packet)) {
 		pthread_mutex_lock(&pool->lock);
 		direct = inspection->out.first == NULL &&
 			 !inspection->channel->sending;

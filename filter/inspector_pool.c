@@ -57,9 +57,10 @@ void parcels_drop(struct parcels *parcels)
 bool pool_set_deadline(struct inspection *inspection)
 {
 	struct inspector_pool *pool = inspection->pool;
-	struct inspection *before = pool->latest;
+	struct inspection *before;
 
 	pool_clear_deadline(inspection);
+	before = pool->latest;
 	inspection->deadline = pool_now() + pool->timeout;
 	/* Mostly the last one; a reload may have shortened the time. */
 	while (before != NULL && before->deadline > inspection->deadline)

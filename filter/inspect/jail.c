@@ -105,10 +105,10 @@ static int jail_conditions(scmp_filter_ctx ctx)
 	const struct scmp_arg_cmp anonymous =
 		SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS);
 	const struct scmp_arg_cmp to_stderr =
-		SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO);
+		SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO, 0);
 	/* abort() and raise(), nobody else's threads */
 	const struct scmp_arg_cmp self =
-		SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
+		SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0);
 
 	if (seccomp_rule_add(ctx, allow, SCMP_SYS(mmap), 2, no_exec,
 			     anonymous) != 0 ||
