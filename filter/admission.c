@@ -59,6 +59,7 @@ static void *watch(void *unused)
 	const struct timespec tick = { .tv_nsec = WATCH_MS * 1000 * 1000 };
 	struct rlimit files;
 	bool short_before = false;
+	unsigned wakes = 0;
 
 	(void)unused;
 	for (;;) {
@@ -79,6 +80,12 @@ static void *watch(void *unused)
 			log_event(LOG_WARNING, "X1",
 				  "state=resumed sessions=%u",
 				  admission_sessions());
+		}
+		if (now != short_before)
+			wakes = 3; /* the first may come too early */
+		if (wakes > 0) {
+			wakes--;
+			listener_wake();
 		}
 		short_before = now;
 	}

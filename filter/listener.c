@@ -1,17 +1,17 @@
 /*
  * listener.c - exchange the socket behind a descriptor.
  *
- * poll() keeps hold of the socket that it began with.  After an exchange it may
- * therefore report the old one as ready, and accept() then asks the new one;
- * both are non-blocking, so that this costs one EAGAIN.  After
- * listener_resume() a poll() that still watches the idle socket is woken by a
- * connection to it.
+ * poll() keeps hold of the socket that it began with, for up to five seconds in
+ * libmilter.  After an exchange it may therefore report the old one as ready,
+ * and accept() then asks the new one; both are non-blocking, so that this costs
+ * one EAGAIN.  A signal without a meaning ends the poll() early.
  */
 #include "filter/listener.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -20,9 +20,10 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int shown = -1; /* the descriptor that libmilter knows */
 static int real = -1; /* the socket that MTAs connect to */
 static int idle = -1; /* a socket that nobody knows */
-static int knock = -1; /* our own connection to it */
 static bool paused;
 static bool shut; /* paused for good */
+static bool serving;
+static pthread_t server;
 
 static int idle_socket(void)
 {
@@ -32,7 +33,7 @@ static int idle_socket(void)
 	/* No path: the kernel picks an unused abstract name (unix(7)). */
 	if (fd >= 0 &&
 	    bind(fd, (struct sockaddr *)&name, sizeof(name.sun_family)) == 0 &&
-	    listen(fd, 8) == 0)
+	    listen(fd, 1) == 0)
 		return fd;
 	if (fd >= 0)
 		close(fd);
@@ -51,17 +52,30 @@ int listener_open(int fd)
 	return real < 0 || idle < 0 ? -1 : 0;
 }
 
-/* A connection that nobody reads; the next knock replaces it. */
-static void knock_at(int fd)
+static void woken(int signal)
 {
-	struct sockaddr_un name;
-	socklen_t len = sizeof(name);
+	(void)signal; /* that poll() returned is all */
+}
 
-	if (knock >= 0)
-		close(knock);
-	knock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (knock >= 0 && getsockname(fd, (struct sockaddr *)&name, &len) == 0)
-		(void)connect(knock, (struct sockaddr *)&name, len);
+void listener_serve_here(void)
+{
+	struct sigaction action = { .sa_handler = woken };
+	sigset_t signals;
+
+	sigaction(SIGUSR2, &action, NULL);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGUSR2);
+	pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+	pthread_mutex_lock(&lock);
+	server = pthread_self();
+	serving = true;
+	pthread_mutex_unlock(&lock);
+}
+
+static void wake_locked(void)
+{
+	if (serving)
+		pthread_kill(server, SIGUSR2);
 }
 
 void listener_pause(void)
@@ -69,24 +83,16 @@ void listener_pause(void)
 	pthread_mutex_lock(&lock);
 	if (!paused && real >= 0 && dup3(idle, shown, O_CLOEXEC) >= 0)
 		paused = true;
+	wake_locked();
 	pthread_mutex_unlock(&lock);
 }
 
 void listener_resume(void)
 {
-	int fresh;
-
 	pthread_mutex_lock(&lock);
-	/* The knock stays in the old one's queue, so a fresh one is needed. */
-	fresh = paused && !shut ? idle_socket() : -1;
-	if (fresh >= 0 && dup3(real, shown, O_CLOEXEC) >= 0) {
-		knock_at(idle);
-		close(idle);
-		idle = fresh;
+	if (paused && !shut && dup3(real, shown, O_CLOEXEC) >= 0)
 		paused = false;
-	} else if (fresh >= 0) {
-		close(fresh);
-	}
+	wake_locked();
 	pthread_mutex_unlock(&lock);
 }
 
@@ -96,6 +102,11 @@ void listener_shut(void)
 	shut = true;
 	pthread_mutex_unlock(&lock);
 	listener_pause();
+	pthread_mutex_lock(&lock);
+	if (paused && real >= 0)
+		close(real);
+	real = -1;
+	pthread_mutex_unlock(&lock);
 }
 
 bool listener_paused(void)
@@ -111,7 +122,6 @@ bool listener_paused(void)
 void listener_wake(void)
 {
 	pthread_mutex_lock(&lock);
-	if (idle >= 0)
-		knock_at(idle);
+	wake_locked();
 	pthread_mutex_unlock(&lock);
 }

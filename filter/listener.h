@@ -16,12 +16,26 @@
 
 /* `fd` stays the caller's.  0, or -1 with errno. */
 int listener_open(int fd);
+
+/* The calling thread is the one that will accept connections. */
+void listener_serve_here(void);
+
 void listener_pause(void);
 void listener_resume(void);
 bool listener_paused(void);
-void listener_shut(void); /* pauses for good */
 
-/* Wakes whoever polls the paused descriptor, so that it sees what changed. */
+/*
+ * Pauses for good and lets go of the real socket: this filter is about to end.
+ * While the supervisor listens, connections wait for the next filter; when it
+ * does not, they are refused at once instead of waiting for nobody.
+ */
+void listener_shut(void);
+
+/*
+ * Interrupts the thread's poll(), so that it looks again at what it serves and
+ * whether it should stop.  One that was not in poll() just then misses it:
+ * call again after a moment.
+ */
 void listener_wake(void);
 
 #endif

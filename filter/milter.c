@@ -472,21 +472,40 @@ int milter_serve(const struct milter_start *start)
 	if (smfi_opensocket(start->listen_fd < 0) != MI_SUCCESS)
 		return serve_failed("opensocket");
 	admission_watch();
+	listener_serve_here();
 	start->ready();
 	return smfi_main() == MI_SUCCESS ? 0 : -1;
 }
 
-/* Waits until nobody is in the middle of a message, then lets go. */
+static const struct timespec tick = { .tv_nsec = 20 * 1000 * 1000 };
+
+/* Until smfi_main() has returned and the process ends. */
+static void *nudge(void *unused)
+{
+	(void)unused;
+	for (;;) {
+		listener_wake();
+		nanosleep(&tick, NULL);
+	}
+	return NULL;
+}
+
+/*
+ * Waits until nobody is in the middle of a message, then lets go.  smfi_stop()
+ * wants a lock that libmilter holds while it polls, for up to five seconds; so
+ * somebody else must interrupt that poll meanwhile.
+ */
 static void *drain(void *unused)
 {
-	const struct timespec tick = { .tv_nsec = 20 * 1000 * 1000 };
 	int64_t until = monotonic_ms() + 1000 * (int64_t)drain_seconds;
+	pthread_t thread;
 
 	(void)unused;
 	while (atomic_load(&messages_open) > 0 && monotonic_ms() < until)
 		nanosleep(&tick, NULL);
+	if (pthread_create(&thread, NULL, nudge, NULL) == 0)
+		pthread_detach(thread);
 	smfi_stop();
-	listener_wake();
 	return NULL;
 }
 
