@@ -1,0 +1,9 @@
+# steelyardctl: a file a group of verbs.
+sbin_PROGRAMS += steelyardctl
+steelyardctl_SOURCES = ctl/main.c ctl/command.c ctl/command.h \
+	ctl/ask.c ctl/ask.h ctl/check.c ctl/facts.c ctl/files.c ctl/files.h \
+	ctl/list.c ctl/print.c ctl/print.h ctl/status.c ctl/test_stub.c
+steelyardctl_LDADD = filter/libcontrol.a filter/libsession.a \
+	filter/libinspector.a filter/inspect/libinspect.a \
+	rules/librules.a lists/liblists.a $(PCRE2_LIBS) $(JANSSON_LIBS) \
+	$(SECCOMP_LIBS) $(IDN2_LIBS)
