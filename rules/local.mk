@@ -30,3 +30,6 @@ rules_librules_a_SOURCES += \
 	rules/digest.c rules/example.c rules/hits.c rules/hits.h \
 	rules/bounds.c rules/verdict.c rules/verdict.h \
 	rules/reply_text.c rules/reply_text.h
+
+# What is wrong with rules that compile.
+rules_librules_a_SOURCES += rules/lint.c rules/lint.h rules/lint_score.c
