@@ -105,6 +105,7 @@ struct hits {
 	const struct ruleset *set;
 	const struct rule_lists *lists;
 	bool rcpt; /* of one recipient */
+	unsigned second_tries; /* left to patterns */
 	unsigned limits; /* patterns that gave up */
 	truth_pair *rules, *classes, *exempts; /* in `bytes` */
 	uint8_t *memo;

@@ -123,13 +123,12 @@ bool answer_passes(struct text answer, const struct ast_filter *filters,
 static enum truth match(const struct regex *regex, struct text value,
 			struct expr_view *view)
 {
-	if (view->limits >= view->limits_max)
-		return TRUTH_UNKNOWN;
 	if (view->room == NULL)
 		view->room = regex_room_take();
 	if (view->room == NULL)
 		return TRUTH_UNKNOWN;
-	switch (regex_match(regex, view->room, value.at, value.len)) {
+	switch (regex_match(regex, view->room, value.at, value.len,
+			    &view->second_tries)) {
 	case REGEX_YES: return TRUTH_TRUE;
 	case REGEX_NO: return TRUTH_FALSE;
 	case REGEX_LIMIT: break;

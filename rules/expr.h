@@ -117,8 +117,8 @@ struct expr_view {
 	bool rcpt; /* facts of the recipient are there */
 	uint8_t *memo; /* what dear tests said, as enum truth */
 	struct regex_room *room; /* taken when first needed; give it back */
+	unsigned second_tries; /* left to patterns; see regex.h */
 	unsigned limits; /* patterns that gave up, counted on */
-	unsigned limits_max; /* after so many no pattern is tried */
 };
 
 truth_pair expr_eval(const struct expr *expr, struct expr_view *view);

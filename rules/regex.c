@@ -147,7 +147,6 @@ static struct regex_room *room_new(void)
 		room_free(room);
 		return NULL;
 	}
-	pcre2_set_match_limit(room->limits, REGEX_MATCH_LIMIT);
 	pcre2_set_depth_limit(room->limits, REGEX_DEPTH_LIMIT);
 	pcre2_set_heap_limit(room->limits, REGEX_HEAP_LIMIT_KIB);
 	/* Without one the machine code uses 32 KiB of the thread's stack. */
@@ -207,19 +206,63 @@ void regex_rooms_drop(void)
 	}
 }
 
+/* How many bytes of the text a match may begin at, at the most. */
+static size_t starts_count(const struct regex *regex, const char *text,
+			   size_t len)
+{
+	uint32_t options = 0, type = 0, first = 0;
+	size_t count = 0;
+
+	pcre2_pattern_info(regex->code, PCRE2_INFO_ALLOPTIONS, &options);
+	pcre2_pattern_info(regex->code, PCRE2_INFO_FIRSTCODETYPE, &type);
+	if ((options & PCRE2_ANCHORED) != 0 || type == 2)
+		return 1; /* or one a line, and lines are few */
+	if (type != 1 || (options & PCRE2_CASELESS) != 0)
+		return len;
+	pcre2_pattern_info(regex->code, PCRE2_INFO_FIRSTCODEUNIT, &first);
+	for (size_t i = 0; i < len; i++)
+		count += (unsigned char)text[i] == first;
+	return count;
+}
+
+static int match_within(const struct regex *regex, struct regex_room *room,
+			const char *text, size_t len, size_t steps)
+{
+	enum { LEAST = 20 }; /* even where there are many beginnings */
+
+	if (steps < LEAST)
+		steps = LEAST;
+	if (steps > REGEX_MATCH_LIMIT)
+		steps = REGEX_MATCH_LIMIT;
+	pcre2_set_match_limit(room->limits, (uint32_t)steps);
+	return pcre2_match(regex->code, (PCRE2_SPTR)text, len, 0, 0, room->data,
+			   room->limits);
+}
+
 enum regex_answer regex_match(const struct regex *regex,
 			      struct regex_room *room, const char *text,
-			      size_t len)
+			      size_t len, unsigned *second_tries)
 {
+	bool cut = len > REGEX_TEXT_MAX;
 	int found;
 
 	if (len == 0)
 		text = ""; /* PCRE2 wants a pointer even for nothing */
-	found = pcre2_match(regex->code, (PCRE2_SPTR)text, len, 0, 0,
-			    room->data, room->limits);
+	if (cut)
+		len = REGEX_TEXT_MAX;
+	found = match_within(regex, room, text, len,
+			     REGEX_STEPS_FIRST / (len + 1));
+	if (found == PCRE2_ERROR_MATCHLIMIT && *second_tries > 0) {
+		--*second_tries;
+		found = match_within(
+			regex, room, text, len,
+			REGEX_STEPS / (starts_count(regex, text, len) + 1));
+	}
+	/* What reaches the cut might not have matched without it. */
+	if (found >= 0 && cut &&
+	    pcre2_get_ovector_pointer(room->data)[1] == len)
+		return REGEX_LIMIT;
 	if (found >= 0)
 		return REGEX_YES;
-	if (found == PCRE2_ERROR_NOMATCH)
-		return REGEX_NO;
-	return REGEX_LIMIT;
+	return found == PCRE2_ERROR_NOMATCH && !cut ? REGEX_NO : REGEX_LIMIT;
 }

@@ -7,7 +7,12 @@
  * time and is lent from a common pool.
  *
  * Whoever sends mail chooses the text, so each match may only do so much work.
- * One that would need more has no answer: REGEX_LIMIT.
+ * One that would need more has no answer: REGEX_LIMIT.  Work is counted in
+ * steps, never in time, so that the same text always has the same answer.
+ *
+ * PCRE2 counts from anew at each byte where a match may begin.  So a first try
+ * gets few steps for each, which is plenty for a well-made pattern; what needs
+ * more is tried once more with many, and a message has only so many of these.
  */
 #ifndef STEELYARD_RULES_REGEX_H
 #define STEELYARD_RULES_REGEX_H
@@ -26,9 +31,12 @@ enum regex_answer {
 
 /* What one match may take. */
 enum {
-	REGEX_MATCH_LIMIT = 100000, /* steps of backtracking */
+	REGEX_MATCH_LIMIT = 100000, /* steps of backtracking from one byte */
+	REGEX_STEPS_FIRST = 1000000, /* from all bytes of a text, first try */
+	REGEX_STEPS = 4000000, /* second try: some 20 ms */
 	REGEX_DEPTH_LIMIT = 1000, /* of them remembered at once */
 	REGEX_HEAP_LIMIT_KIB = 1024,
+	REGEX_TEXT_MAX = 65536, /* of a longer text, only the beginning */
 	REGEX_PATTERN_MAX = 65536, /* bytes of a pattern */
 };
 
@@ -55,9 +63,13 @@ void regex_room_give(struct regex_room *room); /* NULL is fine */
 /* Frees the rooms that nobody has; for leak checks at the very end. */
 void regex_rooms_drop(void);
 
-/* Searches the whole text; NUL is a byte like any other. */
+/*
+ * Searches the text; NUL is a byte like any other.  A second try takes one from
+ * *second_tries; with none left the answer is REGEX_LIMIT at once.  So it is
+ * where nothing was found in the first REGEX_TEXT_MAX bytes of a longer text.
+ */
 enum regex_answer regex_match(const struct regex *regex,
 			      struct regex_room *room, const char *text,
-			      size_t len);
+			      size_t len, unsigned *second_tries);
 
 #endif

@@ -45,6 +45,29 @@ static enum harm word_harm(const struct rule_class *class,
 								 : HARM_REJECT;
 }
 
+/*
+ * The least harm that scores from..to do.  Mostly that is the lowest score's,
+ * but a reject of 4xx above a discard does less harm than what lies below.
+ */
+static enum harm least_harm(const struct rule_class *class, int32_t from,
+			    int32_t to)
+{
+	enum harm least = word_harm(class, class_word(class, from));
+
+	for (unsigned word = VERDICT_TAG; word < VERDICT_WORDS; word++) {
+		const struct verdict_info *info = &class->verdicts[word];
+		enum harm harm;
+
+		if (info->never || info->threshold <= from ||
+		    info->threshold > to)
+			continue;
+		harm = word_harm(class, class_word(class, info->threshold));
+		if (harm < least)
+			least = harm;
+	}
+	return least;
+}
+
 /* How the unknown bears on the verdict: whether it may, and whether it must. */
 struct doubt {
 	enum harm may_harm; /* the least that may be left of a refusal */
@@ -56,10 +79,8 @@ struct doubt {
 static void doubt_add(struct doubt *doubt, const struct rule_class *class,
 		      const struct bounds *bounds, bool sure)
 {
-	enum harm least =
-		word_harm(class, class_word(class, bounds->lowest_kind));
-	enum harm most =
-		word_harm(class, class_word(class, bounds->highest_kind));
+	enum harm least = least_harm(class, bounds->lowest_kind,
+				     bounds->highest_harsh);
 
 	if (least < doubt->may_harm)
 		doubt->may_harm = least;
@@ -67,8 +88,13 @@ static void doubt_add(struct doubt *doubt, const struct rule_class *class,
 		doubt->may_refuse = true;
 	if (!sure)
 		return;
-	if (most < doubt->must_harm)
-		doubt->must_harm = most;
+	/* These scores will be possible whatever is still to come. */
+	if (bounds->highest_kind <= bounds->lowest_harsh) {
+		least = least_harm(class, bounds->highest_kind,
+				   bounds->lowest_harsh);
+		if (least < doubt->must_harm)
+			doubt->must_harm = least;
+	}
 	if (class_word(class, bounds->lowest_harsh) >= VERDICT_DEFER)
 		doubt->must_refuse = true;
 }
