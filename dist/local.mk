@@ -1,29 +1,34 @@
-# What `make install` puts into the configuration's folder.  The shipped rules
-# are replaced by an update; configuration and lists are the postmaster's, and
-# are put there only if they are missing.
-confdir = $(sysconfdir)/steelyard
-defaultrulesdir = $(confdir)/rules/default
-dist_defaultrules_DATA = rules/default/header.rules rules/default/helo.rules \
-	rules/default/local.rules rules/default/sender.rules \
-	rules/default/verdicts.rules
+# What an installation is configured by.  The folders lie to each other as in
+# the source, so that rules/default/local.rules finds its lists in both.
+shippedrulesdir = $(sysconfdir)/steelyard/rules/default
+dist_shippedrules_DATA = rules/default/verdicts.rules rules/default/helo.rules \
+	rules/default/sender.rules rules/default/header.rules \
+	rules/default/local.rules
 
-postmasters = dist/steelyard.conf lists/default/allow-networks.list \
-	lists/default/allow-senders.list lists/default/deny-domains.list \
-	lists/default/deny-helos.list lists/default/deny-networks.list \
-	lists/default/deny-senders.list lists/default/our-names.list
-EXTRA_DIST += $(postmasters)
+shipped_lists = lists/default/allow-networks.list \
+	lists/default/deny-networks.list lists/default/allow-senders.list \
+	lists/default/deny-senders.list lists/default/deny-domains.list \
+	lists/default/deny-helos.list lists/default/our-names.list
+EXTRA_DIST += dist/steelyard.conf $(shipped_lists)
 
+# Settings and lists are the postmaster's: they are installed where there are
+# none yet, and removed only where nobody has touched them.
 install-data-local:
-	@for file in $(postmasters); do \
-		to=$(DESTDIR)$(confdir)/$${file#dist/}; \
-		test -e "$$to" && continue; \
-		$(MKDIR_P) "$$(dirname "$$to")" && \
-		$(INSTALL_DATA) "$(srcdir)/$$file" "$$to" || exit 1; \
+	$(MKDIR_P) "$(DESTDIR)$(sysconfdir)/steelyard/lists/default"
+	for file in steelyard.conf $(shipped_lists); do \
+		to="$(DESTDIR)$(sysconfdir)/steelyard/$$file"; \
+		test ! -e "$$to" || continue; \
+		from="$(srcdir)/$$file"; \
+		test -e "$$from" || from="$(srcdir)/dist/$$file"; \
+		$(INSTALL_DATA) "$$from" "$$to" || exit 1; \
 	done
 
-# Only what nobody has changed.
 uninstall-local:
-	@for file in $(postmasters); do \
-		to=$(DESTDIR)$(confdir)/$${file#dist/}; \
-		cmp -s "$(srcdir)/$$file" "$$to" && rm -f "$$to"; \
-	done; :
+	for file in steelyard.conf $(shipped_lists); do \
+		to="$(DESTDIR)$(sysconfdir)/steelyard/$$file"; \
+		from="$(srcdir)/$$file"; \
+		test -e "$$from" || from="$(srcdir)/dist/$$file"; \
+		if cmp -s "$$from" "$$to"; then rm -f "$$to"; fi; \
+	done
+	-cd "$(DESTDIR)$(sysconfdir)/steelyard" && \
+		rmdir lists/default lists rules/default rules . 2>/dev/null
