@@ -50,8 +50,11 @@ static const int allowed[] = {
 #ifdef SANITIZED
 	/*
 	 * The run time of a sanitizer sleeps while it waits for a lock, asks
-	 * for its own limits, and looks after signal stacks.
+	 * for its own limits, looks after signal stacks, and may have a thread
+	 * of its own that is only starting.
 	 */
+	SCMP_SYS(rseq),
+	SCMP_SYS(set_robust_list),
 	SCMP_SYS(nanosleep),
 	SCMP_SYS(clock_nanosleep),
 	SCMP_SYS(sigaltstack),

@@ -13,8 +13,9 @@
 #define STEELYARD_INSPECT_JAIL_H
 
 /*
- * Closes around every thread of the process.  Start threads before.  Returns -1
- * with errno, and the step that failed in `*ret_step`.
+ * Closes around every thread of the process.  Start threads before, and wait
+ * until they run: their first steps are calls that are forbidden inside.
+ * Returns -1 with errno, and the step that failed in `*ret_step`.
  */
 int jail_enter(const char **ret_step);
 

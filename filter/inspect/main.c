@@ -36,7 +36,11 @@ enum { STACK = 1024 * 1024 };
 enum { STACK = 128 * 1024 };
 #endif
 
-static pthread_barrier_t jailed;
+/*
+ * Passed twice: when all threads are up (the first steps of a thread are calls
+ * that the jail forbids), and when the door is closed.
+ */
+static pthread_barrier_t gate;
 static struct charsets *charsets;
 
 struct worker {
@@ -107,8 +111,8 @@ static void *worker_run(void *context)
 #ifndef SANITIZED /* their run time has a stack of its own there */
 	note_stack(worker->memory + serve_room());
 #endif
-	pthread_barrier_wait(&jailed); /* all threads run: they can be jailed */
-	pthread_barrier_wait(&jailed); /* all are */
+	pthread_barrier_wait(&gate); /* all threads run: they can be jailed */
+	pthread_barrier_wait(&gate); /* all are */
 	serve_channel(fd, worker->memory, charsets);
 	close(fd); /* tells the filter, if it was us who gave up */
 	return NULL;
@@ -128,7 +132,7 @@ static void workers_start(struct worker *workers, unsigned count)
 	errno = pthread_attr_setstacksize(&attr, STACK);
 	if (errno != 0)
 		die("stack size");
-	errno = pthread_barrier_init(&jailed, NULL, count + 1);
+	errno = pthread_barrier_init(&gate, NULL, count + 1);
 	if (errno != 0)
 		die("barrier");
 	for (unsigned i = 0; i < count; i++) {
@@ -162,11 +166,12 @@ int inspector_main(unsigned channels)
 	if (charsets == NULL)
 		die("charsets");
 	workers_start(workers, channels);
+	pthread_barrier_wait(&gate);
 	/* a thread's first calls, in glibc, are not for the jail */
-	pthread_barrier_wait(&jailed);
+	pthread_barrier_wait(&gate);
 	if (jail_enter(&step) < 0)
 		die(step);
-	pthread_barrier_wait(&jailed);
+	pthread_barrier_wait(&gate);
 	for (unsigned i = 0; i < channels; i++)
 		pthread_join(workers[i].thread, NULL);
 	_exit(0); /* nothing to tidy up, and exit() would look for files */

@@ -217,13 +217,14 @@ static const struct attempt {
 
 /* --- the child ---------------------------------------------------------- */
 
-static pthread_barrier_t jailed;
+static pthread_barrier_t gate; /* thread is up; door is closed */
 
 static void *prisoner(void *context)
 {
 	const struct attempt *attempt = context;
 
-	pthread_barrier_wait(&jailed);
+	pthread_barrier_wait(&gate);
+	pthread_barrier_wait(&gate);
 	attempt->run();
 	return NULL;
 }
@@ -235,15 +236,17 @@ static void child(const struct attempt *attempt, bool by_thread)
 
 	for (int sig = 1; sig < 32; sig++) /* cmocka's, a sanitizer's */
 		signal(sig, SIG_DFL);
-	pthread_barrier_init(&jailed, NULL, 2);
-	if (by_thread)
+	pthread_barrier_init(&gate, NULL, 2);
+	if (by_thread) {
 		pthread_create(&thread, NULL, prisoner, (void *)attempt);
+		pthread_barrier_wait(&gate);
+	}
 	if (jail_enter(&step) < 0) {
 		fprintf(stderr, "jail: %s: %s\n", step, strerror(errno));
 		_exit(3);
 	}
 	if (by_thread) {
-		pthread_barrier_wait(&jailed);
+		pthread_barrier_wait(&gate);
 		pthread_join(thread, NULL);
 	} else {
 		attempt->run();
