@@ -298,10 +298,13 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions,
 			     unsigned long *ret_f3)
 {
 	const struct plan *plan;
-	struct link *link = link_new(ctx);
+	struct link *link;
 
 	(void)f2;
 	(void)f3;
+	link_free(smfi_getpriv(ctx)); /* of an earlier one: normally none */
+	smfi_setpriv(ctx, NULL);
+	link = link_new(ctx);
 	if (link == NULL || smfi_setpriv(ctx, link) != MI_SUCCESS) {
 		link_free(link);
 		log_event(LOG_ERR, "X2", "reason=nomem at=negotiate");
@@ -320,11 +323,19 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions,
 	return SMFIS_CONTINUE;
 }
 
+/* libmilter takes commands from a peer that has negotiated nothing. */
+static sfsistat stranger(void)
+{
+	return SMFIS_TEMPFAIL;
+}
+
 static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 {
 	struct link *link = smfi_getpriv(ctx);
 	const void *sockaddr = address;
 
+	if (link == NULL)
+		return stranger();
 	return answer_of(link, session_connect(link->session, name, sockaddr),
 			 SMFIP_NR_CONN);
 }
@@ -333,6 +344,8 @@ static sfsistat on_helo(SMFICTX *ctx, char *name)
 {
 	struct link *link = smfi_getpriv(ctx);
 
+	if (link == NULL)
+		return stranger();
 	return answer_of(link, session_helo(link->session, name),
 			 SMFIP_NR_HELO);
 }
@@ -341,6 +354,8 @@ static sfsistat on_mail(SMFICTX *ctx, char **args)
 {
 	struct link *link = smfi_getpriv(ctx);
 
+	if (link == NULL)
+		return stranger();
 	return answer_of(link, session_mail(link->session, args),
 			 SMFIP_NR_MAIL);
 }
@@ -349,6 +364,8 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **args)
 {
 	struct link *link = smfi_getpriv(ctx);
 
+	if (link == NULL)
+		return stranger();
 	return answer_of(link, session_rcpt(link->session, args),
 			 SMFIP_NR_RCPT);
 }
@@ -357,6 +374,8 @@ static sfsistat on_data(SMFICTX *ctx)
 {
 	struct link *link = smfi_getpriv(ctx);
 
+	if (link == NULL)
+		return stranger();
 	return answer_of(link, session_data(link->session), SMFIP_NR_DATA);
 }
 
@@ -366,6 +385,8 @@ static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
 	enum answer answer;
 	char *spaced = NULL;
 
+	if (link == NULL)
+		return stranger();
 	/* The session wants what stood behind the colon; an MTA without
 	 * HDR_LEADSPC has taken one blank away. */
 	if ((link->steps & SMFIP_HDR_LEADSPC) == 0 &&
@@ -381,6 +402,8 @@ static sfsistat on_eoh(SMFICTX *ctx)
 {
 	struct link *link = smfi_getpriv(ctx);
 
+	if (link == NULL)
+		return stranger();
 	return answer_of(link, session_eoh(link->session), SMFIP_NR_EOH);
 }
 
@@ -388,6 +411,8 @@ static sfsistat on_body(SMFICTX *ctx, unsigned char *bytes, size_t len)
 {
 	struct link *link = smfi_getpriv(ctx);
 
+	if (link == NULL)
+		return stranger();
 	return answer_of(link, session_body(link->session, bytes, len),
 			 SMFIP_NR_BODY);
 }
@@ -396,6 +421,8 @@ static sfsistat on_eom(SMFICTX *ctx)
 {
 	struct link *link = smfi_getpriv(ctx);
 
+	if (link == NULL)
+		return stranger();
 	return answer_of(link, session_eom(link->session), 0);
 }
 
@@ -403,6 +430,8 @@ static sfsistat on_unknown(SMFICTX *ctx, const char *command)
 {
 	struct link *link = smfi_getpriv(ctx);
 
+	if (link == NULL)
+		return stranger();
 	session_unknown(link->session, command);
 	return answer_of(link, ANSWER_CONTINUE, SMFIP_NR_UNKN);
 }
