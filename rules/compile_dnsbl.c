@@ -144,9 +144,11 @@ static void answers_compile(struct compiler *c, const struct ast_reply *reply,
 			.count = rule->filter_count,
 			.filters = rule->filters,
 		};
-		if (i > 0)
-			code[count++] = (struct code){ .op = CODE_SKIP_TRUE,
-						       .arg = count + 3 };
+		if (i > 0) {
+			code[count] = (struct code){ .op = CODE_SKIP_TRUE,
+						     .arg = count + 3 };
+			count++;
+		}
 		code[count++] = (struct code){ .op = CODE_TEST, .test = test };
 		if (i > 0)
 			code[count++] = (struct code){ .op = CODE_OR };
