@@ -507,6 +507,7 @@ int milter_serve(const struct milter_start *start)
 }
 
 static const struct timespec tick = { .tv_nsec = 20 * 1000 * 1000 };
+enum { QUIET_TICKS = 10 };
 
 /* Until smfi_main() has returned and the process ends. */
 static void *nudge(void *unused)
@@ -520,18 +521,23 @@ static void *nudge(void *unused)
 }
 
 /*
- * Waits until nobody is in the middle of a message, then lets go.  smfi_stop()
+ * Waits until nobody is in the middle of a message, then lets go.  A MAIL that
+ * needs no reply may already be on its way, and its sender accepted by the MTA:
+ * so it has to stay quiet for a moment.  smfi_stop()
  * wants a lock that libmilter holds while it polls, for up to five seconds; so
  * somebody else must interrupt that poll meanwhile.
  */
 static void *drain(void *unused)
 {
 	int64_t until = monotonic_ms() + 1000 * (int64_t)drain_seconds;
+	unsigned quiet = 0;
 	pthread_t thread;
 
 	(void)unused;
-	while (atomic_load(&messages_open) > 0 && monotonic_ms() < until)
+	while (quiet < QUIET_TICKS && monotonic_ms() < until) {
 		nanosleep(&tick, NULL);
+		quiet = atomic_load(&messages_open) > 0 ? 0 : quiet + 1;
+	}
 	if (pthread_create(&thread, NULL, nudge, NULL) == 0)
 		pthread_detach(thread);
 	smfi_stop();
