@@ -111,8 +111,8 @@ static void *worker_run(void *context)
 #ifndef SANITIZED /* their run time has a stack of its own there */
 	note_stack(worker->memory + serve_room());
 #endif
-	pthread_barrier_wait(&gate); /* all threads run: they can be jailed */
-	pthread_barrier_wait(&gate); /* all are */
+	pthread_barrier_wait(&gate);
+	pthread_barrier_wait(&gate);
 	serve_channel(fd, worker->memory, charsets);
 	close(fd); /* tells the filter, if it was us who gave up */
 	return NULL;
@@ -166,8 +166,6 @@ int inspector_main(unsigned channels)
 	if (charsets == NULL)
 		die("charsets");
 	workers_start(workers, channels);
-	pthread_barrier_wait(&gate);
-	/* a thread's first calls, in glibc, are not for the jail */
 	pthread_barrier_wait(&gate);
 	if (jail_enter(&step) < 0)
 		die(step);
