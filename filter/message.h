@@ -81,6 +81,7 @@ struct session {
 	char *client_mta_name;
 	char *daemon;
 	char *helo;
+	char *last_queue_id; /* of the message before */
 	unsigned unknown_commands;
 	unsigned messages;
 

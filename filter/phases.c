@@ -29,7 +29,8 @@ void phases_check(enum phase phase, const struct envelope *envelope,
 
 /*
  * Macros that are asked for at a stage: `always`, or for a fact.  Login is
- * always asked, as it is logged; so is the queue id.
+ * always asked, as it is logged; so is the queue id.  "j" always has a value:
+ * where MAIL brings no macro at all, libmilter keeps those of the message before.
  */
 static const struct {
 	enum phase phase;
@@ -38,6 +39,7 @@ static const struct {
 	enum fact_id fact;
 } macros[] = {
 	{ PHASE_CONNECT, "{daemon_name}", false, FACT_MTA_DAEMON },
+	{ PHASE_MAIL, "j", true, 0 },
 	{ PHASE_MAIL, "i", true, 0 },
 	{ PHASE_MAIL, "{auth_type}", true, 0 },
 	{ PHASE_MAIL, "{auth_authen}", true, 0 },

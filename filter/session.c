@@ -98,6 +98,8 @@ static void message_end(struct session *s, const char *end)
 		return;
 	m->open = false;
 	report_message(s, end);
+	if (m->queue_id != NULL)
+		keep(&s->last_queue_id, m->queue_id);
 	content_drop(s);
 	if (!s->keep_outcome)
 		message_free(s);
@@ -129,6 +131,7 @@ void session_free(struct session *s)
 	free(s->client_mta_name);
 	free(s->daemon);
 	free(s->helo);
+	free(s->last_queue_id);
 	free(s);
 }
 
@@ -210,14 +213,20 @@ enum answer session_helo(struct session *s, const char *name)
 	return judge_connection(s, PHASE_HELO);
 }
 
-/* The queue id is known at MAIL (Sendmail) or only at DATA or EOM (Postfix). */
+/*
+ * The queue id is known at MAIL (Sendmail) or only at DATA or EOM (Postfix).
+ * libmilter keeps the macros of later stages from one message to the next, so
+ * the last one's id may still be there.
+ */
 static void note_queue_id(struct session *s)
 {
 	const char *id = s->mta->macro(s->mta->context, "i");
 
-	if (id != NULL && s->message->queue_id == NULL)
-		s->message->queue_id =
-			arena_strndup(&s->message->arena, id, strlen(id));
+	if (id == NULL || (s->last_queue_id != NULL &&
+			   strcmp(id, s->last_queue_id) == 0))
+		return;
+	s->message->queue_id =
+		arena_strndup(&s->message->arena, id, strlen(id));
 }
 
 /* A fault is told where an answer is due; at EOM one always is. */
