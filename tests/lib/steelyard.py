@@ -25,6 +25,11 @@ def program(variable: str, name: str) -> pathlib.Path:
 class Steelyard:
     """One running filter with a state of its own."""
 
+    # For tests that start it under a limit (a command that executes it) or
+    # with something preloaded.
+    prefix: tuple[str, ...] = ()
+    environment: dict[str, str] = {}
+
     def __init__(self, rules: str, milter_socket: pathlib.Path,
                  *, files: dict[str, str] | None = None) -> None:
         """Start with `rules` (settings and rules as in a rule file).
@@ -63,10 +68,11 @@ class Steelyard:
         with open(self.work / "log", "ab") as log:
             self.process = subprocess.Popen(
                 # It ends with us, however we end.
-                ["setpriv", "--pdeathsig", "TERM",
+                ["setpriv", "--pdeathsig", "TERM", *self.prefix,
                  str(program("STEELYARD", "steelyard")), "-f", "-c",
                  str(self.config)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, **self.environment})
         wait.until("the milter socket", START, self._answers)
 
     def _answers(self) -> bool:
