@@ -63,3 +63,30 @@ tests_unit_test_control_verbs_SOURCES = tests/unit/test_control_verbs.c \
 	$(control_filter)
 tests_unit_test_control_verbs_LDADD = $(control_test_libs)
 endif
+
+# The jailed reader, and the filter's side of it.
+if HAVE_CMOCKA
+inspect_tests = tests/unit/test_channel tests/unit/test_message \
+	tests/unit/test_jail tests/unit/test_poison tests/unit/test_inspector
+check_PROGRAMS += $(inspect_tests)
+TESTS += $(inspect_tests)
+inspect_libs = filter/libinspector.a filter/inspect/libinspect.a \
+	rules/librules.a lists/liblists.a $(SECCOMP_LIBS) $(IDN2_LIBS) \
+	$(CMOCKA_LIBS)
+
+tests_unit_test_channel_SOURCES = tests/unit/test_channel.c
+tests_unit_test_channel_LDADD = $(inspect_libs)
+
+tests_unit_test_message_SOURCES = tests/unit/test_message.c
+tests_unit_test_message_LDADD = $(inspect_libs)
+
+tests_unit_test_jail_SOURCES = tests/unit/test_jail.c
+tests_unit_test_jail_LDADD = $(inspect_libs)
+
+tests_unit_test_poison_SOURCES = tests/unit/test_poison.c
+tests_unit_test_poison_LDADD = $(inspect_libs)
+
+tests_unit_test_inspector_SOURCES = tests/unit/test_inspector.c \
+	tests/unit/inspectors.c tests/unit/inspectors.h
+tests_unit_test_inspector_LDADD = tests/libfaulty.a $(inspect_libs)
+endif
