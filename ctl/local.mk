@@ -2,7 +2,10 @@
 sbin_PROGRAMS += steelyardctl
 steelyardctl_SOURCES = ctl/main.c ctl/command.c ctl/command.h \
 	ctl/ask.c ctl/ask.h ctl/check.c ctl/facts.c ctl/files.c ctl/files.h \
-	ctl/list.c ctl/print.c ctl/print.h ctl/status.c ctl/test_stub.c
+	ctl/finding.c ctl/finding.h ctl/frames.c ctl/frames.h ctl/jailed.c \
+	ctl/jailed.h ctl/letter.c ctl/letter.h ctl/list.c ctl/mta.c ctl/mta.h \
+	ctl/print.c ctl/print.h ctl/status.c ctl/test.c ctl/trial.c \
+	ctl/trial.h ctl/visit.c ctl/visit.h
 steelyardctl_LDADD = filter/libcontrol.a filter/libsession.a \
 	filter/libinspector.a filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a $(PCRE2_LIBS) $(JANSSON_LIBS) \

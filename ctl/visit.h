@@ -1,0 +1,52 @@
+/*
+ * visit.h - who brings a test message: client, envelope, macros.
+ *
+ * What is known comes from three places: a file beside the message
+ * (NAME.envelope beside NAME.eml: a key and its value a line), the options of
+ * the command line, which win, and defaults in the documentation's networks.
+ */
+#ifndef STEELYARD_CTL_VISIT_H
+#define STEELYARD_CTL_VISIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct command;
+struct letter;
+
+struct visit {
+	char *client; /* an address, or "local" */
+	char *ptr; /* the name the MTA found, "unknown" if none */
+	char *helo;
+	char *from; /* "anna@example.org SIZE=100", "<>" */
+	char **rcpts;
+	size_t rcpt_count;
+	char **macros; /* "{auth_type}=PLAIN" */
+	size_t macro_count;
+	unsigned port;
+	int64_t time; /* wall clock; 0: now */
+	bool date_now; /* the Date field is set to the time of the test */
+};
+
+enum { VISIT_WHY = 256 };
+
+/*
+ * Fills in all that is known about the bringer of `path`.  False with one line
+ * in `why` (then there is nothing to free).
+ */
+bool visit_read(struct visit *visit, const struct command *command,
+		const char *path, char why[VISIT_WHY]);
+void visit_done(struct visit *visit);
+
+/* The value of a macro as MTAs name it, braces included; NULL if not set. */
+const char *visit_macro(const struct visit *visit, const char *name);
+
+/* The client as a socket address; false for a local one. */
+bool visit_address(const struct visit *visit, struct sockaddr_storage *ret);
+
+/* "a@b SIZE=1" as "<a@b>", "SIZE=1", NULL; freed in one piece. */
+char **visit_arguments(const char *address);
+
+#endif
