@@ -64,3 +64,5 @@ tests_libfaulty_a_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_FAULTS
 check_PROGRAMS += tests/steelyard-faulty
 tests_steelyard_faulty_SOURCES = $(steelyard_sources)
 tests_steelyard_faulty_LDADD = tests/libfaulty.a $(steelyard_LDADD)
+# Asked for before libinspect.a has a chance; the others follow from it.
+tests_steelyard_faulty_LDFLAGS = $(AM_LDFLAGS) -Wl,-u,serve_channel
