@@ -1,0 +1,182 @@
+/*
+ * test_hits.c - deciding rules as facts arrive, for one recipient and for all.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "tests/unit/rule_bench.h"
+
+static const char rules[] =
+	"rule A 1.0 if helo.is_ip\n"
+	"rule B 2.0 if A and C\n"
+	"rule C 4.0 if rcpt.local is \"abuse\"\n"
+	"rule D 8.0 if not C and subject ~ /x/\n"
+	"rule E 16.0 if helo.is_ip and rcpt.domain is \"x.test\"\n";
+
+static void test_arrival(void **state)
+{
+	struct rule_bench bench;
+
+	(void)state;
+	rule_bench_open(&bench, rules);
+	assert_int_equal(rule_bench_rule(&bench, "A"), TRUTH_PENDING);
+	rule_bench_facts(&bench, "helo.is_ip=yes");
+	assert_int_equal(rule_bench_rule(&bench, "A"), TRUTH_TRUE);
+	assert_int_equal(rule_bench_rule(&bench, "B"), TRUTH_PENDING);
+	/* A rule once decided stays so. */
+	rule_bench_facts(&bench, "helo.is_ip=no");
+	assert_int_equal(rule_bench_rule(&bench, "A"), TRUTH_TRUE);
+	/* What reads the recipient waits for one, also at the end. */
+	rule_bench_facts(&bench, "subject=x; rcpt.local=abuse");
+	rule_bench_close(&bench, PHASE_EOM);
+	assert_int_equal(rule_bench_rule(&bench, "C"), TRUTH_PENDING);
+	assert_int_equal(rule_bench_rule(&bench, "D"), TRUTH_PENDING);
+	/* ... unless something else settles it. */
+	rule_bench_begin(&bench);
+	rule_bench_facts(&bench, "helo.is_ip=no");
+	assert_int_equal(rule_bench_rule(&bench, "E"), TRUTH_FALSE);
+	rule_bench_done(&bench);
+}
+
+static void test_recipients(void **state)
+{
+	struct rule_bench bench;
+	struct verdict verdict;
+	struct hits *base;
+
+	(void)state;
+	rule_bench_open(&bench, rules);
+	rule_bench_facts(&bench, "helo.is_ip=yes; subject=x");
+	base = bench.hits;
+	verdict = rule_bench_rcpt(&bench, "rcpt.local=abuse; rcpt.domain=y");
+	assert_int_equal(verdict.bounds.score, 700);
+	verdict = rule_bench_rcpt(&bench, "rcpt.local=joe; rcpt.domain=X.test");
+	assert_int_equal(verdict.bounds.score, 100 + 800 + 1600);
+	/* One says nothing about the other, nor about the message. */
+	verdict = rule_bench_verdict(&bench);
+	assert_int_equal(verdict.bounds.score, 100);
+	assert_ptr_equal(bench.hits, base);
+	assert_true(ruleset_tells_recipients_apart(bench.rules));
+	rule_bench_done(&bench);
+}
+
+/* Where nothing reads the recipient, there is one set of hits for all. */
+static void test_one_for_all(void **state)
+{
+	struct rule_bench bench;
+
+	(void)state;
+	rule_bench_open(&bench, "rule A 1.0 if helo.is_ip\n");
+	assert_ptr_equal(hits_for_rcpt(bench.hits, &bench.facts, &bench.arena),
+			 bench.hits);
+	assert_false(ruleset_tells_recipients_apart(bench.rules));
+	rule_bench_done(&bench);
+	/* A shadow is judged for each, but makes no difference. */
+	rule_bench_open(&bench, "shadow rule A 1.0 if rcpt.local is \"x\"\n");
+	assert_ptr_not_equal(hits_for_rcpt(bench.hits, &bench.facts,
+					   &bench.arena),
+			     bench.hits);
+	assert_false(ruleset_tells_recipients_apart(bench.rules));
+	rule_bench_done(&bench);
+}
+
+static void name_note(void *context, size_t rule)
+{
+	char *names = context;
+
+	sprintf(names + strlen(names), "%zu ", rule);
+}
+
+static void test_each(void **state)
+{
+	struct rule_bench bench;
+	char names[64] = "";
+
+	(void)state;
+	rule_bench_open(&bench, "rule Z 0.0 if helo.is_ip\n"
+				"shadow rule S 1.0 if helo.is_ip\n"
+				"rule N 1.0 if not helo.is_ip\n"
+				"rule O 1.0 if helo.is_ip\noverride O off\n"
+				"rule R 1.0 if not O\n");
+	rule_bench_facts(&bench, "helo.is_ip=yes");
+	hits_weigh(bench.hits, &bench.facts);
+	hits_each(bench.hits, name_note, names);
+	assert_string_equal(names, "0 1 4 ");
+	rule_bench_done(&bench);
+}
+
+/* A pattern that gives up is unknown; it is asked once a message. */
+static void test_regex_limits(void **state)
+{
+	static const char text[] = "rule A 1.0 if subject ~ /^(a+)+$/\n"
+				   "rule B 1.0 if subject !~ /^(a+)+$/\n"
+				   "rule C 1.0 if header(\"X\") ~ /^(a+)+$/\n"
+				   "rule D 1.0 if header(\"Y\") ~ /^(a+)+$/\n";
+	static const char bomb[] =
+		"subject=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!"
+		";header:X=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!"
+		",a;header:Y=none";
+	struct rule_bench bench;
+
+	(void)state;
+	rule_bench_open(&bench, text);
+	rule_bench_facts(&bench, bomb);
+	assert_int_equal(rule_bench_rule(&bench, "A"), TRUTH_UNKNOWN);
+	assert_int_equal(rule_bench_rule(&bench, "B"), TRUTH_UNKNOWN);
+	/* Another value matches. */
+	assert_int_equal(rule_bench_rule(&bench, "C"), TRUTH_TRUE);
+	assert_int_equal(rule_bench_rule(&bench, "D"), TRUTH_FALSE);
+	assert_int_equal(hits_regex_limits(bench.hits), 3);
+	rule_bench_done(&bench);
+}
+
+/* A list whose file could not be read: whatever it holds is unknown. */
+static void test_missing_list(void **state)
+{
+	struct rule_bench bench;
+
+	(void)state;
+	rule_bench_open(&bench, "list l domain from \"x\"\n"
+				"rule A 1.0 if helo.name in l\n"
+				"list i ip from \"y\"\n"
+				"rule B 1.0 if client.ip not in i\n");
+	rule_bench_facts(&bench, "helo.name=a.b; client.ip=10.0.0.1");
+	assert_int_equal(rule_bench_rule(&bench, "A"), TRUTH_UNKNOWN);
+	assert_int_equal(rule_bench_rule(&bench, "B"), TRUTH_UNKNOWN);
+	rule_bench_done(&bench);
+}
+
+static void test_full_arena(void **state)
+{
+	struct rule_bench bench;
+	struct arena arena;
+
+	(void)state;
+	rule_bench_open(&bench, rules);
+	arena_init(&arena, 16);
+	assert_null(hits_new(bench.rules, &bench.lists, &arena));
+	assert_null(hits_for_rcpt(bench.hits, &bench.facts, &arena));
+	arena_done(&arena);
+	rule_bench_done(&bench);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_arrival),
+		cmocka_unit_test(test_recipients),
+		cmocka_unit_test(test_one_for_all),
+		cmocka_unit_test(test_each),
+		cmocka_unit_test(test_regex_limits),
+		cmocka_unit_test(test_missing_list),
+		cmocka_unit_test(test_full_arena),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
