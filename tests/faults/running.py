@@ -30,13 +30,16 @@ class Filter(Steelyard):
     def __init__(self, rules: str, *, inet: bool = False,
                  prefix: tuple[str, ...] = (),
                  environment: dict[str, str] | None = None,
-                 files: dict[str, str] | None = None) -> None:
-        """`inet`: over TCP, where a peer can send a reset."""
+                 files: dict[str, str] | None = None,
+                 socket_path: pathlib.Path | None = None) -> None:
+        """`inet`: over TCP, where a peer can send a reset.  `socket_path` is
+        where an MTA looks for a filter, if one is to find it."""
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="sy-fault-"))
         self.prefix = prefix
         self.environment = environment or {}
         self.port = _free_port() if inet else 0
-        super().__init__(rules, self.home / "milter.sock", files=files)
+        super().__init__(rules, socket_path or self.home / "milter.sock",
+                         files=files)
 
     @property
     def address(self) -> str:
