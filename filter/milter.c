@@ -45,6 +45,12 @@ struct link {
 	bool in_message;
 };
 
+/*
+ * Callbacks hold the gate for reading.  At the end of a drain it is taken for
+ * writing and never given back: what the MTA says then waits until the process
+ * has gone, and finds nothing half torn down.
+ */
+static pthread_rwlock_t gate = PTHREAD_RWLOCK_INITIALIZER;
 static struct milter_start started;
 static atomic_uint messages_open;
 static atomic_bool draining;
@@ -173,13 +179,21 @@ static sfsistat refusal(const struct link *link)
 							 : SMFIS_TEMPFAIL;
 }
 
-/* `silent` is the step's SMFIP_NR_ flag. */
-static sfsistat answer_of(struct link *link, enum answer answer,
-			  unsigned long silent)
+/* Every callback begins here; NULL from a peer that has negotiated nothing. */
+static struct link *enter(SMFICTX *ctx)
 {
-	track_message(link);
-	if ((link->steps & silent) != 0)
-		return SMFIS_NOREPLY;
+	pthread_rwlock_rdlock(&gate);
+	return smfi_getpriv(ctx);
+}
+
+static sfsistat leave(sfsistat answer)
+{
+	pthread_rwlock_unlock(&gate);
+	return answer;
+}
+
+static sfsistat word_for(const struct link *link, enum answer answer)
+{
 	switch (answer) {
 	case ANSWER_CONTINUE: return SMFIS_CONTINUE;
 	case ANSWER_SKIP:
@@ -191,6 +205,16 @@ static sfsistat answer_of(struct link *link, enum answer answer,
 	}
 	/* At EOM, CONTINUE leaves other filters their say. */
 	return SMFIS_CONTINUE;
+}
+
+/* ... and ends here.  `silent` is the step's SMFIP_NR_ flag. */
+static sfsistat answer_of(struct link *link, enum answer answer,
+			  unsigned long silent)
+{
+	track_message(link);
+	if ((link->steps & silent) != 0)
+		return leave(SMFIS_NOREPLY);
+	return leave(word_for(link, answer));
 }
 
 /* --- callbacks ---------------------------------------------------------- */
@@ -302,13 +326,13 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions,
 
 	(void)f2;
 	(void)f3;
-	link_free(smfi_getpriv(ctx)); /* of an earlier one: normally none */
+	link_free(enter(ctx)); /* of an earlier one: normally none */
 	smfi_setpriv(ctx, NULL);
 	link = link_new(ctx);
 	if (link == NULL || smfi_setpriv(ctx, link) != MI_SUCCESS) {
 		link_free(link);
 		log_event(LOG_ERR, "X2", "reason=nomem at=negotiate");
-		return SMFIS_REJECT; /* closes this link alone */
+		return leave(SMFIS_REJECT); /* closes this link alone */
 	}
 	plan = session_plan(link->session);
 	link->actions = actions & (SMFIF_ADDHDRS | SMFIF_CHGHDRS |
@@ -320,18 +344,18 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions,
 	*ret_steps = link->steps;
 	*ret_f2 = 0;
 	*ret_f3 = 0;
-	return SMFIS_CONTINUE;
+	return leave(SMFIS_CONTINUE);
 }
 
 /* libmilter takes commands from a peer that has negotiated nothing. */
 static sfsistat stranger(void)
 {
-	return SMFIS_TEMPFAIL;
+	return leave(SMFIS_TEMPFAIL);
 }
 
 static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 {
-	struct link *link = smfi_getpriv(ctx);
+	struct link *link = enter(ctx);
 	const void *sockaddr = address;
 
 	if (link == NULL)
@@ -342,7 +366,7 @@ static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 
 static sfsistat on_helo(SMFICTX *ctx, char *name)
 {
-	struct link *link = smfi_getpriv(ctx);
+	struct link *link = enter(ctx);
 
 	if (link == NULL)
 		return stranger();
@@ -352,7 +376,7 @@ static sfsistat on_helo(SMFICTX *ctx, char *name)
 
 static sfsistat on_mail(SMFICTX *ctx, char **args)
 {
-	struct link *link = smfi_getpriv(ctx);
+	struct link *link = enter(ctx);
 
 	if (link == NULL)
 		return stranger();
@@ -362,7 +386,7 @@ static sfsistat on_mail(SMFICTX *ctx, char **args)
 
 static sfsistat on_rcpt(SMFICTX *ctx, char **args)
 {
-	struct link *link = smfi_getpriv(ctx);
+	struct link *link = enter(ctx);
 
 	if (link == NULL)
 		return stranger();
@@ -372,7 +396,7 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **args)
 
 static sfsistat on_data(SMFICTX *ctx)
 {
-	struct link *link = smfi_getpriv(ctx);
+	struct link *link = enter(ctx);
 
 	if (link == NULL)
 		return stranger();
@@ -381,7 +405,7 @@ static sfsistat on_data(SMFICTX *ctx)
 
 static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
 {
-	struct link *link = smfi_getpriv(ctx);
+	struct link *link = enter(ctx);
 	enum answer answer;
 	char *spaced = NULL;
 
@@ -400,7 +424,7 @@ static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
 
 static sfsistat on_eoh(SMFICTX *ctx)
 {
-	struct link *link = smfi_getpriv(ctx);
+	struct link *link = enter(ctx);
 
 	if (link == NULL)
 		return stranger();
@@ -409,7 +433,7 @@ static sfsistat on_eoh(SMFICTX *ctx)
 
 static sfsistat on_body(SMFICTX *ctx, unsigned char *bytes, size_t len)
 {
-	struct link *link = smfi_getpriv(ctx);
+	struct link *link = enter(ctx);
 
 	if (link == NULL)
 		return stranger();
@@ -419,7 +443,7 @@ static sfsistat on_body(SMFICTX *ctx, unsigned char *bytes, size_t len)
 
 static sfsistat on_eom(SMFICTX *ctx)
 {
-	struct link *link = smfi_getpriv(ctx);
+	struct link *link = enter(ctx);
 
 	if (link == NULL)
 		return stranger();
@@ -428,7 +452,7 @@ static sfsistat on_eom(SMFICTX *ctx)
 
 static sfsistat on_unknown(SMFICTX *ctx, const char *command)
 {
-	struct link *link = smfi_getpriv(ctx);
+	struct link *link = enter(ctx);
 
 	if (link == NULL)
 		return stranger();
@@ -438,20 +462,20 @@ static sfsistat on_unknown(SMFICTX *ctx, const char *command)
 
 static sfsistat on_abort(SMFICTX *ctx)
 {
-	struct link *link = smfi_getpriv(ctx);
+	struct link *link = enter(ctx);
 
 	if (link != NULL) {
 		session_abort(link->session);
 		track_message(link);
 	}
-	return SMFIS_CONTINUE;
+	return leave(SMFIS_CONTINUE);
 }
 
 static sfsistat on_close(SMFICTX *ctx)
 {
-	link_free(smfi_getpriv(ctx)); /* NULL before a negotiation */
+	link_free(enter(ctx)); /* NULL before a negotiation */
 	smfi_setpriv(ctx, NULL);
-	return SMFIS_CONTINUE;
+	return leave(SMFIS_CONTINUE);
 }
 
 /* --- serving ------------------------------------------------------------ */
@@ -503,44 +527,31 @@ int milter_serve(const struct milter_start *start)
 	admission_watch();
 	listener_serve_here();
 	start->ready();
-	return smfi_main() == MI_SUCCESS ? 0 : -1;
-}
-
-static const struct timespec tick = { .tv_nsec = 20 * 1000 * 1000 };
-enum { QUIET_TICKS = 10 };
-
-/* Until smfi_main() has returned and the process ends. */
-static void *nudge(void *unused)
-{
-	(void)unused;
-	for (;;) {
-		listener_wake();
-		nanosleep(&tick, NULL);
-	}
-	return NULL;
+	smfi_main();
+	return serve_failed("main"); /* nobody has asked it to stop */
 }
 
 /*
- * Waits until nobody is in the middle of a message, then lets go.  A MAIL that
- * needs no reply may already be on its way, and its sender accepted by the MTA:
- * so it has to stay quiet for a moment.  smfi_stop()
- * wants a lock that libmilter holds while it polls, for up to five seconds; so
- * somebody else must interrupt that poll meanwhile.
+ * Waits until nobody is in the middle of a message, and closes the gate.
+ * smfi_stop() is not called: it waits for up to five seconds, and frees a lock
+ * that it holds.  The process ends, and libmilter with it.
  */
 static void *drain(void *unused)
 {
+	static const struct timespec tick = { .tv_nsec = 20 * 1000 * 1000 };
 	int64_t until = monotonic_ms() + 1000 * (int64_t)drain_seconds;
-	unsigned quiet = 0;
-	pthread_t thread;
 
 	(void)unused;
-	while (quiet < QUIET_TICKS && monotonic_ms() < until) {
+	while (monotonic_ms() < until) {
+		if (atomic_load(&messages_open) == 0 &&
+		    pthread_rwlock_trywrlock(&gate) == 0) {
+			if (atomic_load(&messages_open) == 0)
+				break;
+			pthread_rwlock_unlock(&gate);
+		}
 		nanosleep(&tick, NULL);
-		quiet = atomic_load(&messages_open) > 0 ? 0 : quiet + 1;
 	}
-	if (pthread_create(&thread, NULL, nudge, NULL) == 0)
-		pthread_detach(thread);
-	smfi_stop();
+	started.drained();
 	return NULL;
 }
 

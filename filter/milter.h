@@ -18,19 +18,20 @@ struct milter_start {
 	struct inspector_pool *pool;
 	struct generation *(*current)(void); /* a new reference */
 	void (*ready)(void); /* called when the socket is served */
+	void (*drained)(void); /* called when the process may end */
 };
 
 /*
- * Registers, serves, and returns after milter_stop() or a drain: 0, or -1 when
- * the socket could not be served (logged).  Call once, with all signals that
- * matter blocked.
+ * Registers and serves.  Returns only if that cannot be done, or no longer
+ * (logged): -1.  Call once, with all signals that matter blocked.
  */
 int milter_serve(const struct milter_start *start);
 
 /*
  * Begins to stop, from any thread: no new connections are taken (with an
  * inherited listener they wait in the supervisor's backlog), messages under way
- * are finished, and at most `seconds` later milter_serve() returns.
+ * are finished, and at most `seconds` later drained() is called.  From then on
+ * callbacks wait for the process to end.
  */
 void milter_drain(unsigned seconds);
 

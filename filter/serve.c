@@ -349,6 +349,14 @@ static void milter_is_ready(void)
 		milter_drain(DRAIN_SECONDS);
 }
 
+static void milter_has_ended(void)
+{
+	uint64_t one = 1;
+
+	if (write(filter.milter_ended, &one, sizeof(one)) < 0)
+		abort(); /* an eventfd takes this always */
+}
+
 static void *run_milter(void *unused)
 {
 	struct milter_start start = {
@@ -357,15 +365,14 @@ static void *run_milter(void *unused)
 		.pool = filter.pool,
 		.current = serve_generation,
 		.ready = milter_is_ready,
+		.drained = milter_has_ended,
 	};
-	uint64_t one = 1;
 
 	(void)unused;
 	if (milter_serve(&start) < 0 && filter.start.starting)
 		fputs("steelyard: the milter socket cannot be served\n",
 		      stderr);
-	if (write(filter.milter_ended, &one, sizeof(one)) < 0)
-		abort(); /* an eventfd takes this always */
+	milter_has_ended();
 	return NULL;
 }
 
