@@ -178,6 +178,33 @@ static void add_weight(void *context, size_t index)
 			  text_of(rule->description), "shadow", rule->shadow));
 }
 
+/* Groups whose members add more than the group may. */
+static void add_caps(json_t *finding, const struct generation *gen,
+		     const struct hits *hits)
+{
+	json_object_set_new(finding, "caps", json_array());
+	for (size_t g = 0; g < ruleset_group_count(gen->rules); g++) {
+		const struct group_info *group = ruleset_group(gen->rules, g);
+		int64_t sum = 0;
+
+		for (size_t i = 0; i < ruleset_rule_count(gen->rules); i++) {
+			const struct rule_info *rule =
+				ruleset_rule(gen->rules, i);
+
+			if (rule->group == (int)g && rule->weight > 0 &&
+			    hits_rule(hits, i) == TRUTH_TRUE)
+				sum += rule->weight;
+		}
+		if (!group->has_max || sum <= group->max)
+			continue;
+		json_array_append_new(json_object_get(finding, "caps"),
+				      json_pack("{s:o, s:f, s:f}", "group",
+						text_of(group->name), "max",
+						(double)group->max / 100, "sum",
+						(double)sum / 100));
+	}
+}
+
 static const char *word_of(const struct outcome *outcome)
 {
 	if (outcome->unchecked)
@@ -211,8 +238,10 @@ void finding_outcome(json_t *finding, const struct generation *gen,
 			    json_boolean(verdict->softened));
 	finding_set(finding, "class",
 		    ruleset_class_name(gen->rules, verdict->class_index));
-	if (outcome->hits != NULL)
+	if (outcome->hits != NULL) {
 		hits_each(outcome->hits, add_weight, &weights);
+		add_caps(finding, gen, outcome->hits);
+	}
 	if (outcome->facts != NULL)
 		add_facts(finding, gen, outcome->facts);
 }

@@ -11,6 +11,7 @@
  *	replies       all that were given: stage, reply
  *	changes       to the message: what, name, value
  *	weights       name, weight, description, shadow        offline only
+ *	caps          group, max, sum of its members           offline only
  *	unknown       fact, cause                              offline only
  *	facts         fact, state, value                       offline only
  */

@@ -86,6 +86,8 @@ static void print_verdict(const json_t *finding)
 		printf(" at %s", stage);
 	if (json_is_number(json_object_get(finding, "score")))
 		printf(", score %.2f", number(finding, "score"));
+	if (json_is_true(json_object_get(finding, "offline")))
+		fputs(" (offline)", stdout);
 	if (json_is_number(json_object_get(finding, "threshold")))
 		printf(" of %.2f", number(finding, "threshold"));
 	if (json_is_true(json_object_get(finding, "softened")))
@@ -132,6 +134,21 @@ static void print_replies(const json_t *finding)
 	}
 }
 
+/* Why the score is less than the sum of what stands above. */
+static void print_caps(const json_t *finding)
+{
+	json_t *cap;
+	size_t i;
+
+	json_array_foreach(json_object_get(finding, "caps"), i, cap)
+	{
+		printf("%10.2f  group ",
+		       number(cap, "max") - number(cap, "sum"));
+		print_escaped(stdout, text(cap, "group"));
+		printf(" adds no more than %.2f\n", number(cap, "max"));
+	}
+}
+
 static void print_weights(const json_t *finding)
 {
 	json_t *rows = json_object_get(finding, "weights"), *row, *name;
@@ -156,6 +173,7 @@ static void print_weights(const json_t *finding)
 						  : "");
 		}
 		table_print(table, stdout);
+		print_caps(finding);
 	} else if (rows == NULL) {
 		json_array_foreach(json_object_get(finding, "symbols"), i, name)
 			line(i == 0 ? "symbols" : "", json_string_value(name));
@@ -231,7 +249,8 @@ static void print_one(const struct command *command, const json_t *finding)
 
 /* --- several ------------------------------------------------------------ */
 
-static char *joined(const json_t *names)
+/* "A,B", in parentheses if asked; malloc'ed. */
+static char *joined(const json_t *names, bool parentheses)
 {
 	char *all = NULL;
 	size_t size = 0, i;
@@ -240,8 +259,13 @@ static char *joined(const json_t *names)
 
 	if (out == NULL)
 		return NULL;
+	parentheses = parentheses && json_array_size(names) > 0;
+	if (parentheses)
+		fputc('(', out);
 	json_array_foreach((json_t *)(uintptr_t)names, i, name)
 		fprintf(out, "%s%s", i > 0 ? "," : "", json_string_value(name));
+	if (parentheses)
+		fputc(')', out);
 	fclose(out);
 	return all;
 }
@@ -250,13 +274,14 @@ static void print_row(struct table *table, const json_t *finding)
 {
 	const char *file = text(finding, "file"), *slash = strrchr(file, '/');
 	const char *reply = text(finding, "reply");
-	char *symbols = joined(json_object_get(finding, "symbols"));
+	bool offline = json_is_true(json_object_get(finding, "offline"));
+	char *symbols = joined(json_object_get(finding, "symbols"), offline);
 	char score[32] = "-";
 	char *first =
 		reply != NULL ? strndup(reply, strcspn(reply, "\n")) : NULL;
 
 	if (json_is_number(json_object_get(finding, "score")))
-		snprintf(score, sizeof(score), "%.2f",
+		snprintf(score, sizeof(score), offline ? "(%.2f)" : "%.2f",
 			 number(finding, "score"));
 	table_cell(table, slash != NULL ? slash + 1 : file);
 	table_cell(table, text(finding, "client"));
@@ -264,9 +289,9 @@ static void print_row(struct table *table, const json_t *finding)
 	table_cell(table, text(finding, "sender"));
 	table_cell(table, score);
 	table_cell(table, text(finding, "verdict"));
+	table_cell(table, first);
 	table_cell(table,
 		   symbols != NULL && symbols[0] != '\0' ? symbols : "-");
-	table_cell(table, first);
 	free(first);
 	free(symbols);
 }
@@ -275,7 +300,7 @@ static void print_table(const json_t *findings)
 {
 	static const char *const heads[] = { "MESSAGE", "CLIENT", "HELO",
 					     "SENDER",	"SCORE",  "VERDICT",
-					     "SYMBOLS", "REPLY" };
+					     "REPLY",	"SYMBOLS" };
 	enum { HEADS = sizeof(heads) / sizeof(heads[0]) };
 	struct table *table = table_new(HEADS);
 	json_t *finding;
@@ -305,6 +330,29 @@ static void set_date(struct letter *letter, const struct visit *visit,
 			letter->fields[i].value = date;
 }
 
+/*
+ * A refusal tells the MTA neither score nor symbols.  What the same rules make
+ * of the message offline stands in, and is marked.
+ */
+static void complete(struct trial *trial, const struct visit *visit,
+		     const struct letter *letter, json_t *finding)
+{
+	static const char *const keys[] = { "score", "symbols", "weights",
+					    "caps", "threshold" };
+	json_t *offline;
+
+	if (json_object_get(finding, "score") != NULL)
+		return;
+	offline = finding_new("", visit);
+	trial_run(trial, visit, letter, offline);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (json_object_get(offline, keys[i]) != NULL)
+			json_object_set(finding, keys[i],
+					json_object_get(offline, keys[i]));
+	json_object_set_new(finding, "offline", json_true());
+	json_decref(offline);
+}
+
 /* One file; a finding, or NULL when the reason has been told. */
 static json_t *test_file(const struct command *command, const char *path,
 			 struct trial *trial, enum exit_code *ret_code)
@@ -328,7 +376,10 @@ static json_t *test_file(const struct command *command, const char *path,
 	finding = finding_new(path, &visit);
 	if (via == NULL) {
 		trial_run(trial, &visit, &letter, finding);
-	} else if (!mta_run(via, &visit, &letter, finding, why)) {
+	} else if (mta_run(via, &visit, &letter, finding, why)) {
+		if (trial != NULL)
+			complete(trial, &visit, &letter, finding);
+	} else {
 		*ret_code = failed(command, "%s", why);
 		json_decref(finding);
 		finding = NULL;
@@ -366,11 +417,12 @@ static enum exit_code test_files(const struct command *command,
 
 static enum exit_code run_test(const struct command *command)
 {
+	bool via = command_has(command, "via");
 	struct generation *gen;
 	enum exit_code code;
 	struct trial trial;
 
-	if (command_has(command, "via"))
+	if (via && !command->config_given)
 		return test_files(command, NULL);
 	gen = ask_generation(command);
 	if (gen == NULL)
@@ -416,11 +468,13 @@ const struct verb verb_test = {
 	.arguments = "[OPTION ...] FILE.eml ...",
 	.help = "what would become of a message: verdict, score, symbols",
 	.more = "Offline, with the rules of the configuration and the filter's "
-		"own code; --via asks a\nfilter that runs.  - is standard "
-		"input.  Several files make a table.  NAME.envelope beside\n"
-		"NAME.eml may say who brings it: client, ptr, helo, from, "
-		"rcpt, auth, ..., one a line.\nThe exit code is 0 whatever the "
-		"verdict is.\n",
+		"own code; --via asks a\nfilter that runs.  With -c as well, "
+		"what a refusal leaves unsaid (score, symbols) is\nworked out "
+		"offline and put in parentheses.  - is standard input.  "
+		"Several files make a\ntable.  NAME.envelope beside NAME.eml "
+		"may say who brings it: client, ptr, helo, from,\nrcpt, auth, "
+		"..., one a line.  The exit code is 0 whatever the verdict "
+		"is.\n",
 	.options = test_options,
 	.examples = test_examples,
 	.least = 1,
