@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import pathlib
 import re
+import signal
 
 from lib import fakemta, message, steelyard, wait
 
@@ -13,9 +16,8 @@ set inspectors {inspectors}
 set inspect_timeout 1s
 rule SEEN 1.0 if header("Subject") ~ /seen/
 """
-LETTER = (b"From: a@example.net\r\nTo: b@dest.example\r\nSubject: seen\r\n"
-          b"Message-ID: <1@example.net>\r\n"
-          b"Date: Sun, 22 Nov 2026 10:00:00 +0000\r\n\r\nHello.\r\n")
+# Each is another one: what has crashed an inspector three times is not read.
+_numbers = itertools.count(1)
 
 
 class Family(steelyard.Steelyard):
@@ -113,6 +115,14 @@ def gone(pid: int) -> bool:
     return status(pid, "State")[:1] in ("", "Z", "X")
 
 
+def stop(pid: int) -> None:
+    """SIGSTOP, and wait until every thread has come to a stand."""
+    os.kill(pid, signal.SIGSTOP)
+    wait.until("a stopped process", 5, lambda: all(
+        re.search(r"^State:\s*T", (task / "status").read_text(), re.M)
+        for task in (PROC / str(pid) / "task").iterdir()))
+
+
 def begin(mta: fakemta.FakeMta) -> None:
     """As far as a message under way: the sender has been accepted."""
     assert mta.connect("client.example", "192.0.2.10", 25).kind == "continue"
@@ -121,15 +131,24 @@ def begin(mta: fakemta.FakeMta) -> None:
     assert not reply.refuses, reply
 
 
+def letter() -> message.Message:
+    """A message that nothing is wrong with."""
+    return message.parse(
+        b"From: a@example.net\r\nTo: b@dest.example\r\nSubject: seen\r\n"
+        b"Message-ID: <%d@example.net>\r\n"
+        b"Date: Sun, 22 Nov 2026 10:00:00 +0000\r\n\r\nHello.\r\n"
+        % next(_numbers))
+
+
 def finish(mta: fakemta.FakeMta) -> message.Message:
     """The rest of it; the verdict must be to accept."""
-    letter = message.parse(LETTER)
+    mail = letter()
     reply = mta.rcpt(b"<b@dest.example>")
     assert not reply.refuses, reply
     mta.data()
-    reply = mta.content(letter)
+    reply = mta.content(mail)
     assert reply.kind in ("accept", "continue"), reply
-    return letter
+    return mail
 
 
 def send_mail(mta: fakemta.FakeMta) -> message.Message:

@@ -21,7 +21,7 @@ from lib import milter, steelyard, wait
 from .figures import SOAK, figure, rounds
 from .running import sanitized
 from .family import (Family, begin, finish, gone, quantile, send_mail,
-                        status, title)
+                        status, stop, title)
 
 # Sanitizers take their time.
 SLOWER = 5 if sanitized() else 1
@@ -42,6 +42,7 @@ def fixture_start(tmp_path: pathlib.Path) -> Iterator[Start]:
 
     yield start
     for family in started:
+        print(f"--- the filter's log\n{family.log()[-20000:]}")
         family.close()
 
 
@@ -279,7 +280,7 @@ def test_p3_inspector_hangs(start: Start) -> None:
         mta = family.dial()
         begin(mta)
         victim = family.children()["inspector 0"]
-        os.kill(victim, signal.SIGSTOP)
+        stop(victim)
         began = time.monotonic()
         finish(mta)
         slowest = max(slowest, time.monotonic() - began)
@@ -296,7 +297,7 @@ def test_p4_filter_hangs(start: Start) -> None:
     """A filter that does not say that it lives is replaced within 20 s."""
     family = start()
     victim = family.filter()
-    os.kill(victim, signal.SIGSTOP)
+    stop(victim)
     began = time.monotonic()
     mta = family.dial()  # waits in the backlog for as long
     stall = time.monotonic() - began
