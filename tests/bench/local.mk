@@ -19,6 +19,13 @@ EXTRA_PROGRAMS += tests/bench/bench_lists
 tests_bench_bench_lists_SOURCES = tests/bench/bench_lists.c
 tests_bench_bench_lists_LDADD = lists/liblists.a $(PCRE2_LIBS) $(IDN2_LIBS)
 
+# What an inspector costs a message, and weighs.
+EXTRA_PROGRAMS += tests/bench/bench_inspector
+tests_bench_bench_inspector_SOURCES = tests/bench/bench_inspector.c
+tests_bench_bench_inspector_LDADD = filter/libinspector.a \
+	filter/inspect/libinspect.a rules/librules.a lists/liblists.a \
+	$(SECCOMP_LIBS) $(IDN2_LIBS)
+
 bench: tests/bench/noop$(EXEEXT) tests/bench/load$(EXEEXT) $(sbin_PROGRAMS)
 	$(AM_V_at)if test -f $(srcdir)/tests/bench/bench_lists.c; then \
 		$(MAKE) $(AM_MAKEFLAGS) tests/bench/bench_lists$(EXEEXT); fi

@@ -42,3 +42,30 @@ EXTRA_DIST += tests/fuzz/rules.dict tests/fuzz/seeds/rules
 if !FUZZING
 TESTS += tests/fuzz/fuzz_rules
 endif
+
+# The control socket's requests.
+check_PROGRAMS += tests/fuzz/fuzz_control
+tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c $(fuzz_main)
+tests_fuzz_fuzz_control_LDADD = filter/libcontrol.a filter/libsession.a \
+	rules/librules.a lists/liblists.a $(PCRE2_LIBS) $(JANSSON_LIBS) \
+	$(IDN2_LIBS)
+tests_fuzz_fuzz_control_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/seeds/control
+if !FUZZING
+TESTS += tests/fuzz/fuzz_control
+endif
+
+# The channel between filter and inspector, both ends; a message as the
+# inspector reads it.
+check_PROGRAMS += tests/fuzz/fuzz_channel tests/fuzz/fuzz_message
+tests_fuzz_fuzz_channel_SOURCES = tests/fuzz/fuzz_channel.c $(fuzz_main)
+tests_fuzz_fuzz_channel_LDADD = filter/inspect/libinspect.a \
+	rules/librules.a lists/liblists.a $(SECCOMP_LIBS) $(IDN2_LIBS)
+tests_fuzz_fuzz_channel_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c $(fuzz_main)
+tests_fuzz_fuzz_message_LDADD = $(tests_fuzz_fuzz_channel_LDADD)
+tests_fuzz_fuzz_message_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/seeds/channel tests/fuzz/seeds/message
+if !FUZZING
+TESTS += tests/fuzz/fuzz_channel tests/fuzz/fuzz_message
+endif
