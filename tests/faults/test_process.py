@@ -18,10 +18,11 @@ from typing import Callable, Iterator
 import pytest
 
 from lib import milter, steelyard, wait
+
+from .family import (Family, begin, finish, gone, quantile, send_mail, status,
+                     stop, title)
 from .figures import SOAK, figure, rounds
 from .running import sanitized
-from .family import (Family, begin, finish, gone, quantile, send_mail,
-                        status, stop, title)
 
 # Sanitizers take their time.
 SLOWER = 5 if sanitized() else 1
