@@ -1,0 +1,141 @@
+/*
+ * fuzz_control.c - requests to the control socket, one a line.
+ *
+ * Any bytes are answered: by lines that are JSON objects with "ok", the last of
+ * which ends the answer.  Nothing on disk is touched, as the lists are written
+ * between braces.
+ */
+#include <jansson.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "filter/control.h"
+#include "filter/control_verbs.h"
+#include "filter/generation.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define CLAIM(what)                                             \
+	do {                                                    \
+		if (!(what)) {                                  \
+			fprintf(stderr, "not so: %s\n", #what); \
+			abort();                                \
+		}                                               \
+	} while (0)
+
+static struct generation *generation;
+
+static struct generation *current(void)
+{
+	return generation_ref(generation);
+}
+
+static bool reload(bool force, char **ret_report)
+{
+	*ret_report = strdup(force ? "forced" : "a.rules:1:1: error: \377");
+	return force;
+}
+
+static bool take_list(const char *name, char **ret_report)
+{
+	*ret_report = NULL;
+	return name[0] == 'n';
+}
+
+static struct milter_stats milter(void)
+{
+	return (struct milter_stats){ .sessions = 1 };
+}
+
+static struct inspector_stats inspectors(void)
+{
+	return (struct inspector_stats){ .alive = 1 };
+}
+
+static struct serve_stats served(void)
+{
+	return (struct serve_stats){ .started = 1 };
+}
+
+static void load(void)
+{
+	static const char text[] =
+		"list nets ip { 192.0.2.0/24, 2001:db8::/32 }\n"
+		"list names domain { \"example.org\", \"=a.test\" }\n"
+		"list people address { \"anna@example.org\", \"@b.test\" }\n"
+		"list words regex { /^(a+)+$/, /x\\d/i }\n"
+		"rule A 1.0 if client.ip in nets\n"
+		"rule B 1.0 if helo.name in names and helo.name in words\n"
+		"rule C 1.0 if sender in people\n";
+	char path[] = "/tmp/sy-fuzz-XXXXXX";
+	struct generation_result result;
+	int fd = mkstemp(path);
+
+	CLAIM(fd >= 0 &&
+	      write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	close(fd);
+	result = generation_load(path, NULL, false);
+	unlink(path);
+	CLAIM(result.generation != NULL);
+	generation = result.generation;
+	generation_result_done(&result);
+}
+
+struct answer {
+	size_t lines;
+	bool ended;
+};
+
+static bool line(void *context, json_t *value)
+{
+	struct answer *answer = context;
+	char *text = json_dumps(value, JSON_COMPACT);
+
+	CLAIM(!answer->ended);
+	CLAIM(json_is_boolean(json_object_get(value, "ok")));
+	CLAIM(text != NULL && strchr(text, '\n') == NULL);
+	answer->lines++;
+	answer->ended = json_object_get(value, "entries") == NULL;
+	free(text);
+	return true;
+}
+
+static void ask(const char *request, size_t len, bool may_write)
+{
+	const struct control_context context = {
+		.current = current,
+		.reload = reload,
+		.take_list = take_list,
+		.milter = milter,
+		.inspectors = inspectors,
+		.served = served,
+		.config = "fuzz",
+	};
+	struct answer answer = { 0 };
+	const struct control_sink sink = { .line = line, .context = &answer };
+	bool good = false;
+
+	control_answer(&context, may_write, request, len, &sink, &good);
+	CLAIM(answer.lines > 0 && answer.ended);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *at = (const char *)data, *end = at + size;
+
+	if (generation == NULL)
+		load();
+	while (at < end) {
+		const char *next = memchr(at, '\n', (size_t)(end - at));
+		size_t len = next != NULL ? (size_t)(next - at) + 1
+					  : (size_t)(end - at);
+
+		ask(at, len, true);
+		ask(at, len, false);
+		at += len;
+	}
+	return 0;
+}
