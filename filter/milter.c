@@ -532,18 +532,23 @@ int milter_serve(const struct milter_start *start)
 }
 
 /*
- * Waits until nobody is in the middle of a message, and closes the gate.
- * smfi_stop() is not called: it waits for up to five seconds, and frees a lock
- * that it holds.  The process ends, and libmilter with it.
+ * Waits until nobody is in the middle of a message, and closes the gate.  A
+ * MAIL that needs no reply may already be on its way, its sender accepted by
+ * the MTA; so it has to stay quiet for a moment.  smfi_stop() is not called: it
+ * waits for up to five seconds, and frees a lock that it holds.  The process
+ * ends, and libmilter with it.
  */
 static void *drain(void *unused)
 {
 	static const struct timespec tick = { .tv_nsec = 20 * 1000 * 1000 };
+	enum { QUIET_TICKS = 10 };
 	int64_t until = monotonic_ms() + 1000 * (int64_t)drain_seconds;
+	unsigned quiet = 0;
 
 	(void)unused;
 	while (monotonic_ms() < until) {
-		if (atomic_load(&messages_open) == 0 &&
+		quiet = atomic_load(&messages_open) == 0 ? quiet + 1 : 0;
+		if (quiet > QUIET_TICKS &&
 		    pthread_rwlock_trywrlock(&gate) == 0) {
 			if (atomic_load(&messages_open) == 0)
 				break;
