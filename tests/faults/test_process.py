@@ -11,6 +11,7 @@ import random
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from typing import Callable, Iterator
@@ -556,6 +557,15 @@ def test_notify(tmp_path: pathlib.Path, start: Start,
     assert manager.hear() == "STOPPING=1"
 
 
+# What a service manager does between fork and exec.
+ACTIVATE = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
 def test_socket_activation(tmp_path: pathlib.Path,
                            monkeypatch: pytest.MonkeyPatch,
                            start: Start) -> None:
@@ -566,9 +576,8 @@ def test_socket_activation(tmp_path: pathlib.Path,
         listener.listen(64)
 
         def activated(command: list[str], **options: object) -> object:
-            script = (f'exec 3<&{listener.fileno()}; '
-                      'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"')
-            return REAL_POPEN(["sh", "-c", script, "sh", *command],
+            return REAL_POPEN([sys.executable, "-c", ACTIVATE,
+                               str(listener.fileno()), *command],
                               pass_fds=[listener.fileno()], **options)
 
         monkeypatch.setattr(steelyard.subprocess, "Popen", activated)
