@@ -1,9 +1,10 @@
 /*
  * bounds.c - what could still be added or taken away.
  *
- * Each weight contributes to seven sums at once; which of them depends on its
- * sign and on what its rule says.  A group's cap is monotone in each member,
- * so the extremes of the sum lie where every member is at its own extreme.
+ * What a rule contributes to each of seven sums depends on its sign and on what
+ * it says.  So the weights are added up by these two first, and distributed
+ * once for each group.  A group's cap is monotone in each member, so the
+ * extremes of the sum lie where every member is at its own extreme.
  */
 #include "rules/compiled.h"
 
@@ -51,45 +52,64 @@ static int32_t clamp(int64_t sum)
 				 : (int32_t)sum;
 }
 
-/* Adds a group's sums to the total, none above the group's cap. */
-static void group_end(const struct ruleset *set, int group, int64_t sums[SUMS],
-		      int64_t total[SUMS])
+enum { PAIRS = 16 }; /* truth_pair */
+
+/* The weights of one group, by sign and by what their rules say. */
+struct heap {
+	int64_t plus[PAIRS], minus[PAIRS];
+};
+
+/* Adds a group to the total, no more of it than its cap. */
+static void heap_end(const struct ruleset *set, int group, struct heap *heap,
+		     int64_t total[SUMS])
 {
 	bool capped = group >= 0 && set->groups[group].has_max;
+	int64_t sums[SUMS] = { 0 };
 
-	for (unsigned i = 0; i < SUMS; i++) {
-		if (capped && sums[i] > set->groups[group].max)
-			sums[i] = set->groups[group].max;
-		total[i] += sums[i];
-		sums[i] = 0;
+	for (unsigned pair = 0; pair < PAIRS; pair++) {
+		enum truth now = truth_now((truth_pair)pair);
+		enum truth fair = truth_fair((truth_pair)pair);
+		unsigned plus = positive_now[now] | positive_fair[fair];
+		unsigned minus = negative_now[now] | negative_fair[fair];
+
+		if (heap->plus[pair] == 0 && heap->minus[pair] == 0)
+			continue;
+		for (unsigned sum = 0; sum < SUMS; sum++) {
+			if (plus & BIT(sum))
+				sums[sum] += heap->plus[pair];
+			if (minus & BIT(sum))
+				sums[sum] += heap->minus[pair];
+		}
 	}
+	for (unsigned sum = 0; sum < SUMS; sum++) {
+		if (capped && sums[sum] > set->groups[group].max)
+			sums[sum] = set->groups[group].max;
+		total[sum] += sums[sum];
+	}
+	*heap = (struct heap){ { 0 }, { 0 } };
 }
 
 struct bounds hits_bounds(const struct hits *hits)
 {
 	const struct ruleset *set = hits->set;
-	int64_t total[SUMS] = { 0 }, sums[SUMS] = { 0 };
+	int64_t total[SUMS] = { 0 };
+	struct heap heap = { { 0 }, { 0 } };
 	int group = -1;
 
 	for (size_t i = 0; i < set->weight_count; i++) {
 		const struct weight *weight = &set->weights[i];
 		truth_pair pair = hits->rules[weight->rule];
-		bool plus = weight->hundredths > 0;
-		unsigned counts =
-			plus ? positive_now[truth_now(pair)] |
-					positive_fair[truth_fair(pair)]
-			     : negative_now[truth_now(pair)] |
-					negative_fair[truth_fair(pair)];
 
 		if (weight->group != group) {
-			group_end(set, group, sums, total);
+			heap_end(set, group, &heap, total);
 			group = weight->group;
 		}
-		for (unsigned sum = 0; sum < SUMS; sum++)
-			if (counts & BIT(sum))
-				sums[sum] += weight->hundredths;
+		if (weight->hundredths > 0)
+			heap.plus[pair] += weight->hundredths;
+		else
+			heap.minus[pair] += weight->hundredths;
 	}
-	group_end(set, group, sums, total);
+	heap_end(set, group, &heap, total);
 	return (struct bounds){
 		.score = clamp(total[SCORE]),
 		.lowest = clamp(total[LOWEST]),

@@ -77,6 +77,8 @@ static void order_make(struct compiler *c)
 
 	c->rules->order = compile_got(c, arena_array(c->arena, count,
 						     sizeof(*c->rules->order)));
+	c->rules->due = compile_got(c, arena_array(c->arena, count,
+						   sizeof(*c->rules->due)));
 	walk.path = compile_got(c, calloc(count + 1, sizeof(*walk.path)));
 	walk.at = compile_got(c, calloc(count + 1, sizeof(*walk.at)));
 	walk.marks = compile_got(c, calloc(count + 1, sizeof(*walk.marks)));
@@ -128,6 +130,7 @@ static void rules_span(struct ruleset *rules)
 		if (rule->info.off)
 			rule->when = (struct expr){ .code = NULL };
 		rule->span = expr_span(&rule->when, span_of, rules);
+		rules->due[i] = due_of(&rule->span);
 		rule->info.phase = rule->span.latest;
 		rule->info.per_rcpt = rule->span.per_rcpt;
 		reads_note(rules, &rule->when);
@@ -136,6 +139,42 @@ static void rules_span(struct ruleset *rules)
 		rules->has_rcpt = true;
 		if (rule->info.weight != 0)
 			rules->tells_apart = true;
+	}
+}
+
+static enum phase ref_phase(const struct ruleset *rules, struct fact_ref ref)
+{
+	return ref.id < FACT_FIXED ? fact_row(ref.id)->phase
+				   : rules->slots[ref.slot].phase;
+}
+
+/* hits.c looks at these to see how far a message has come. */
+static void watched_make(struct compiler *c)
+{
+	struct ruleset *rules = c->rules;
+	struct fact_ref *refs =
+		compile_got(c, arena_array(c->arena,
+					   FACT_FIXED + rules->slot_count,
+					   sizeof(*refs)));
+	size_t count = 0;
+
+	if (refs == NULL)
+		return;
+	rules->watched = refs;
+	for (enum phase phase = 0; phase < PHASE_COUNT; phase++) {
+		for (unsigned id = 0; id < FACT_FIXED; id++) {
+			struct fact_ref ref = { (enum fact_id)id, 0 };
+
+			if (rules->reads[id] && ref_phase(rules, ref) == phase)
+				refs[count++] = ref;
+		}
+		for (unsigned slot = 0; slot < rules->slot_count; slot++) {
+			struct fact_ref ref = { rules->slots[slot].id, slot };
+
+			if (ref_phase(rules, ref) == phase)
+				refs[count++] = ref;
+		}
+		rules->watched_until[phase] = count;
 	}
 }
 
@@ -245,4 +284,5 @@ void compile_order(struct compiler *c)
 		exempts_span(c->rules);
 	}
 	classes_span(c, ordered);
+	watched_make(c);
 }

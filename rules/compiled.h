@@ -15,6 +15,21 @@
 #include "rules/hits.h"
 #include "rules/ruleset.h"
 
+/* What a weighing must know of a condition, in two bytes. */
+struct due {
+	uint8_t earliest; /* phase before which it cannot be decided */
+	bool per_rcpt;
+};
+
+static inline struct due due_of(const struct span *span)
+{
+	enum phase earliest = span->can_true < span->can_false
+				      ? span->can_true
+				      : span->can_false;
+
+	return (struct due){ (uint8_t)earliest, span->per_rcpt };
+}
+
 struct rule {
 	struct rule_info info;
 	struct expr when; /* of a rule that is off: empty */
@@ -78,6 +93,7 @@ struct ruleset {
 	struct rule *rules;
 	size_t rule_count;
 	uint32_t *order; /* rules, each one behind those it reads */
+	struct due *due; /* when each of `order` can be decided */
 	struct weight *weights; /* sorted by group */
 	size_t weight_count;
 	struct group_info *groups;
@@ -95,6 +111,9 @@ struct ruleset {
 	struct regex_link *regexes;
 	size_t memo_count; /* dear tests */
 	bool reads[FACT_ID_COUNT];
+	/* The facts that conditions read, sorted by phase. */
+	struct fact_ref *watched;
+	size_t watched_until[PHASE_COUNT]; /* where the next phase's begin */
 	bool has_rcpt; /* some rule, class or exemption reads rcpt facts */
 	bool tells_apart; /* and a verdict may depend on it */
 	char digest[33];

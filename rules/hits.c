@@ -48,45 +48,74 @@ struct hits *hits_new(const struct ruleset *rules,
 	return hits;
 }
 
-static void pair_weigh(truth_pair *pair, const struct expr *when,
-		       struct expr_view *view)
+/* The latest phase that some fact is known of already. */
+static enum phase reached(const struct ruleset *set, const struct facts *facts)
 {
-	if (!truth_decided(*pair))
-		*pair = expr_eval(when, view);
+	for (enum phase phase = PHASE_EOM; phase > PHASE_CONNECT; phase--) {
+		size_t at = set->watched_until[phase - 1];
+
+		for (; at < set->watched_until[phase]; at++)
+			if (facts_get(facts, set->watched[at])->state !=
+			    FACT_PENDING)
+				return phase;
+	}
+	return PHASE_CONNECT;
 }
 
-/* `rcpt_only`: what does not depend on the recipient was weighed before. */
+/* What one weighing works with. */
+struct weighing {
+	struct expr_view view;
+	enum phase reached;
+	bool rcpt_only; /* what concerns all was weighed before */
+};
+
+static bool is_due(truth_pair pair, struct due due,
+		   const struct weighing *weighing)
+{
+	return !truth_decided(pair) && due.earliest <= weighing->reached &&
+	       (due.per_rcpt || !weighing->rcpt_only);
+}
+
+static void pair_weigh(truth_pair *pair, const struct expr *when,
+		       const struct span *span, struct weighing *weighing)
+{
+	if (is_due(*pair, due_of(span), weighing))
+		*pair = expr_eval(when, &weighing->view);
+}
+
 static void weigh(struct hits *hits, const struct facts *facts, bool rcpt_only)
 {
 	const struct ruleset *set = hits->set;
-	struct expr_view view = {
-		.facts = facts,
-		.rules = hits->rules,
-		.lists = hits->lists,
-		.rcpt = hits->rcpt,
-		.memo = hits->memo,
-		.second_tries = hits->second_tries,
-		.limits = hits->limits,
+	struct weighing weighing = {
+		.view = {
+			.facts = facts,
+			.rules = hits->rules,
+			.lists = hits->lists,
+			.rcpt = hits->rcpt,
+			.memo = hits->memo,
+			.second_tries = hits->second_tries,
+			.limits = hits->limits,
+		},
+		.reached = reached(set, facts),
+		.rcpt_only = rcpt_only,
 	};
 
 	for (size_t i = 0; i < set->rule_count; i++) {
 		uint32_t rule = set->order[i];
 
-		if (!rcpt_only || set->rules[rule].span.per_rcpt)
-			pair_weigh(&hits->rules[rule], &set->rules[rule].when,
-				   &view);
+		if (is_due(hits->rules[rule], set->due[i], &weighing))
+			hits->rules[rule] = expr_eval(&set->rules[rule].when,
+						      &weighing.view);
 	}
 	for (size_t i = 1; i < set->class_count; i++)
-		if (!rcpt_only || set->classes[i].span.per_rcpt)
-			pair_weigh(&hits->classes[i], &set->classes[i].when,
-				   &view);
+		pair_weigh(&hits->classes[i], &set->classes[i].when,
+			   &set->classes[i].span, &weighing);
 	for (size_t i = 0; i < set->exempt_count; i++)
-		if (!rcpt_only || set->exempts[i].span.per_rcpt)
-			pair_weigh(&hits->exempts[i], &set->exempts[i].when,
-				   &view);
-	hits->second_tries = view.second_tries;
-	hits->limits = view.limits;
-	regex_room_give(view.room);
+		pair_weigh(&hits->exempts[i], &set->exempts[i].when,
+			   &set->exempts[i].span, &weighing);
+	hits->second_tries = weighing.view.second_tries;
+	hits->limits = weighing.view.limits;
+	regex_room_give(weighing.view.room);
 }
 
 void hits_weigh(struct hits *hits, const struct facts *facts)
