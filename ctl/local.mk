@@ -10,3 +10,4 @@ steelyardctl_LDADD = filter/libcontrol.a filter/libsession.a \
 	filter/libinspector.a filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a $(PCRE2_LIBS) $(JANSSON_LIBS) \
 	$(SECCOMP_LIBS) $(IDN2_LIBS)
+EXTRA_DIST += tests/test_ctl.py tests/messages

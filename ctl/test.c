@@ -421,7 +421,10 @@ static enum exit_code run_test(const struct command *command)
 	struct generation *gen;
 	enum exit_code code;
 	struct trial trial;
+	char why[VISIT_WHY];
 
+	if (!visit_check(command, why))
+		return wrong_use(command, "%s", why);
 	if (via && !command->config_given)
 		return test_files(command, NULL);
 	gen = ask_generation(command);

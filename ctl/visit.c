@@ -287,6 +287,15 @@ void visit_done(struct visit *visit)
 	*visit = (struct visit){ .client = NULL };
 }
 
+bool visit_check(const struct command *command, char why[VISIT_WHY])
+{
+	struct visit visit = { .client = NULL };
+	bool good = take_options(&visit, command, why);
+
+	visit_done(&visit);
+	return good;
+}
+
 /* --- as others need it -------------------------------------------------- */
 
 /* "{auth_type}" and "auth_type" are one; "i" has no braces. */

@@ -40,6 +40,9 @@ bool visit_read(struct visit *visit, const struct command *command,
 		const char *path, char why[VISIT_WHY]);
 void visit_done(struct visit *visit);
 
+/* Whether the options of the command line can be understood. */
+bool visit_check(const struct command *command, char why[VISIT_WHY]);
+
 /* The value of a macro as MTAs name it, braces included; NULL if not set. */
 const char *visit_macro(const struct visit *visit, const char *name);
 

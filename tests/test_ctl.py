@@ -1,0 +1,548 @@
+"""steelyardctl, as people and scripts use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import tempfile
+from typing import Iterator
+
+import pytest
+
+from lib.steelyard import Steelyard, program
+
+TOP = pathlib.Path(__file__).resolve().parents[1]
+MESSAGES = TOP / "tests" / "messages"
+SAMPLES = sorted(MESSAGES.glob("*.eml"))
+
+RULES = """\
+set mode enforce
+list nets    ip      { 192.0.2.0/24 }
+list friends domain  from "friends.list"
+list words   regex   from "words.list"
+rule NO_ID   2.5 if message_id is none         "no Message-ID"
+rule BARE    6.0 if helo.is_ip
+rule FRIEND -1.0 if helo.name in friends
+rule WORD    1.0 if helo.name in words
+rule NET     0.5 if client.ip in nets
+rule LOGIN   0.5 if client.auth
+rule BIG     0.5 if body.size > 100000
+shadow rule TRY_ME 2.0 if helo.name is not none
+verdict reject at 6.0 reply "550 5.7.1 Refused: %{hits}"
+verdict tag at 2.0
+"""
+FILES = {"friends.list": "# who\nexample.org\n",
+         "words.list": "/spam[0-9]+/i\n"}
+LETTER = """\
+From: Anna <anna@example.net>
+To: bea@example.org
+Subject: Hello
+Date: Sun, 1 Mar 2026 10:00:00 +0000
+
+Text.
+"""
+
+
+def ctl(*arguments: object, code: int | None = 0, stdin: str = "",
+        env: dict[str, str] | None = None) -> str:
+    """Run it; its output.  `code` is what it must end with."""
+    done = subprocess.run(
+        [program("STEELYARDCTL", "steelyardctl"), *map(str, arguments)],
+        input=stdin, capture_output=True, text=True, timeout=60,
+        env={**os.environ, **(env or {})})
+    if code is not None:
+        assert done.returncode == code, (done.stdout, done.stderr)
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def work() -> Iterator[pathlib.Path]:
+    """A folder with a configuration whose filter does not run."""
+    with tempfile.TemporaryDirectory(prefix="sy-ctl-") as name:
+        folder = pathlib.Path(name)
+        for path, text in FILES.items():
+            (folder / path).write_text(text)
+        (folder / "s.conf").write_text(
+            f'set control_socket "unix:{folder}/control.sock"\n' + RULES)
+        (folder / "letter.eml").write_text(LETTER)
+        yield folder
+
+
+@pytest.fixture
+def filt() -> Iterator[Steelyard]:
+    """A filter that runs."""
+    with tempfile.TemporaryDirectory(prefix="sy-ctl-") as name:
+        running = Steelyard(RULES, pathlib.Path(name) / "milter.sock",
+                            files={**FILES, "letter.eml": LETTER})
+        try:
+            ctl("-c", running.config, "status")  # it has read all it needs
+            yield running
+        finally:
+            running.close()
+
+
+# --- the command line --------------------------------------------------------
+
+VERBS = ["status", "reload", "check", "facts", "settings", "list", "test"]
+
+
+def test_help_names_every_verb() -> None:
+    text = ctl("--help")
+    for verb in VERBS:
+        assert re.search(rf"^  {verb} ", text, re.M), verb
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb_has_examples(verb: str) -> None:
+    for way in [(verb, "--help"), ("help", verb), ("-h", verb)]:
+        text = ctl(*way)
+        assert text.startswith(f"usage: steelyardctl {verb}")
+        examples = text.split("Examples:\n")[1]
+        assert f"steelyardctl {verb}" in examples or verb in examples
+
+
+WRONG_USE = {
+    "statu": 'unknown verb "statu", did you mean "status"?',
+    "xyzzy": 'unknown verb "xyzzy"; try steelyardctl --help',
+    "": "what shall I do?",
+    "status --jsn": 'unknown option "jsn", did you mean "json"?',
+    "reload --forse": 'unknown option "forse", did you mean "force"?',
+    "status extra": "usage: steelyardctl status",
+    "test": "usage: steelyardctl test [OPTION ...] FILE.eml ...",
+    "list a b c d": "usage: steelyardctl list",
+    "-c": "--config wants a value",
+    "status --json=yes": "--json takes no value",
+    "-x status": "unknown option -x",
+    "test --client 1.2.3 x.eml": "--client 1.2.3: expected an IP address",
+    "test --time yesterday x.eml": "--time yesterday: expected seconds",
+    "test --macro x x.eml": "--macro x: expected NAME=VALUE",
+    "test --port 99999 x.eml": "--port 99999: expected a number",
+}
+
+
+@pytest.mark.parametrize("words", WRONG_USE)
+def test_wrong_use_is_one_clear_line(words: str) -> None:
+    text = ctl(*words.split(), code=2)
+    assert WRONG_USE[words] in text
+    assert text.count("\n") == 1
+
+
+def test_options_stand_anywhere(work: pathlib.Path) -> None:
+    conf = work / "s.conf"
+    for way in [["-c", conf, "--json", "settings"],
+                ["settings", "--json", f"--config={conf}"],
+                ["settings", f"-c{conf}", "--json"]]:
+        assert json.loads(ctl(*way))
+
+
+def test_output_that_cannot_be_written_is_a_failure(work: pathlib.Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [program("STEELYARDCTL", "steelyardctl"), "facts"], stdout=full,
+            stderr=subprocess.PIPE)
+    assert done.returncode == 1
+
+
+# --- check -------------------------------------------------------------------
+
+TEN = [(3, 5), (4, 18), (5, 16), (6, 15), (7, 28), (8, 35), (9, 6), (10, 28),
+       (11, 22), (12, 30)]
+
+
+def test_ten_mistakes_are_all_named() -> None:
+    text = ctl("check", MESSAGES / "ten-mistakes.rules", code=1)
+    found = re.findall(r"^\S+ten-mistakes\.rules:(\d+):(\d+): error: ", text,
+                       re.M)
+    assert [(int(line), int(column)) for line, column in found] == TEN
+    assert text.count("^") >= 10, "each has a caret"
+    for hint in ["earliest_refusal", "helo.name", "nets"]:
+        assert f'did you mean "{hint}"?' in text
+    assert text.splitlines()[-1].endswith("10 errors, 0 warnings")
+
+
+def test_check_in_json() -> None:
+    answer = json.loads(ctl("--json", "check", MESSAGES / "ten-mistakes.rules",
+                            code=1))
+    assert answer["ok"] is False and answer["errors"] == 10
+    assert "ten-mistakes.rules:3:5: error" in answer["report"]
+
+
+def test_check_runs_lint(work: pathlib.Path) -> None:
+    text = ctl("check", work / "s.conf")
+    assert "warning: BARE refuses by itself" in text
+    assert "0 errors" in text
+
+
+def test_check_needs_no_filter_and_no_argument(work: pathlib.Path) -> None:
+    assert "0 errors" in ctl("-c", work / "s.conf", "check")
+
+
+def test_check_of_a_folder_takes_its_rules_together(
+        work: pathlib.Path) -> None:
+    folder = work / 'a "folder" [x]* \\ y'
+    folder.mkdir()
+    (folder / "10.rules").write_text("rule A 1.0 if B\n")
+    (folder / "20.rules").write_text("rule B 1.0 if helo.is_ip\n")
+    (folder / "30.other").write_text("nonsense\n")
+    assert "0 errors" in ctl("check", folder)
+    (folder / "20.rules").write_text("rule BB 1.0 if helo.is_ip\n")
+    text = ctl("check", folder, code=1)
+    assert '10.rules:1:15: error: unknown fact or symbol "B"' in text
+    assert not list(pathlib.Path("/tmp").glob("steelyardctl-*"))
+
+
+def test_check_of_a_folder_with_a_configuration_takes_that(
+        work: pathlib.Path) -> None:
+    (work / "s.conf").rename(work / "steelyard.conf")
+    (work / "x.rules").write_text("nonsense\n")
+    assert "0 errors" in ctl("check", work)
+
+
+@pytest.mark.parametrize("kind", ["symlink", "fifo", "folder", "writable",
+                                  "missing", "device"])
+def test_files_that_are_none_are_refused(work: pathlib.Path,
+                                         kind: str) -> None:
+    path = work / "bad.rules"
+    if kind == "symlink":
+        path.symlink_to(work / "s.conf")
+    elif kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "folder":
+        (work / "d").mkdir()
+        (work / "main.conf").write_text('include "d"\n')
+        path = work / "main.conf"
+    elif kind == "writable":
+        path.write_text("rule A 1.0 if helo.is_ip\n")
+        path.chmod(0o666)
+    elif kind == "device":
+        path = pathlib.Path("/dev/zero")
+    assert "error" in ctl("check", path, code=1)
+
+
+# --- facts and settings ------------------------------------------------------
+
+def test_facts() -> None:
+    assert re.search(r"^helo\.name +string +helo +argument", ctl("facts"), re.M)
+    rows = json.loads(ctl("facts", "--json"))
+    assert {"client.ip", "spf", "header"} <= {row["name"] for row in rows}
+    assert "known    when helo ends" in ctl("facts", "helo.name")
+    assert 'did you mean "helo.name"?' in ctl("facts", "helo.nmae", code=1)
+
+
+def test_settings_offline(work: pathlib.Path) -> None:
+    conf = work / "s.conf"
+    text = ctl("-c", conf, "settings")
+    assert re.search(r"^mode +enforce +\S+s\.conf:2 +enforce", text, re.M)
+    assert re.search(r'^user +"" +default .*needs a restart$', text, re.M)
+    row = json.loads(ctl("-c", conf, "--json", "settings", "mode"))
+    assert row["value"] == "enforce" and row["source"].endswith("s.conf:2")
+    ctl("-c", conf, "settings", "--live", code=1)
+    ctl("-c", work / "nothing.conf", "settings", code=1)
+
+
+# --- without a filter --------------------------------------------------------
+
+def test_nobody_answers(work: pathlib.Path) -> None:
+    conf = work / "s.conf"
+    for verb in ["status", "reload"]:
+        text = ctl("-c", conf, verb, code=1)
+        assert "the filter does not run" in text and "control.sock" in text
+    # what a killed one left behind
+    left = socket.socket(socket.AF_UNIX)
+    left.bind(str(work / "control.sock"))
+    left.close()
+    assert "does not run" in ctl("-c", conf, "status", code=1)
+
+
+def test_lists_offline(work: pathlib.Path) -> None:
+    conf = work / "s.conf"
+    assert "from its files" in ctl("-c", conf, "list")
+    assert "example.org" in ctl("-c", conf, "list", "friends")
+    ctl("-c", conf, "list", "friends", "test", "a.example.org")
+    ctl("-c", conf, "list", "friends", "test", "example.com", code=1)
+    assert "no filter has read it yet" in ctl("-c", conf, "list", "friends",
+                                              "add", "new.test")
+    ctl("-c", conf, "list", "friends", "test", "new.test")
+    ctl("-c", conf, "list", "friends", "remove", "new.test")
+    assert (work / "friends.list").read_text() == FILES["friends.list"]
+
+
+def test_broken_configuration_offline(work: pathlib.Path) -> None:
+    conf = work / "s.conf"
+    conf.write_text(conf.read_text() + "nonsense\n")
+    for words in [["list"], ["settings"], ["test", work / "letter.eml"]]:
+        assert re.search(r"s\.conf:\d+:1: error", ctl("-c", conf, *words,
+                                                      code=1))
+
+
+# --- with a filter -----------------------------------------------------------
+
+def test_status(filt: Steelyard) -> None:
+    text = ctl("-c", filt.config, "status")
+    assert "mode enforce" in text and "inspectors     1 alive" in text
+    status = json.loads(ctl("-c", filt.config, "--json", "status"))
+    assert status["ok"] and status["configuration"]["rules"] == 8
+    assert filt.process and status["supervisor"] == filt.process.pid
+    by_path = json.loads(ctl("--socket", filt.control_socket, "--json",
+                             "status"))
+    assert by_path["filter"] == status["filter"]
+
+
+def test_reload(filt: Steelyard) -> None:
+    good = filt.config.read_text()
+    assert "reloaded" in ctl("-c", filt.config, "reload")
+    filt.config.write_text(good + "rule X 1.0 if helo.nmae is none\n")
+    text = ctl("-c", filt.config, "reload", code=1)
+    assert re.search(r"steelyard\.conf:\d+:15: error: unknown fact", text)
+    assert 'did you mean "helo.name"?' in text
+    answer = json.loads(ctl("-c", filt.config, "--json", "reload",
+                            code=1).split("\n")[0])
+    assert answer["ok"] is False and "steelyard.conf:" in answer["report"]
+    filt.config.write_text(good.replace("set inspectors 1",
+                                        "set inspectors 2"))
+    assert "inspectors" in ctl("-c", filt.config, "reload")
+    status = json.loads(ctl("-c", filt.config, "--json", "status"))
+    assert (status["reloads"], status["refused_reloads"]) == (2, 2)
+
+
+def test_settings_live_are_those_that_run(filt: Steelyard) -> None:
+    text = filt.config.read_text()
+    filt.config.write_text(text.replace("enforce", "observe"))
+    live = json.loads(ctl("-c", filt.config, "--json", "settings", "--live",
+                          "mode"))
+    files = json.loads(ctl("-c", filt.config, "--json", "settings", "mode"))
+    assert (live["value"], files["value"]) == ("enforce", "observe")
+
+
+def test_lists_live(filt: Steelyard) -> None:
+    conf = filt.config
+    ctl("-c", conf, "list", "friends", "test", "new.test", code=1)
+    assert "is now in friends" in ctl("-c", conf, "list", "friends", "add",
+                                      "New.test")
+    ctl("-c", conf, "list", "friends", "test", "a.new.test")
+    assert "already" in ctl("-c", conf, "list", "friends", "add", "new.test")
+    ctl("-c", conf, "list", "friends", "remove", "new.test")
+    ctl("-c", conf, "list", "friends", "remove", "example.org")
+    assert ctl("-c", conf, "list", "friends") == ""
+    assert (filt.work / "friends.list").read_text() == "# who\n"
+    assert "was not in friends" in ctl("-c", conf, "list", "friends", "remove",
+                                       "example.org")
+    text = ctl("-c", conf, "list", "nets", "add", "198.51.100.1", code=2)
+    assert "written between braces" in text
+    text = ctl("-c", conf, "list", "friends", "add", "a b", code=2)
+    assert text.count("\n") == 1
+    text = ctl("-c", conf, "list", "words", "test", "SPAM7")
+    assert "spam[0-9]+" in text
+    rows = json.loads(ctl("-c", conf, "list", "--json"))
+    assert [row["name"] for row in rows] == ["nets", "friends", "words"]
+    text = ctl("-c", conf, "list", "nobody", code=2)
+    assert "no list is called nobody" in text
+
+
+def test_a_long_list_comes_whole(filt: Steelyard) -> None:
+    names = [f"d{n}.example" for n in range(30_000)]
+    (filt.work / "friends.list").write_text("\n".join(names) + "\n")
+    ctl("-c", filt.config, "reload")
+    assert ctl("-c", filt.config, "list", "friends").split() == names
+    shown = json.loads(ctl("-c", filt.config, "--json", "list", "friends"))
+    assert shown["entries"] == names
+
+
+def test_the_filter_is_found_although_its_configuration_broke(
+        filt: Steelyard) -> None:
+    filt.config.write_text(filt.config.read_text() + "nonsense\n")
+    assert "mode enforce" in ctl("-c", filt.config, "status")
+
+
+# --- test: messages ----------------------------------------------------------
+
+def trial(*arguments: object, stdin: str = "") -> dict:
+    return json.loads(ctl("--json", *arguments, stdin=stdin))
+
+
+def test_offline_says_what_and_why(work: pathlib.Path) -> None:
+    conf, letter = work / "s.conf", work / "letter.eml"
+    text = ctl("-c", conf, "test", letter)
+    assert "verdict    tag at eom, score 3.00 of 2.00" in text
+    assert re.search(r"^ +2\.50  NO_ID +no Message-ID$", text, re.M)
+    assert re.search(r"^ +shadow  TRY_ME", text, re.M)
+    assert "insert     X-Steelyard: score=3.00 verdict=tag" in text
+    assert "helo.name" not in text
+    assert re.search(r"^  helo\.name +mail\.example\.net$",
+                     ctl("-c", conf, "test", "--facts", letter), re.M)
+
+
+def test_offline_early_refusal(work: pathlib.Path) -> None:
+    found = trial("-c", work / "s.conf", "test", "--helo", "192.0.2.7",
+                  "--client", "198.51.100.1", work / "letter.eml")
+    assert (found["verdict"], found["stage"]) == ("reject", "rcpt")
+    assert re.fullmatch(r"550 5\.7\.1 Refused: BARE \(ref \S{9}\)",
+                        found["reply"])
+    assert found["changes"] == []
+
+
+def test_options_of_the_bringer(work: pathlib.Path) -> None:
+    found = trial("-c", work / "s.conf", "test", "--client", "2001:db8::1",
+                  "--ptr", "mx.example.com", "--port", "4711", "--helo",
+                  "a.example.org", "--from", "<x@example.com> SIZE=77",
+                  "--rcpt", "a@example.org", "--rcpt", "b@example.org",
+                  "--auth", "anna", "--macro", "tls_version=TLSv1.3",
+                  "--time", "2026-03-01T11:00:00Z", work / "letter.eml")
+    facts = {row["fact"]: row["value"] for row in found["facts"]}
+    assert {"FRIEND", "LOGIN"} <= set(found["symbols"])
+    for fact, value in {
+            "client.ip": "2001:db8::1", "client.mta_name": "mx.example.com",
+            "client.port": 4711, "sender": "x@example.com",
+            "sender.size": 77, "rcpt.count": 2, "client.auth.name": "anna",
+            "client.tls": "TLSv1.3", "date.age": 3600}.items():
+        assert facts[fact] == value, fact
+
+
+def test_a_local_client(work: pathlib.Path) -> None:
+    found = trial("-c", work / "s.conf", "test", "--client", "local",
+                  work / "letter.eml")
+    facts = {row["fact"]: row for row in found["facts"]}
+    assert facts["client.is_local"]["value"] is True
+    assert facts["client.ip"]["state"] == "none"
+
+
+def test_an_envelope_beside_the_message(work: pathlib.Path) -> None:
+    (work / "letter.envelope").write_text(
+        "# who\nclient 192.0.2.9\nhelo a.example.org\nrcpt x@example.org\n")
+    found = trial("-c", work / "s.conf", "test", work / "letter.eml")
+    assert found["client"] == "192.0.2.9" and "FRIEND" in found["symbols"]
+    found = trial("-c", work / "s.conf", "test", "--client", "192.0.2.8",
+                  "--rcpt", "y@example.org", work / "letter.eml")
+    assert found["client"] == "192.0.2.8"
+    assert found["recipients"] == ["y@example.org"]
+    (work / "letter.envelope").write_text("client 192.0.2.9\nhello x\n")
+    text = ctl("-c", work / "s.conf", "test", work / "letter.eml", code=2)
+    assert "letter.envelope:2: expected one of client, ptr," in text
+
+
+def test_line_ends_and_stdin_do_not_matter(work: pathlib.Path) -> None:
+    (work / "crlf.eml").write_bytes(LETTER.replace("\n", "\r\n").encode())
+    (work / "mbox.eml").write_text("From anna Sun Mar  1 2026\n" + LETTER)
+    found = [trial("-c", work / "s.conf", "test", work / name)
+             for name in ["letter.eml", "crlf.eml", "mbox.eml"]]
+    found.append(trial("-c", work / "s.conf", "test", "-", stdin=LETTER))
+    facts = [{row["fact"]: row["value"] for row in one["facts"]
+              if not row["fact"].startswith("date.age")} for one in found]
+    assert facts[0] == facts[1] == facts[2] == facts[3]
+    assert facts[0]["body.size"] == len("Text.\r\n")
+
+
+@pytest.mark.parametrize("raw", [
+    b"", b"\n", b"no header at all", b"A:", b"A: b\n c\n\td", b": x\n\n",
+    b"A: b\r\n\r\n\r\n", b"\0\0\0\n", b"A" * 200_000 + b": b\n\nc",
+    b"A: " + b"x" * 100_000 + b"\n\n", b"X: 1\n" * 3000 + b"\n",
+    b"A: b\n\n" + b"y" * 300_000, bytes(range(256)) * 8,
+], ids=range(13))
+def test_odd_messages_are_judged_too(work: pathlib.Path, raw: bytes) -> None:
+    (work / "odd.eml").write_bytes(raw)
+    found = trial("-c", work / "s.conf", "test", work / "odd.eml")
+    assert found["verdict"] in {"tag", "accept"}
+
+
+def test_what_strangers_wrote_is_harmless_to_a_terminal(
+        work: pathlib.Path) -> None:
+    evil = "\x1b]0;pwned\x07\x1b[2J\u202egnp.exe\u0085\x9b\r"
+    (work / "evil.eml").write_text(
+        LETTER.replace("Anna", evil.replace("\r", "")), newline="")
+    text = ctl("-c", work / "s.conf", "test", "--facts", "--helo", evil,
+               "--from", f"<{evil}@example.net>", work / "evil.eml")
+    assert "\\x1B]0;pwned\\x07\\x1B[2J" in text
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", text)
+    text = ctl("-c", work / "s.conf", "--json", "test", "--helo", evil,
+               work / "evil.eml")
+    assert text.isascii()
+
+
+def test_missing_message_is_a_failure(work: pathlib.Path) -> None:
+    text = ctl("-c", work / "s.conf", "test", work / "none.eml", code=1)
+    assert "none.eml: No such file or directory" in text
+
+
+VERDICTS = {
+    "01-letter": "accept", "02-newsletter": "accept", "03-invoice": "accept",
+    "04-two-authors": "tag", "05-bare-address": "reject",
+    "06-claims-our-name": "defer", "07-logged-in": "exempt",
+    "08-to-postmaster": "tag", "09-forged-mark": "accept",
+    "10-raw-letters": "accept", "11-denied-network": "reject",
+    "12-own-network": "exempt", "13-bounce": "accept",
+    "14-bounce-to-many": "defer",
+}
+SITE = (f'include "{TOP}/rules/default/*.rules"\n'
+        f'include "{MESSAGES}/site.rules"\n')
+
+
+def test_sample_messages(work: pathlib.Path) -> None:
+    conf = work / "site.conf"
+    conf.write_text(SITE)
+    found = trial("-c", conf, "test", *SAMPLES)
+    assert {pathlib.Path(one["file"]).stem: one["verdict"]
+            for one in found} == VERDICTS
+    table = ctl("-c", conf, "test", *SAMPLES).splitlines()
+    assert len(table) == 1 + len(VERDICTS)
+    assert table[0].split() == ["MESSAGE", "CLIENT", "HELO", "SENDER", "SCORE",
+                                "VERDICT", "REPLY", "SYMBOLS"]
+
+
+def test_sample_messages_through_a_filter() -> None:
+    """The same verdicts, scores and changes as offline."""
+    with tempfile.TemporaryDirectory(prefix="sy-ctl-") as name:
+        filt = Steelyard(SITE, pathlib.Path(name) / "m.sock")
+        try:
+            via = trial("test", "--via", f"unix:{filt.milter_socket}",
+                        *SAMPLES)
+            both = trial("-c", filt.config, "test", "--via",
+                         filt.milter_socket, *SAMPLES)
+            offline = trial("-c", filt.config, "test", *SAMPLES)
+        finally:
+            filt.close()
+
+    def essence(one: dict, keys: list[str]) -> list[object]:
+        text = json.dumps([one.get(key) for key in keys])
+        return json.loads(re.sub(r"[0-9A-Z]{4}-[0-9A-Z]{4}", "REF", text))
+
+    for a, b, c in zip(via, both, offline):
+        keys = ["file", "verdict", "stage", "reply", "changes", "replies"]
+        assert essence(a, keys) == essence(c, keys)
+        keys = ["score", "symbols"]
+        assert essence(b, keys) == essence(c, keys)
+
+
+def test_via_nobody(work: pathlib.Path) -> None:
+    text = ctl("test", "--via", work / "none.sock", work / "letter.eml",
+               code=1)
+    assert "none.sock: No such file or directory" in text
+    text = ctl("test", "--via", "inet:1@127.0.0.1", work / "letter.eml",
+               code=1)
+    assert "Connection refused" in text
+    ctl("test", "--via", "inet:nonsense", work / "letter.eml", code=1)
+
+
+@pytest.mark.parametrize("answer", [
+    b"", b"\0\0\0\0", b"\xff\xff\xff\xffO", b"HTTP/1.1 400 no\r\n\r\n",
+    b"\0\0\0\1O", b"\0\0\0\r" b"O\0\0\0\6\0\0\0\0\0\0\0\0",
+], ids=range(6))
+def test_via_something_else(work: pathlib.Path, answer: bytes) -> None:
+    """What does not speak the protocol is told apart from a verdict."""
+    path = work / "odd.sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen(1)
+        child = os.fork()
+        if child == 0:
+            peer, _ = server.accept()
+            peer.recv(100)
+            peer.sendall(answer)
+            peer.close()
+            os._exit(0)
+        text = ctl("test", "--via", path, work / "letter.eml", code=1)
+        os.waitpid(child, 0)
+    assert text.startswith("steelyardctl test: ") and text.count("\n") == 1
