@@ -13,6 +13,7 @@ from typing import Iterator
 
 import pytest
 
+from lib import wait
 from lib.steelyard import Steelyard, program
 
 TOP = pathlib.Path(__file__).resolve().parents[1]
@@ -79,7 +80,9 @@ def filt() -> Iterator[Steelyard]:
         running = Steelyard(RULES, pathlib.Path(name) / "milter.sock",
                             files={**FILES, "letter.eml": LETTER})
         try:
-            ctl("-c", running.config, "status")  # it has read all it needs
+            # the sockets are there before the filter has read its files
+            wait.until("an answer", 10, lambda: '"ok"' in ctl(
+                "-c", running.config, "--json", "status", code=None))
             yield running
         finally:
             running.close()
