@@ -285,7 +285,7 @@ static truth_pair pair_not(truth_pair a)
 
 truth_pair expr_eval(const struct expr *expr, struct expr_view *view)
 {
-	truth_pair stack[EXPR_STACK];
+	truth_pair *stack = view->stack;
 	unsigned top = 0; /* how many there are */
 
 	if (expr->code == NULL)

@@ -119,6 +119,7 @@ struct expr_view {
 	struct regex_room *room; /* taken when first needed; give it back */
 	unsigned second_tries; /* left to patterns; see regex.h */
 	unsigned limits; /* patterns that gave up, counted on */
+	truth_pair stack[EXPR_STACK]; /* scratch */
 };
 
 truth_pair expr_eval(const struct expr *expr, struct expr_view *view);

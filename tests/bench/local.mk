@@ -19,6 +19,12 @@ EXTRA_PROGRAMS += tests/bench/bench_lists
 tests_bench_bench_lists_SOURCES = tests/bench/bench_lists.c
 tests_bench_bench_lists_LDADD = lists/liblists.a $(PCRE2_LIBS) $(IDN2_LIBS)
 
+# What weighing costs by itself.
+EXTRA_PROGRAMS += tests/bench/bench_rules
+tests_bench_bench_rules_SOURCES = tests/bench/bench_rules.c
+tests_bench_bench_rules_LDADD = rules/librules.a lists/liblists.a \
+	$(PCRE2_LIBS) $(IDN2_LIBS)
+
 # What an inspector costs a message, and weighs.
 EXTRA_PROGRAMS += tests/bench/bench_inspector
 tests_bench_bench_inspector_SOURCES = tests/bench/bench_inspector.c
