@@ -91,7 +91,6 @@ static struct inspection *inspection_new(
 	inspection->body_limit = request->body_limit;
 	inspection->want_count = wants;
 	want_fill(request->rules, inspection->wants);
-	pthread_cond_init(&inspection->wake, &pool->monotonic);
 	return inspection;
 }
 
@@ -273,7 +272,6 @@ struct inspection *inspection_begin(struct inspector_pool *pool,
 	}
 	pthread_mutex_unlock(&pool->lock);
 	if (channel == NULL) {
-		pthread_cond_destroy(&inspection->wake);
 		free(inspection);
 		return NULL;
 	}
@@ -349,8 +347,8 @@ static enum inspection_state await(struct inspection *inspection,
 	if (inspection->state == INSPECTION_ASKED)
 		until = at_ms(pool_now() + wait_ms);
 	while (inspection->state == INSPECTION_ASKED && failed == 0)
-		failed = pthread_cond_timedwait(&inspection->wake, &pool->lock,
-						&until);
+		failed = pthread_cond_timedwait(&inspection->channel->wake,
+						&pool->lock, &until);
 	state = inspection->state;
 	pthread_mutex_unlock(&pool->lock);
 	return state;

@@ -68,7 +68,7 @@ static void channel_deliver(struct inspector_pool *pool,
 	struct parcel *parcel = malloc(sizeof(*parcel) + len);
 	struct inspection *inspection;
 	struct channel_head head;
-	bool fine;
+	bool fine, wake = false;
 
 	fine = channel_open(&cursor, &head);
 	if (parcel != NULL) {
@@ -93,9 +93,11 @@ static void channel_deliver(struct inspector_pool *pool,
 		if (inspection->abandoned && !channel->sending)
 			pool_release(inspection);
 		else
-			pthread_cond_signal(&inspection->wake);
+			wake = true;
 	}
 	pthread_mutex_unlock(&pool->lock);
+	if (wake)
+		pthread_cond_signal(&channel->wake);
 	free(parcel);
 	if (!fine)
 		channel_broken(pool, channel);

@@ -141,7 +141,7 @@ void pool_fail(struct inspection *inspection, enum fact_cause cause)
 	if (inspection->abandoned && !inspection->channel->sending)
 		pool_release(inspection);
 	else
-		pthread_cond_signal(&inspection->wake);
+		pthread_cond_signal(&inspection->channel->wake);
 }
 
 void pool_release(struct inspection *inspection)
@@ -165,7 +165,6 @@ void pool_release(struct inspection *inspection)
 	parcels_drop(&inspection->out);
 	parcels_drop(&inspection->in);
 	packet_done(&inspection->packet);
-	pthread_cond_destroy(&inspection->wake);
 	free(inspection);
 }
 
@@ -198,6 +197,7 @@ void inspector_free(struct inspector *inspector)
 {
 	for (size_t i = 0; i < inspector->count; i++) {
 		close(inspector->channels[i].fd);
+		pthread_cond_destroy(&inspector->channels[i].wake);
 		input_drop(&inspector->channels[i].input);
 	}
 	if (inspector->note_fd >= 0)
@@ -219,7 +219,8 @@ static int watch(struct inspector_pool *pool, struct inspector *inspector)
 	return 0;
 }
 
-static struct inspector *inspector_new(unsigned number, pid_t pid, int note_fd,
+static struct inspector *inspector_new(struct inspector_pool *pool,
+				       unsigned number, pid_t pid, int note_fd,
 				       const int *fds, size_t count)
 {
 	struct inspector *inspector;
@@ -235,6 +236,8 @@ static struct inspector *inspector_new(unsigned number, pid_t pid, int note_fd,
 	for (size_t i = 0; i < count; i++) {
 		inspector->channels[i].inspector = inspector;
 		inspector->channels[i].fd = fds[i];
+		pthread_cond_init(&inspector->channels[i].wake,
+				  &pool->monotonic);
 	}
 	return inspector;
 }
@@ -243,8 +246,8 @@ void inspector_pool_adopt(struct inspector_pool *pool, unsigned number,
 			  pid_t pid, int note_fd, const int *channel_fds,
 			  size_t channel_count)
 {
-	struct inspector *inspector =
-		inspector_new(number, pid, note_fd, channel_fds, channel_count);
+	struct inspector *inspector = inspector_new(pool, number, pid, note_fd,
+						    channel_fds, channel_count);
 
 	if (inspector == NULL) { /* it ends when its channels do */
 		for (size_t i = 0; i < channel_count; i++)

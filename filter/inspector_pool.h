@@ -88,7 +88,6 @@ struct inspection {
 	struct parcels out, in;
 	int64_t deadline; /* in the pool's list of them if not 0 */
 	struct inspection *before, *after;
-	pthread_cond_t wake;
 
 	size_t want_count;
 	struct message_want wants[];
@@ -99,6 +98,12 @@ struct channel {
 	int fd;
 	uint64_t number; /* of the newest message */
 	struct inspection *inspection; /* that leases it */
+	/*
+	 * Its session waits here.  The I/O thread signals without the lock, or
+	 * the session would wake only to wait for that; it may, as nobody else
+	 * frees channels.
+	 */
+	pthread_cond_t wake;
 	struct channel *next; /* on the list of free ones */
 	struct channel *next_out; /* on the list of those to send on */
 	bool listed_out;

@@ -4,6 +4,9 @@
  * A cursor reads from the front.  Whoever reads past the end gets zeros, and
  * `failed` stays set, so that a parser may read a whole record and ask once.
  * A pen writes in the same manner.  Numbers are little-endian.
+ *
+ * Every length is compared in two places, cursor_bytes() and pen_bytes().
+ * All of it is inline, as a message is a few hundred of such steps.
  */
 #ifndef STEELYARD_INSPECT_CURSOR_H
 #define STEELYARD_INSPECT_CURSOR_H
@@ -11,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct cursor {
 	const unsigned char *at;
@@ -18,15 +22,62 @@ struct cursor {
 	bool failed;
 };
 
-struct cursor cursor_over(const void *bytes, size_t len);
-uint8_t cursor_u8(struct cursor *cursor);
-uint16_t cursor_u16(struct cursor *cursor);
-uint32_t cursor_u32(struct cursor *cursor);
-uint64_t cursor_u64(struct cursor *cursor);
+static inline struct cursor cursor_over(const void *bytes, size_t len)
+{
+	return (struct cursor){ .at = bytes, .left = len };
+}
+
 /* The next `len` bytes where they lie; NULL after a failure. */
-const char *cursor_bytes(struct cursor *cursor, size_t len);
+static inline const char *cursor_bytes(struct cursor *cursor, size_t len)
+{
+	const char *bytes = (const char *)cursor->at;
+
+	if (cursor->failed || len > cursor->left) {
+		cursor->failed = true;
+		cursor->left = 0;
+		return NULL;
+	}
+	cursor->at += len;
+	cursor->left -= len;
+	return bytes;
+}
+
+static inline uint8_t cursor_u8(struct cursor *cursor)
+{
+	const char *at = cursor_bytes(cursor, 1);
+
+	return at ? (uint8_t)*at : 0;
+}
+
+static inline uint16_t cursor_u16(struct cursor *cursor)
+{
+	uint16_t low = cursor_u8(cursor);
+	uint16_t high = cursor_u8(cursor);
+
+	return cursor->failed ? 0 : (uint16_t)(low | high << 8);
+}
+
+static inline uint32_t cursor_u32(struct cursor *cursor)
+{
+	uint32_t low = cursor_u16(cursor);
+	uint32_t high = cursor_u16(cursor);
+
+	return cursor->failed ? 0 : low | high << 16;
+}
+
+static inline uint64_t cursor_u64(struct cursor *cursor)
+{
+	uint64_t low = cursor_u32(cursor);
+	uint64_t high = cursor_u32(cursor);
+
+	return cursor->failed ? 0 : low | high << 32;
+}
+
 /* Nothing failed, and nothing is left. */
-bool cursor_whole(const struct cursor *cursor);
+static inline bool cursor_whole(const struct cursor *cursor)
+{
+	return !cursor->failed && cursor->left == 0;
+}
 
 struct pen {
 	unsigned char *at;
@@ -34,10 +85,50 @@ struct pen {
 	bool failed; /* something did not fit and was left out */
 };
 
-void pen_u8(struct pen *pen, uint8_t value);
-void pen_u16(struct pen *pen, uint16_t value);
-void pen_u32(struct pen *pen, uint32_t value);
-void pen_u64(struct pen *pen, uint64_t value);
-void pen_bytes(struct pen *pen, const void *bytes, size_t len);
+static inline void pen_bytes(struct pen *pen, const void *bytes, size_t len)
+{
+	if (pen->failed || len > pen->room - pen->used) {
+		pen->failed = true;
+		return;
+	}
+	if (len > 0)
+		memcpy(pen->at + pen->used, bytes, len);
+	pen->used += len;
+}
+
+static inline void pen_u8(struct pen *pen, uint8_t value)
+{
+	pen_bytes(pen, &value, 1);
+}
+
+static inline void pen_u16(struct pen *pen, uint16_t value)
+{
+	const unsigned char bytes[2] = { (unsigned char)value,
+					 (unsigned char)(value >> 8) };
+
+	pen_bytes(pen, bytes, sizeof(bytes));
+}
+
+static inline void pen_u32(struct pen *pen, uint32_t value)
+{
+	const unsigned char bytes[4] = { (unsigned char)value,
+					 (unsigned char)(value >> 8),
+					 (unsigned char)(value >> 16),
+					 (unsigned char)(value >> 24) };
+
+	pen_bytes(pen, bytes, sizeof(bytes));
+}
+
+static inline void pen_u64(struct pen *pen, uint64_t value)
+{
+	const unsigned char bytes[8] = {
+		(unsigned char)value,	      (unsigned char)(value >> 8),
+		(unsigned char)(value >> 16), (unsigned char)(value >> 24),
+		(unsigned char)(value >> 32), (unsigned char)(value >> 40),
+		(unsigned char)(value >> 48), (unsigned char)(value >> 56),
+	};
+
+	pen_bytes(pen, bytes, sizeof(bytes));
+}
 
 #endif
