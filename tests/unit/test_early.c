@@ -97,7 +97,7 @@ static void fact_set(struct facts *facts, int fact,
 	case MODEL_NUMBER: facts_number(facts, id, value->value); return;
 	case MODEL_ENUM: facts_word(facts, id, (unsigned)value->value); return;
 	case MODEL_TEXTS:
-		facts_text(facts, id, "aBc" + value->value, 1);
+		facts_text(facts, id, &"aBc"[value->value], 1);
 		return;
 	case MODEL_SET: break;
 	}
