@@ -1,0 +1,79 @@
+"""Messages that kill who reads them (P2, P3), through a whole filter.
+
+The program is tests/steelyard-faulty: the same as steelyard, but its reader
+obeys the header field X-Test-Fault (filter/inspect/message_test.h).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Iterator
+
+import pytest
+
+from lib import wait
+from lib.fakemta import FakeMta
+from lib.steelyard import program
+
+from . import watch
+from .figures import figure
+from .running import Filter, deliver, greet, letter
+
+FAULTY = program("STEELYARD", "steelyard").parent / "tests/steelyard-faulty"
+
+RULES = """\
+set inspect_timeout 1s
+rule FROM_KNOWN   1.0 if from.domain is "example.net"
+rule FROM_UNKNOWN 1.0 if from.domain is unknown
+rule SUBJECT      1.0 if header("Subject") is "hello"
+verdict reject at 50.0
+"""
+
+# what the reader does -> whether our own deadline ends it
+FAULTS = {"crash": False, "abort": False, "exit": False, "escape": False,
+          "garbage": False, "hang": True}
+
+
+@pytest.fixture(name="filt")
+def fixture_filt(monkeypatch: pytest.MonkeyPatch) -> Iterator[Filter]:
+    if not os.access(FAULTY, os.X_OK):
+        pytest.skip("tests/steelyard-faulty is not built")
+    monkeypatch.setenv("STEELYARD", str(FAULTY))
+    with Filter(RULES) as running:
+        yield running
+
+
+def symbols(mta: FakeMta, *fields: bytes) -> str:
+    """What was found on one message; a fault never refuses it."""
+    reply, msg = deliver(mta, letter(b"Subject: hello", *fields))
+    assert reply.kind in ("accept", "continue"), reply
+    marks = msg.values("X-Steelyard")
+    assert len(marks) == 1, marks
+    return str(marks[0])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_poison(filt: Filter, fault: str) -> None:
+    """Three deaths, then it is no longer read; the session never notices."""
+    mta = filt.session()
+    greet(mta)
+    slowest = 0.0
+    for number in range(5):
+        began = time.monotonic()
+        found = symbols(mta, b"X-Test-Fault: " + fault.encode())
+        slowest = max(slowest, time.monotonic() - began)
+        assert "FROM_UNKNOWN" in found, (number, found)
+        assert "SUBJECT" not in found
+        # The next one on the same link is read, by another inspector.
+        wait.until("a new inspector", 10,
+                   lambda: watch.inspectors_of(filt.supervisor))
+        found = symbols(mta, b"X-Number: %d" % number)
+        assert "FROM_KNOWN" in found and "SUBJECT" in found, (number, found)
+    mta.quit()
+    deaths = filt.log().count("hangs, killed" if FAULTS[fault] or
+                              fault == "garbage" else " lived_ms=")
+    figure("P3" if FAULTS[fault] else "P2", poison=fault, deaths=deaths,
+           sessions_poisoned=0, max_answer_ms=slowest * 1000)
+    assert deaths == 3
+    assert slowest < 8
