@@ -11,3 +11,6 @@ steelyardctl_LDADD = filter/libcontrol.a filter/libsession.a \
 	rules/librules.a lists/liblists.a $(PCRE2_LIBS) $(JANSSON_LIBS) \
 	$(SECCOMP_LIBS) $(IDN2_LIBS)
 EXTRA_DIST += tests/test_ctl.py tests/messages
+
+bashcompletiondir = $(datarootdir)/bash-completion/completions
+dist_bashcompletion_DATA = dist/completions/steelyardctl

@@ -67,12 +67,14 @@ static void print_work(const json_t *status)
 {
 	const json_t *milter = json_object_get(status, "milter");
 	const json_t *pool = json_object_get(status, "inspectors");
+	json_int_t limit = number(milter, "limit"); /* 0: not known yet */
+	char most[40] = "";
 
-	line("sessions",
-	     "%" PRId64 " open of at most %" PRId64 ", %" PRId64
-	     " messages under way%s",
-	     (int64_t)number(milter, "sessions"),
-	     (int64_t)number(milter, "limit"),
+	if (limit > 0)
+		snprintf(most, sizeof(most), " of at most %" PRId64,
+			 (int64_t)limit);
+	line("sessions", "%" PRId64 " open%s, %" PRId64 " messages under way%s",
+	     (int64_t)number(milter, "sessions"), most,
 	     (int64_t)number(milter, "messages"),
 	     json_is_true(json_object_get(milter, "draining")) ? ", draining"
 							       : "");

@@ -4,9 +4,12 @@
  * Entries are shown in pages, so that a list of a million needs neither a
  * buffer for all of it nor a line without end.
  */
+#include <limits.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "filter/control.h"
 #include "filter/control_verbs.h"
@@ -156,6 +159,17 @@ static bool list_test(struct asked *asked)
 
 /* --- add, remove -------------------------------------------------------- */
 
+/* The path for somebody who stands in another folder. */
+static json_t *full_path(const char *path)
+{
+	char folder[PATH_MAX], full[PATH_MAX * 2];
+
+	if (path[0] == '/' || getcwd(folder, sizeof(folder)) == NULL)
+		return show_text(path, strlen(path));
+	snprintf(full, sizeof(full), "%s/%s", folder, path);
+	return show_text(full, strlen(full));
+}
+
 /* A file that could not be written: somebody else may have the right to. */
 static bool say_not_written(struct asked *asked, const char *error)
 {
@@ -163,8 +177,7 @@ static bool say_not_written(struct asked *asked, const char *error)
 
 	if (answer != NULL) {
 		json_object_set_new(answer, "path",
-				    show_text(asked->info->path,
-					      strlen(asked->info->path)));
+				    full_path(asked->info->path));
 		json_object_set_new(
 			answer, "kind",
 			json_string(entry_kind_name(
