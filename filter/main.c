@@ -84,6 +84,24 @@ static int open_fd(int fd)
 	return fd;
 }
 
+#ifdef SANITIZED
+void __lsan_do_leak_check(void) __attribute__((weak));
+#endif
+
+/*
+ * Threads of libmilter still run, and exit() would destroy under them what they
+ * use.  Only the search for leaks, which exit() begins, is not left out.
+ */
+static _Noreturn void leave(int code)
+{
+#ifdef SANITIZED
+	if (__lsan_do_leak_check)
+		__lsan_do_leak_check();
+#endif
+	fflush(stderr);
+	_exit(code);
+}
+
 static int run_filter(void)
 {
 	struct filter_start start = {
@@ -101,7 +119,7 @@ static int run_filter(void)
 		return EXIT_USAGE;
 	log_open(start.foreground ? LOG_TO_STDERR : LOG_TO_SYSLOG, "steelyard");
 	close_shutters();
-	return filter_main(&start);
+	leave(filter_main(&start));
 }
 
 /* -1: not a child of ours.  argv[0] is what only child.c would say. */
