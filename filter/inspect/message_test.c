@@ -1,9 +1,11 @@
 /*
- * message_test.c - the faults; empty in the program that is shipped.
+ * message_test.c - the faults; no part of the program that is shipped.
  */
-#include "filter/inspect/message_test.h"
+#ifndef TEST_FAULTS
+#error "only for tests"
+#endif
 
-#ifdef TEST_FAULTS
+#include "filter/inspect/message_test.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -52,7 +54,3 @@ bool message_test_garbage(void)
 	garbage = false;
 	return asked;
 }
-
-#else
-typedef int message_test_is_empty;
-#endif
