@@ -14,8 +14,12 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 
-enum { EVENTS = 64 };
+enum {
+	EVENTS = 64,
+	MEMORY_TRIES = 20, /* a millisecond apart */
+};
 
 /* --- what comes in ------------------------------------------------------ */
 
@@ -61,20 +65,35 @@ static bool answers(const struct channel *channel,
 	       inspection->in.bytes + len <= ANSWER_BYTES_MAX;
 }
 
+/*
+ * Where memory is short for a moment, all channels wait that moment: a packet
+ * that is lost costs an inspector, and with it the messages of its neighbours.
+ */
+static struct parcel *parcel_copy(const unsigned char *bytes, size_t len)
+{
+	const struct timespec moment = { .tv_nsec = 1000 * 1000 };
+	struct parcel *parcel;
+	int tries = MEMORY_TRIES;
+
+	while ((parcel = malloc(sizeof(*parcel) + len)) == NULL && --tries > 0)
+		nanosleep(&moment, NULL);
+	if (parcel == NULL)
+		return NULL;
+	parcel->len = len;
+	memcpy(parcel->bytes, bytes, len);
+	return parcel;
+}
+
 static void channel_deliver(struct inspector_pool *pool,
 			    struct channel *channel, size_t len)
 {
 	struct cursor cursor = cursor_over(pool->buffer, len);
-	struct parcel *parcel = malloc(sizeof(*parcel) + len);
+	struct parcel *parcel = parcel_copy(pool->buffer, len);
 	struct inspection *inspection;
 	struct channel_head head;
 	bool fine, wake = false;
 
 	fine = channel_open(&cursor, &head);
-	if (parcel != NULL) {
-		parcel->len = len;
-		memcpy(parcel->bytes, pool->buffer, len);
-	}
 	pthread_mutex_lock(&pool->lock);
 	fine = fine && answers(channel, &head, len);
 	inspection = channel->inspection;
