@@ -9,3 +9,16 @@ EXTRA_DIST += tests/run-pytest tests/conftest.py tests/lib tests/mta \
 # Folders are copied as they are; Python's caches are nobody's business.
 dist-hook:
 	find $(distdir) -name __pycache__ -prune -exec rm -rf {} +
+
+# What fault tests preload into a filter; see there.
+check_PROGRAMS += tests/faults/scarce.so
+tests_faults_scarce_so_SOURCES = tests/faults/scarce.c
+tests_faults_scarce_so_CFLAGS = $(AM_CFLAGS) -fPIC
+tests_faults_scarce_so_LDFLAGS = -shared -Wl,-z,relro
+EXTRA_DIST += tests/faults
+
+# The fault tests with all their rounds, instead of a fiftieth.
+.PHONY: soak
+soak: $(check_PROGRAMS) $(sbin_PROGRAMS) $(bin_PROGRAMS)
+	srcdir='$(srcdir)' PYTHON3='$(PYTHON3)' SOAK=1 \
+		$(srcdir)/tests/run-pytest $(srcdir)/tests/faults
