@@ -424,7 +424,8 @@ const struct test *compile_test(struct compiler *c, const struct ast_expr *expr,
 	s.test->place = expr->place;
 	s.test->type = s.row->type;
 	s.test->phase = s.row->phase;
-	s.test->per_rcpt = s.row->per_rcpt;
+	if (s.row->per_rcpt)
+		s.test->rcpt = (uint32_t)++c->rules->rcpt_count;
 	s.test->domain = s.row->kind == FACT_KIND_DOMAIN;
 	if (read_ref(&s, reader) < 0 || read_op(&s) < 0)
 		return NULL;

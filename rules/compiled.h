@@ -110,6 +110,7 @@ struct ruleset {
 	size_t example_count;
 	struct regex_link *regexes;
 	size_t memo_count; /* dear tests */
+	size_t rcpt_count; /* tests of the recipient */
 	bool reads[FACT_ID_COUNT];
 	/* The facts that conditions read, sorted by phase. */
 	struct fact_ref *watched;
@@ -127,6 +128,7 @@ struct hits {
 	unsigned second_tries; /* left to patterns */
 	unsigned limits; /* patterns that gave up */
 	truth_pair *rules, *classes, *exempts; /* in `bytes` */
+	truth_pair *rcpt_tests;
 	uint8_t *memo;
 	uint8_t bytes[];
 };

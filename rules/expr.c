@@ -240,14 +240,12 @@ static enum truth test_plain(const struct test *test, const struct fact *fact,
 	return answer;
 }
 
-static truth_pair test_eval(const struct test *test, struct expr_view *view)
+static truth_pair fact_test(const struct test *test, struct expr_view *view)
 {
 	const struct fact *fact = facts_get(view->facts, test->ref);
 	enum fact_state state = fact->state;
 	enum truth answer = TRUTH_FALSE;
 
-	if (test->per_rcpt && !view->rcpt)
-		state = FACT_PENDING;
 	switch (state) {
 	case FACT_PENDING: return TRUTH_BOTH(TRUTH_PENDING);
 	case FACT_UNKNOWN:
@@ -270,6 +268,18 @@ static truth_pair test_eval(const struct test *test, struct expr_view *view)
 	if (test->negated)
 		answer = truth_not(answer);
 	return TRUTH_BOTH(answer);
+}
+
+static truth_pair test_eval(const struct test *test, struct expr_view *view)
+{
+	truth_pair *note;
+
+	if (test->rcpt == 0)
+		return fact_test(test, view);
+	if (!view->rcpt)
+		return TRUTH_BOTH(TRUTH_PENDING);
+	note = &view->rcpt_tests[test->rcpt - 1];
+	return *note = fact_test(test, view);
 }
 
 static truth_pair pair_and(truth_pair a, truth_pair b)
@@ -363,7 +373,7 @@ struct span expr_span(const struct expr *expr,
 		case CODE_TEST:
 			phase = code->test->phase;
 			stack[top++] = (struct span){ phase, phase, phase,
-						      code->test->per_rcpt };
+						      code->test->rcpt != 0 };
 			break;
 		case CODE_RULE:
 			stack[top++] = *rule_span(context, code->arg);

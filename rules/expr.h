@@ -70,9 +70,9 @@ struct test {
 	bool domain; /* a dot at the end means nothing */
 	bool negated;
 	bool none_holds; /* see above */
-	bool per_rcpt;
 	enum ast_op op; /* NUMBER: IS, LESS, ... */
 	uint32_t memo; /* dear tests: their number + 1 */
+	uint32_t rcpt; /* tests of the recipient: their number + 1 */
 	uint32_t list; /* LIST: its number */
 	size_t count; /* of the values below */
 	union {
@@ -116,6 +116,7 @@ struct expr_view {
 					   unknown */
 	bool rcpt; /* facts of the recipient are there */
 	uint8_t *memo; /* what dear tests said, as enum truth */
+	truth_pair *rcpt_tests; /* what tests of the recipient said */
 	struct regex_room *room; /* taken when first needed; give it back */
 	unsigned second_tries; /* left to patterns; see regex.h */
 	unsigned limits; /* patterns that gave up, counted on */

@@ -19,7 +19,7 @@ enum { SECOND_TRIES = 10 };
 static size_t bytes_size(const struct ruleset *set)
 {
 	return set->rule_count + set->class_count + set->exempt_count +
-	       set->memo_count;
+	       set->rcpt_count + set->memo_count;
 }
 
 static struct hits *hits_alloc(const struct ruleset *set, struct arena *arena)
@@ -32,7 +32,8 @@ static struct hits *hits_alloc(const struct ruleset *set, struct arena *arena)
 	hits->rules = hits->bytes;
 	hits->classes = hits->rules + set->rule_count;
 	hits->exempts = hits->classes + set->class_count;
-	hits->memo = hits->exempts + set->exempt_count;
+	hits->rcpt_tests = hits->exempts + set->exempt_count;
+	hits->memo = hits->rcpt_tests + set->rcpt_count;
 	return hits;
 }
 
@@ -69,11 +70,15 @@ struct weighing {
 	bool rcpt_only; /* what concerns all was weighed before */
 };
 
+/* Tests of the recipient are always made, so that they can be compared. */
 static bool is_due(truth_pair pair, struct due due,
 		   const struct weighing *weighing)
 {
-	return !truth_decided(pair) && due.earliest <= weighing->reached &&
-	       (due.per_rcpt || !weighing->rcpt_only);
+	if (truth_decided(pair))
+		return false;
+	if (weighing->view.rcpt && due.per_rcpt)
+		return true;
+	return due.earliest <= weighing->reached && !weighing->rcpt_only;
 }
 
 static void pair_weigh(truth_pair *pair, const struct expr *when,
@@ -93,6 +98,7 @@ static void weigh(struct hits *hits, const struct facts *facts, bool rcpt_only)
 			.lists = hits->lists,
 			.rcpt = hits->rcpt,
 			.memo = hits->memo,
+			.rcpt_tests = hits->rcpt_tests,
 			.second_tries = hits->second_tries,
 			.limits = hits->limits,
 		},
@@ -150,6 +156,30 @@ static bool exempt_for_good(const struct hits *hits)
 	return false;
 }
 
+/*
+ * A condition says the same of both, now and at the end.  What is pending will,
+ * if each test of the recipient in it said the same; the rules that it reads
+ * are compared by themselves.
+ */
+static bool condition_alike(const struct hits *a, const struct hits *b,
+			    truth_pair pair_a, truth_pair pair_b,
+			    const struct expr *when)
+{
+	if (pair_a != pair_b)
+		return false;
+	if (truth_decided(pair_a))
+		return true;
+	for (uint32_t i = 0; i < when->count; i++) {
+		const struct test *test = when->code[i].test;
+
+		if (when->code[i].op == CODE_TEST && test->rcpt != 0 &&
+		    a->rcpt_tests[test->rcpt - 1] !=
+			    b->rcpt_tests[test->rcpt - 1])
+			return false;
+	}
+	return true;
+}
+
 bool hits_judged_alike(const struct hits *a, const struct hits *b)
 {
 	const struct ruleset *set = a->set;
@@ -157,18 +187,20 @@ bool hits_judged_alike(const struct hits *a, const struct hits *b)
 	if (a == b || (exempt_for_good(a) && exempt_for_good(b)))
 		return true;
 	for (size_t i = 0; i < set->rule_count; i++)
-		if (set->rules[i].span.per_rcpt && a->rules[i] != b->rules[i] &&
-		    !ruleset_rule(set, i)->shadow)
+		if (set->rules[i].span.per_rcpt && !set->rules[i].info.shadow &&
+		    !condition_alike(a, b, a->rules[i], b->rules[i],
+				     &set->rules[i].when))
 			return false;
 	for (size_t i = 0; i < set->exempt_count; i++)
-		if (a->exempts[i] != b->exempts[i])
+		if (!condition_alike(a, b, a->exempts[i], b->exempts[i],
+				     &set->exempts[i].when))
 			return false;
-	/* The first class that holds is all that matters; those behind it
-	 * may differ. */
+	/* Classes behind the first one that holds do not matter. */
 	for (size_t i = 1; i < set->class_count; i++) {
-		if (a->classes[i] != b->classes[i])
+		if (!condition_alike(a, b, a->classes[i], b->classes[i],
+				     &set->classes[i].when))
 			return false;
-		if (truth_now(a->classes[i]) == TRUTH_TRUE)
+		if (truth_fair(a->classes[i]) == TRUTH_TRUE)
 			break;
 	}
 	return true;

@@ -33,25 +33,29 @@ struct hits *hits_new(const struct ruleset *rules,
 		      const struct rule_lists *lists, struct arena *arena);
 
 /*
- * Decides what these facts allow.  A rule once decided stays so; rules that
- * read rcpt facts stay pending here, see hits_for_rcpt().  Call it as often as
+ * Decides what these facts allow.  A rule once decided stays so.  For the
+ * message as a whole rcpt facts are pending, whatever `facts` hold, and so are
+ * the rules that depend on them; see hits_for_rcpt().  Call it as often as
  * facts arrive.
  */
 void hits_weigh(struct hits *hits, const struct facts *facts);
 
 /*
  * For one recipient: `facts` hold its rcpt, rcpt.local and rcpt.domain beside
- * the message's facts.  The result is independent of `base` afterwards; NULL
- * when the arena has no room.  When no rule, class or exemption reads rcpt
- * facts it is `base` itself.
+ * the message's facts, with which `base` was weighed just before; only what
+ * reads rcpt facts is decided here.  The result is independent of `base`
+ * afterwards, and may be weighed further by itself, with facts that hold the
+ * recipient.  NULL when the arena has no room.  When no rule, class or
+ * exemption reads rcpt facts it is `base` itself.
  */
 struct hits *hits_for_rcpt(struct hits *base, const struct facts *facts,
 			   struct arena *arena);
 
 /*
- * Two recipients of one message must end alike: the same class, the same
- * exemption, the same state of every rule that reads rcpt facts (or both
- * exempt for good).  What is pending in both the same way counts as alike.
+ * Two recipients of one message will end alike, whatever is still to come:
+ * every rule, exemption and class that reads rcpt facts says the same of both,
+ * or waits for the same things.  Both were made by hits_for_rcpt() from one
+ * base.  Shadow rules part nobody.
  */
 bool hits_judged_alike(const struct hits *a, const struct hits *b);
 
@@ -61,7 +65,9 @@ enum truth hits_rule(const struct hits *hits, size_t rule_index);
  * Weights summed in hundredths, after group caps.  `score` counts the rules
  * that hold.  `lowest` adds all pending negative weights, `highest` all pending
  * positive ones.  The `_kind` pair sees the unknown rules in the sender's
- * favour (negative ones hold), the `_harsh` pair against the sender.
+ * favour (negative ones hold), the `_harsh` pair against the sender.  A rule
+ * that owes its answer to `X is unknown` counts in the score, but as unknown
+ * in these pairs: see truth.h.  Sums stop at the ends of int32_t.
  */
 struct bounds {
 	int32_t score;

@@ -63,8 +63,10 @@ struct rule_list *ruleset_list_inline(const struct ruleset *rules,
 
 /*
  * Resolves names, infers phases, compiles patterns, and checks all that the
- * design asks for; `set` statements are left to the caller.  Returns NULL if
- * there was any error.  The caller drops the result with ruleset_unref().
+ * design asks for; `set` statements are left to the caller.  What a condition
+ * means stands in expr.h.  A fact, a DNS list or greylisting whose check is not
+ * built in brings a warning.  Returns NULL if `diag` holds any error, also one
+ * of the parser's.  The caller drops the result with ruleset_unref().
  * Places of declarations refer to the sources of `diag`, which must outlive
  * lint and printing, not the rule set.
  */
@@ -73,6 +75,9 @@ struct ruleset *ruleset_ref(struct ruleset *rules);
 void ruleset_unref(struct ruleset *rules); /* NULL is fine */
 
 /*
+ * `facts` of an example: what it names; all else is none, false, 0 or not
+ * listed, and nothing is derived (sender does not bring sender.domain).
+ *
  * Runs every example of the rule files against the rules; each one that does
  * not come out as expected is an error in `diag` that says what came out and
  * which symbols fired.  Returns how many failed.
@@ -111,12 +116,16 @@ void ruleset_close_phase(const struct ruleset *rules, struct facts *facts,
 			 enum phase phase);
 
 /*
- * A defer, reject or discard may become certain when this phase ends, for some
- * facts.  Where it says false, no answer need be awaited.
+ * A defer, reject or discard may be certain when this phase ends, for some
+ * facts; once true it stays so for later phases.  Where it says false, no
+ * answer need be awaited.
  */
 bool ruleset_may_refuse(const struct ruleset *rules, enum phase phase);
 
-/* Recipients of one message can fall under different classes or rules. */
+/*
+ * Recipients of one message can fall under different classes or exemptions, or
+ * under rules that weigh something.
+ */
 bool ruleset_tells_recipients_apart(const struct ruleset *rules);
 
 /* --- for the CLI, lint and the journal --------------------------------- */

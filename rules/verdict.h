@@ -4,7 +4,9 @@
  * A pure function of hits.  Three things stand above the sum: exemptions,
  * classes of recipients, and the rule that unknown never counts against a
  * sender: a 5xx or a discard that some unknown rule, class or exemption could
- * have prevented becomes a 451.
+ * have prevented becomes a 451.  A reject whose own reply is a 4xx is none of
+ * these.  While a verdict is not certain, it is what would be said if nothing
+ * more were learned.
  */
 #ifndef STEELYARD_RULES_VERDICT_H
 #define STEELYARD_RULES_VERDICT_H
@@ -28,12 +30,17 @@ struct verdict {
 	unsigned class_index; /* 0: default */
 	struct bounds bounds;
 	int32_t threshold; /* of unsoftened, hundredths; 0 for accept */
-	const struct reply_template *reply; /* of `word`, or NULL */
+	const struct reply_template *reply; /* of `word`; NULL: built-in */
 	const char *subject; /* tag: prefix for the Subject, or NULL */
 };
 
 struct verdict_settings {
-	bool defer_on_unknown; /* set on_unknown defer */
+	/*
+	 * set on_unknown defer: a message that passes, and would not if the
+	 * unknown were answered against its sender, is deferred with a 451.
+	 * Between accept, tag and quarantine the unknown changes nothing.
+	 */
+	bool defer_on_unknown;
 };
 
 /* `hits` is one recipient's, or the message's where they are not told apart. */

@@ -29,7 +29,7 @@ enum {
 
 static struct {
 	uint64_t cases, verdicts, early, early_refused, early_5xx;
-	uint64_t softened, exempt, apart, checked_5xx;
+	uint64_t softened, exempt, apart, alike, checked_5xx;
 	uint64_t words[VERDICT_WORDS];
 } seen;
 
@@ -53,6 +53,7 @@ struct trial {
 	struct promise all, each[RECIPIENTS];
 	struct bounds last[RECIPIENTS]; /* to be narrowed, never left */
 	bool has_last[RECIPIENTS];
+	bool alike[RECIPIENTS]; /* was judged like the first one, at RCPT */
 	uint64_t seed;
 	const char *text;
 };
@@ -176,6 +177,19 @@ static struct verdict rcpt_verdict(struct trial *trial, int rcpt,
 	return verdict_of(hits, &trial->settings);
 }
 
+/* Whether later recipients may stay with the first is asked at RCPT. */
+static void alike_note(struct trial *trial)
+{
+	struct hits *first, *other;
+
+	rcpt_verdict(trial, 0, &first);
+	for (int rcpt = 1; rcpt < trial->recipients; rcpt++) {
+		rcpt_verdict(trial, rcpt, &other);
+		trial->alike[rcpt] = hits_judged_alike(first, other);
+		seen.alike += trial->alike[rcpt];
+	}
+}
+
 /* Weighs what is known by now, and notes what is certain. */
 static void look(struct trial *trial, enum phase phase)
 {
@@ -199,6 +213,8 @@ static void phase_end(struct trial *trial, enum phase phase)
 {
 	ruleset_close_phase(trial->rules, &trial->facts, phase);
 	look(trial, phase);
+	if (phase == PHASE_RCPT)
+		alike_note(trial);
 	for (int rcpt = 0; rcpt < trial->recipients; rcpt++) {
 		const struct promise *promise = &trial->each[rcpt];
 
@@ -334,6 +350,7 @@ static void message_play(struct trial *trial)
 	memset(&trial->all, 0, sizeof(trial->all));
 	memset(trial->each, 0, sizeof(trial->each));
 	memset(trial->has_last, 0, sizeof(trial->has_last));
+	memset(trial->alike, 0, sizeof(trial->alike));
 	trial->recipients = 1 + (int)model_random(trial->model, RECIPIENTS);
 	model_message(trial->model, trial->values[0]);
 	for (int rcpt = 1; rcpt < trial->recipients; rcpt++) {
@@ -346,6 +363,8 @@ static void message_play(struct trial *trial)
 	for (int rcpt = 0; rcpt < trial->recipients; rcpt++) {
 		recipient_check(trial, rcpt, words);
 		apart |= words[rcpt] != words[0];
+		if (trial->alike[rcpt] && words[rcpt] != words[0])
+			fail_trial(trial, "alike at RCPT, apart at the end");
 	}
 	if (apart && !ruleset_tells_recipients_apart(trial->rules))
 		fail_trial(trial, "recipients were told apart unawares");
@@ -412,8 +431,10 @@ static void test_early_is_final(void **state)
 		      seen.early_5xx);
 	print_message("%" PRIu64 " softened, %" PRIu64 " exempt, %" PRIu64
 		      " with recipients apart, %" PRIu64
+		      " recipients alike at RCPT, %" PRIu64
 		      " times harm tried on resolved unknowns\n",
-		      seen.softened, seen.exempt, seen.apart, seen.checked_5xx);
+		      seen.softened, seen.exempt, seen.apart, seen.alike,
+		      seen.checked_5xx);
 	for (int word = 0; word < VERDICT_WORDS; word++)
 		print_message("%s %" PRIu64 "\n",
 			      verdict_word_name((enum verdict_word)word),

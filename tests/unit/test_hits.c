@@ -86,6 +86,71 @@ static void test_one_for_all(void **state)
 	rule_bench_done(&bench);
 }
 
+static struct hits *hits_of(struct rule_bench *bench, const char *local)
+{
+	struct facts facts = bench->facts;
+
+	facts_text(&facts, FACT_RCPT_LOCAL, local, strlen(local));
+	return hits_for_rcpt(bench->hits, &facts, &bench->arena);
+}
+
+static void test_alike(void **state)
+{
+	static const struct {
+		const char *claim, *rules, *one, *other;
+		bool alike;
+	} rows[] = {
+		{ "no rule looks at them", "rule A 1.0 if helo.is_ip\n", "a",
+		  "b", true },
+		{ "the same for both",
+		  "rule A 1.0 if rcpt.local is \"abuse\"\n", "a", "b", true },
+		{ "not the same", "rule A 1.0 if rcpt.local is \"a\"\n", "a",
+		  "b", false },
+		{ "a shadow parts nobody",
+		  "shadow rule A 1.0 if rcpt.local is \"a\"\n", "a", "b",
+		  true },
+		{ "one waits for what comes, the other does not",
+		  "rule A 1.0 if rcpt.local is \"a\" and body.nul\n", "a", "b",
+		  false },
+		{ "both wait for the same",
+		  "rule A 1.0 if rcpt.local is \"a\" and body.nul\n", "a", "A",
+		  true },
+		{ "each waits for something else",
+		  "rule A 1.0 if (rcpt.local is \"a\" and body.nul or\n"
+		  "rcpt.local is \"b\" and header.nul)\n",
+		  "a", "b", false },
+		{ "different classes",
+		  "class c if rcpt.local is \"a\" { verdict tag at 1.0 }\n",
+		  "a", "b", false },
+		{ "the same class, whatever stands behind it",
+		  "class c if rcpt.local in {\"a\", \"b\"} {\n"
+		  "verdict tag at 1.0 }\n"
+		  "class d if rcpt.local is \"a\" { verdict tag at 2.0 }\n",
+		  "a", "b", true },
+		{ "one is exempt", "exempt if rcpt.local is \"a\"\n", "a", "b",
+		  false },
+		{ "both are exempt",
+		  "exempt if rcpt.local in {\"a\", \"b\"}\n"
+		  "rule A 1.0 if rcpt.local is \"a\"\n",
+		  "a", "b", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rule_bench bench;
+		bool alike;
+
+		rule_bench_open(&bench, rows[i].rules);
+		hits_weigh(bench.hits, &bench.facts);
+		alike = hits_judged_alike(hits_of(&bench, rows[i].one),
+					  hits_of(&bench, rows[i].other));
+		if (alike != rows[i].alike)
+			print_error("%s\n", rows[i].claim);
+		assert_int_equal(alike, rows[i].alike);
+		rule_bench_done(&bench);
+	}
+}
+
 static void name_note(void *context, size_t rule)
 {
 	char *names = context;
@@ -172,6 +237,7 @@ int main(void)
 		cmocka_unit_test(test_arrival),
 		cmocka_unit_test(test_recipients),
 		cmocka_unit_test(test_one_for_all),
+		cmocka_unit_test(test_alike),
 		cmocka_unit_test(test_each),
 		cmocka_unit_test(test_regex_limits),
 		cmocka_unit_test(test_missing_list),
