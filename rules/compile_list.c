@@ -8,6 +8,22 @@
 #include <string.h>
 
 #include "lists/list.h"
+#include "rules/regex.h"
+
+/* rule_list.c will compile it again, but does not know its place. */
+static bool pattern_check(struct compiler *c, const struct ast_value *value)
+{
+	char why[160];
+	size_t offset;
+	struct regex *regex = regex_new(value->text, value->len, value->flags,
+					why, sizeof(why), &offset);
+
+	if (regex == NULL)
+		diag_error(c->diag, value->place,
+			   "%s (at byte %zu of the pattern)", why, offset + 1);
+	regex_free(regex);
+	return regex != NULL;
+}
 
 /* A regex goes into a list as a file would write it. */
 static int entry_add(struct compiler *c, struct list_builder *builder,
@@ -23,6 +39,8 @@ static int entry_add(struct compiler *c, struct list_builder *builder,
 			compile_got(c, arena_alloc(c->arena, len + flags + 3));
 
 		if (pattern == NULL)
+			return -1;
+		if (!pattern_check(c, value))
 			return -1;
 		pattern[0] = '/';
 		memcpy(pattern + 1, text, len);

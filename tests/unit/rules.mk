@@ -76,6 +76,7 @@ tests_unit_test_example_LDADD = $(judge_test_libs)
 
 # The five promises' third: an early verdict is the final one.
 tests_unit_test_early_SOURCES = tests/unit/test_early.c \
-	tests/unit/early_model.c tests/unit/early_model.h
+	tests/unit/early_model.c tests/unit/early_judge.c \
+	tests/unit/early_model.h
 tests_unit_test_early_LDADD = $(judge_test_libs)
 endif
