@@ -74,7 +74,7 @@ static void fit_channels(struct family *family)
 			  (uint64_t)limit.rlim_cur, family->channels, wanted);
 }
 
-bool family_open(struct family *family, const struct holdings *holdings,
+bool family_open(struct family *family, struct holdings *holdings,
 		 const char *config, bool foreground)
 {
 	const struct process_settings *set = &holdings->set;
@@ -341,7 +341,7 @@ static enum family_news filter_is_ready(struct family *family, int64_t now)
 
 	family->ever_ready = true;
 	family->served = now;
-	listen_again(&family->holdings->milter);
+	listen_served(&family->holdings->milter);
 	log_event(LOG_NOTICE, "ready", "pid=%d start_ms=%" PRId64,
 		  (int)family->filter.pid, now - family->filter.started);
 	return first ? FAMILY_FIRST_READY : FAMILY_NOTHING;

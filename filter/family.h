@@ -27,7 +27,7 @@ struct member {
 };
 
 struct family {
-	const struct holdings *holdings;
+	struct holdings *holdings;
 	const char *config;
 	bool foreground;
 	int image; /* our own program */
@@ -44,7 +44,7 @@ struct family {
 };
 
 /* Nothing is started yet.  False with the reason on stderr. */
-bool family_open(struct family *family, const struct holdings *holdings,
+bool family_open(struct family *family, struct holdings *holdings,
 		 const char *config, bool foreground);
 
 /* Kills what is left, and waits for it. */

@@ -141,6 +141,7 @@ static bool open_milter(struct holdings *h, uid_t uid)
 	slash = strrchr(address.path, '/');
 	if (address.kind != LISTEN_UNIX || !slash || slash == address.path)
 		return true;
+	memcpy(h->milter.path, address.path, sizeof(h->milter.path));
 	*slash = '\0';
 	if (listen_make_folder(address.path, 0750, rights.uid, rights.gid) < 0)
 		return complain("%s: %s", address.path, strerror(errno));

@@ -245,12 +245,22 @@ static bool clear_path(const char *path, pid_t predecessor, char *why,
 	return true;
 }
 
+static void note_made(struct listen_socket *sock)
+{
+	struct stat st;
+
+	if (lstat(sock->path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return;
+	sock->made = true;
+	sock->device = st.st_dev;
+	sock->inode = st.st_ino;
+}
+
 static bool bind_unix(struct listen_socket *ret,
 		      const struct listen_rights *rights, char *why,
 		      size_t why_size)
 {
 	struct sockaddr_un address = unix_address(ret->path);
-	struct stat st;
 	mode_t old;
 	int done;
 
@@ -264,11 +274,7 @@ static bool bind_unix(struct listen_socket *ret,
 	if (done < 0)
 		return refuse(why, why_size, "%s: %s", ret->path,
 			      strerror(errno));
-	ret->made = true;
-	if (lstat(ret->path, &st) == 0) {
-		ret->device = st.st_dev;
-		ret->inode = st.st_ino;
-	}
+	note_made(ret);
 	if ((rights->uid != (uid_t)-1 || rights->gid != (gid_t)-1) &&
 	    lchown(ret->path, rights->uid, rights->gid) < 0)
 		return refuse(why, why_size,
@@ -411,10 +417,21 @@ void listen_adopt(struct listen_socket *ret, int fd)
 	ret->fd = fd;
 }
 
-void listen_again(const struct listen_socket *sock)
+void listen_served(struct listen_socket *sock)
 {
-	if (sock->made)
+	if (sock->fd < 0 && sock->path[0] != '\0')
+		note_made(sock);
+	else if (sock->made)
 		(void)listen(sock->fd, BACKLOG);
+}
+
+int listen_give(const char *path, const struct listen_rights *rights)
+{
+	/* ours, and nobody else may write where it lies; a link is not made
+	 * by bind() */
+	if (chmod(path, rights->mode) < 0)
+		return -1;
+	return lchown(path, rights->uid, rights->gid);
 }
 
 /* The lock stays with the process: whoever stops still runs. */

@@ -66,11 +66,16 @@ enum listen_answer listen_open(struct listen_socket *ret,
 void listen_adopt(struct listen_socket *ret, int fd);
 
 /*
- * Says once more that it is us who listen.  libmilter calls listen(2) itself,
- * after which SO_PEERCRED would name the filter, and a successor could not tell
- * whose socket it is.
+ * The filter serves it: says once more that it is us who listen.  libmilter
+ * calls listen(2) itself, after which SO_PEERCRED would name the filter, and a
+ * successor could not tell whose socket it is.  A socket that libmilter has
+ * bound too, at `path`, is ours to remove from now on.
  */
-void listen_again(const struct listen_socket *sock);
+void listen_served(struct listen_socket *sock);
+
+/* Gives a Unix socket that libmilter has bound the rights that it shall have;
+ * -1 with errno. */
+int listen_give(const char *path, const struct listen_rights *rights);
 
 /* Stops listening and removes the file if it is still the one we made. */
 void listen_close(struct listen_socket *sock);

@@ -32,8 +32,10 @@
 #include "filter/holdings.h"
 #include "filter/inspector.h"
 #include "filter/link.h"
+#include "filter/listen.h"
 #include "filter/log.h"
 #include "filter/milter.h"
+#include "filter/privileges.h"
 
 enum {
 	DRAIN_SECONDS = 25,
@@ -331,11 +333,36 @@ static void begin_drain(void)
 		milter_drain(DRAIN_SECONDS);
 }
 
+/* libmilter makes a socket of its own with our umask, which is for nobody. */
+static void open_door(void)
+{
+	struct generation *gen = serve_generation();
+	const struct process_settings *set = &gen->settings.process;
+	struct listen_rights rights = { .mode = set->milter_socket_mode,
+					.uid = (uid_t)-1 };
+	struct listen_address address;
+	char why[256];
+
+	if (!listen_parse(filter.socket, &address, why, sizeof(why)) ||
+	    address.kind != LISTEN_UNIX)
+		goto done;
+	if (!privileges_group(set->milter_socket_group, &rights.gid, why,
+			      sizeof(why)))
+		log_event(LOG_ERR, "start", "%s", why);
+	else if (listen_give(address.path, &rights) < 0)
+		log_event(LOG_ERR, "start", "socket=%s error=%s", address.path,
+			  strerror(errno));
+done:
+	generation_unref(gen);
+}
+
 /* Comes from the milter's thread. */
 static void milter_is_ready(void)
 {
 	int null;
 
+	if (filter.start.milter_fd < 0)
+		open_door();
 	tell(LINK_READY, 0, NULL);
 	if (filter.start.starting && !filter.start.foreground) {
 		null = open("/dev/null", O_RDWR | O_CLOEXEC);
