@@ -30,7 +30,7 @@ class Filter(Steelyard):
     def __init__(self, rules: str, *, inet: bool = False,
                  prefix: tuple[str, ...] = (),
                  environment: dict[str, str] | None = None,
-                 files: dict[str, str] | None = None,
+                 files: dict[str, str] | None = None, inspectors: int = 1,
                  socket_path: pathlib.Path | None = None) -> None:
         """`inet`: over TCP, where a peer can send a reset.  `socket_path` is
         where an MTA looks for a filter, if one is to find it."""
@@ -38,6 +38,7 @@ class Filter(Steelyard):
         self.prefix = prefix
         self.environment = environment or {}
         self.port = _free_port() if inet else 0
+        self.inspectors = inspectors
         super().__init__(rules, socket_path or self.home / "milter.sock",
                          files=files)
 
@@ -48,8 +49,9 @@ class Filter(Steelyard):
                 else f"unix:{self.milter_socket}")
 
     def _settings(self) -> str:
-        return super()._settings().replace(f"unix:{self.milter_socket}",
-                                           self.address)
+        return super()._settings().replace(
+            f"unix:{self.milter_socket}", self.address).replace(
+            "set inspectors 1", f"set inspectors {self.inspectors}")
 
     def _answers(self) -> bool:
         if not self.port:
