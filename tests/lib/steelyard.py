@@ -14,6 +14,8 @@ from . import wait
 
 START = 10  # seconds; generous for sanitizer builds on a busy machine
 STOP = 35  # a drain may take 25 s
+# What a sanitizer's report looks like, in any of the filter's processes.
+SANITIZERS = ("Sanitizer:", "runtime error:")
 
 
 def program(variable: str, name: str) -> pathlib.Path:
@@ -80,6 +82,8 @@ class Steelyard:
         code = self.process.poll()
         if code is not None:
             raise RuntimeError(f"the filter ended with {code}")
+        if not self.control_socket.exists():
+            return False
         probe = socket.socket(socket.AF_UNIX)
         try:
             probe.connect(str(self.milter_socket))
@@ -109,4 +113,7 @@ class Steelyard:
         """Stop it if it runs, and remove its folder."""
         if self.process:
             self.stop()
+        log = self.log()
         shutil.rmtree(self.work, ignore_errors=True)
+        if any(mark in log for mark in SANITIZERS):
+            raise AssertionError("a sanitizer complained:\n" + log)

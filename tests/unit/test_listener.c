@@ -3,36 +3,43 @@
  */
 #include "filter/listener.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
 
-static int listen_somewhere(struct sockaddr_in *ret_name)
-{
-	socklen_t len = sizeof(*ret_name);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+/* A name that the kernel picks (unix(7), autobind). */
+struct name {
+	struct sockaddr_un at;
+	socklen_t len;
+};
 
-	*ret_name = (struct sockaddr_in){ .sin_family = AF_INET };
-	ret_name->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+static int listen_somewhere(struct name *ret_name)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	*ret_name = (struct name){ .at = { .sun_family = AF_UNIX },
+				   .len = sizeof(ret_name->at) };
 	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (void *)ret_name, len), 0);
+	assert_int_equal(bind(fd, (void *)&ret_name->at, sizeof(sa_family_t)),
+			 0);
 	assert_int_equal(listen(fd, 8), 0);
-	assert_int_equal(getsockname(fd, (void *)ret_name, &len), 0);
+	assert_int_equal(getsockname(fd, (void *)&ret_name->at, &ret_name->len),
+			 0);
 	return fd;
 }
 
-static int dial(const struct sockaddr_in *name)
+static int dial(const struct name *name)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (const void *)name, sizeof(*name)), 0);
+	assert_int_equal(connect(fd, (const void *)&name->at, name->len), 0);
 	return fd;
 }
 
@@ -44,7 +51,7 @@ static int take(int fd)
 
 static void test_pause_and_resume(void **state)
 {
-	struct sockaddr_in name;
+	struct name name;
 	int fd = listen_somewhere(&name);
 	int first, second, third, got;
 
