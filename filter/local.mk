@@ -41,7 +41,8 @@ filter_libinspector_a_SOURCES = \
 sbin_PROGRAMS += steelyard
 steelyard_sources = \
 	filter/admission.c filter/admission.h filter/backoff.c \
-	filter/backoff.h filter/child.c filter/child.h filter/family.c \
+	filter/backoff.h filter/child.c filter/child.h filter/current.c \
+	filter/current.h filter/family.c \
 	filter/family.h filter/holdings.c filter/holdings.h filter/inherit.c \
 	filter/inherit.h filter/link.c filter/link.h filter/listen.c \
 	filter/listen.h filter/listener.c filter/listener.h filter/lock.c \

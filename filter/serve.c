@@ -16,7 +16,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -27,9 +26,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "filter/current.h"
 #include "filter/control.h"
 #include "filter/generation.h"
-#include "filter/holdings.h"
 #include "filter/inspector.h"
 #include "filter/link.h"
 #include "filter/listen.h"
@@ -41,7 +40,6 @@ enum {
 	DRAIN_SECONDS = 25,
 	LEAVE_MS = 28000, /* a drain that has not ended by then never will */
 	REFRESH_SECONDS = 5, /* how often list files are looked at */
-	NAMES_SIZE = 512,
 	STACK_SIZE = 512 * 1024, /* of threads that serve sessions */
 	LOADER_STACK_SIZE = 8 * 1024 * 1024, /* the parser is recursive */
 };
@@ -50,12 +48,7 @@ static struct {
 	struct filter_start start;
 	struct inspector_pool *pool;
 
-	pthread_mutex_t lock; /* of `current`; held for an instant only */
-	struct generation *current;
 	char *socket; /* the milter's, as at the start */
-
-	pthread_mutex_t loading; /* one load at a time, however long */
-	atomic_uint_fast64_t reloads, refused_reloads;
 
 	pthread_t keeper, milter;
 	pthread_mutex_t keeper_lock;
@@ -68,8 +61,6 @@ static struct {
 	int64_t leave; /* when patience ends; 0: not draining */
 	int64_t started; /* wall clock */
 } filter = {
-	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.loading = PTHREAD_MUTEX_INITIALIZER,
 	.keeper_lock = PTHREAD_MUTEX_INITIALIZER,
 	.snapshot = -1,
 	.milter_ended = -1,
@@ -94,182 +85,41 @@ static void tell(enum link_verb verb, int32_t value, const int *fd)
 			  strerror(errno));
 }
 
-/* --- the configuration that holds --------------------------------------- */
+/* --- the configuration --------------------------------------------------- */
 
-struct generation *serve_generation(void)
+/* Called for each one before it holds. */
+static void take_settings(struct generation *gen)
 {
-	struct generation *gen;
-
-	pthread_mutex_lock(&filter.lock);
-	gen = generation_ref(filter.current);
-	pthread_mutex_unlock(&filter.lock);
-	return gen;
-}
-
-/* Takes over the reference. */
-static void switch_to(struct generation *gen)
-{
-	struct generation *old;
-	int fd;
+	int fd = generation_snapshot(gen);
 
 	log_level((int)gen->settings.session.log_level);
 	inspector_pool_set_timeout(
 		filter.pool, 1000 * gen->settings.session.inspect_timeout);
-	fd = generation_snapshot(gen);
-	if (fd >= 0) {
-		tell(LINK_KEEP, 0, &fd);
-		close(fd);
-	}
-	pthread_mutex_lock(&filter.lock);
-	old = filter.current;
-	filter.current = gen;
-	pthread_mutex_unlock(&filter.lock);
-	generation_unref(old);
-}
-
-/*
- * What was decided at the start stays until the end.  Appends to `*report`
- * what that leaves without effect.
- */
-static void keep_frozen(const struct generation *old, struct generation *gen,
-			char **report)
-{
-	struct process_settings kept;
-	char names[NAMES_SIZE];
-	char *longer;
-
-	settings_frozen_changes(&old->settings, &gen->settings, names,
-				sizeof(names));
-	if (names[0] == '\0')
+	if (fd < 0)
 		return;
-	log_event(LOG_WARNING, "frozen", "settings=\"%s\" until=restart",
-		  names);
-	if (process_settings_copy(&kept, &old->settings.process)) {
-		process_settings_done(&gen->settings.process);
-		gen->settings.process = kept;
-	} else {
-		process_settings_done(&kept);
-	}
-	if (asprintf(&longer, "%sonly a restart changes: %s\n",
-		     *report ? *report : "", names) >= 0) {
-		free(*report);
-		*report = longer;
-	}
+	tell(LINK_KEEP, 0, &fd);
+	close(fd);
 }
 
-bool serve_reload(bool force, char **ret_report)
-{
-	struct generation *old;
-	struct generation_result loaded;
-	bool done;
-
-	pthread_mutex_lock(&filter.loading);
-	old = serve_generation();
-	loaded = generation_load(filter.start.config, old, force);
-	done = loaded.generation != NULL;
-	if (done) {
-		keep_frozen(old, loaded.generation, &loaded.report);
-		log_event(LOG_NOTICE, "reload",
-			  "generation=%" PRIu64 " rules=%s warnings=%zu",
-			  loaded.generation->number, loaded.generation->digest,
-			  loaded.warnings);
-		switch_to(loaded.generation);
-		atomic_fetch_add(&filter.reloads, 1);
-	} else {
-		log_event(LOG_ERR, "R1",
-			  "generation=%" PRIu64 " stays; refused: %s",
-			  old->number, loaded.summary ? loaded.summary : "-");
-		atomic_fetch_add(&filter.refused_reloads, 1);
-	}
-	*ret_report = loaded.report;
-	loaded.report = NULL;
-	generation_result_done(&loaded);
-	generation_unref(old);
-	pthread_mutex_unlock(&filter.loading);
-	return done;
-}
-
-/* Reports and takes over what a look at list files has brought. */
-static bool take_lists(struct generation *gen, const char *summary)
-{
-	if (summary)
-		log_event(LOG_WARNING, "R2", "%s", summary);
-	if (gen) {
-		log_event(LOG_INFO, "lists", "generation=%" PRIu64,
-			  gen->number);
-		switch_to(gen);
-	}
-	return !summary;
-}
-
-static void refresh_lists(void)
-{
-	struct generation *old, *gen;
-	char *summary = NULL;
-
-	pthread_mutex_lock(&filter.loading);
-	old = serve_generation();
-	gen = generation_refresh_lists(old, &summary);
-	take_lists(gen, summary);
-	free(summary);
-	generation_unref(old);
-	pthread_mutex_unlock(&filter.loading);
-}
-
-bool serve_take_list(const char *name, char **ret_report)
-{
-	struct generation *old, *gen = NULL;
-	char *summary = NULL;
-	bool done = false;
-
-	pthread_mutex_lock(&filter.loading);
-	old = serve_generation();
-	for (size_t i = 0; i < old->lists.count; i++) {
-		if (strcmp(ruleset_list_info(old->rules, i)->name, name) != 0)
-			continue;
-		gen = generation_take_list(old, i, &summary);
-		done = take_lists(gen, summary);
-		break;
-	}
-	*ret_report = summary;
-	generation_unref(old);
-	pthread_mutex_unlock(&filter.loading);
-	return done;
-}
-
-/*
- * The disk first: somebody may have mended what made the last filter die.
- * Where that is broken, a filter that is restarted goes on with what ran.
- */
 static bool load_first(void)
 {
-	struct generation_result loaded, kept;
+	const struct current_start start = { .path = filter.start.config,
+					     .take = take_settings,
+					     .complain =
+						     filter.start.starting };
+	struct generation *gen;
+	bool done = current_load(&start, filter.snapshot);
 
-	loaded = generation_load(filter.start.config, NULL, false);
-	if (!loaded.generation && filter.snapshot >= 0) {
-		log_event(LOG_ERR, "R1", "%s; goes on with the last that held",
-			  loaded.summary ? loaded.summary : "-");
-		kept = generation_load_snapshot(filter.snapshot);
-		loaded.generation = kept.generation;
-		generation_result_done(&kept);
-	}
-	if (!loaded.generation) {
-		log_event(LOG_ERR, "R1", "%s",
-			  loaded.summary ? loaded.summary : "-");
-		if (filter.start.starting && loaded.report)
-			fputs(loaded.report, stderr);
-	} else {
-		filter.socket = strdup(
-			loaded.generation->settings.process.milter_socket);
-		log_facility(
-			loaded.generation->settings.process.syslog_facility);
-		switch_to(loaded.generation);
-	}
-	generation_result_done(&loaded);
 	if (filter.snapshot >= 0)
 		close(filter.snapshot);
 	filter.snapshot = -1;
-	return filter.current && filter.socket;
+	if (!done)
+		return false;
+	gen = serve_generation();
+	log_facility(gen->settings.process.syslog_facility);
+	filter.socket = strdup(gen->settings.process.milter_socket);
+	generation_unref(gen);
+	return filter.socket;
 }
 
 /* --- the keeper --------------------------------------------------------- */
@@ -310,7 +160,7 @@ static void *keep(void *unused)
 			free(report);
 			tell(LINK_RELOADED, done, NULL);
 		} else {
-			refresh_lists();
+			current_refresh();
 		}
 	}
 }
@@ -610,8 +460,8 @@ struct serve_stats serve_stats(void)
 {
 	return (struct serve_stats){
 		.started = filter.started,
-		.reloads = atomic_load(&filter.reloads),
-		.refused_reloads = atomic_load(&filter.refused_reloads),
+		.reloads = current_reloads(),
+		.refused_reloads = current_refusals(),
 		.draining = atomic_load(&filter.draining),
 	};
 }
