@@ -14,7 +14,7 @@ tests_bench_load_SOURCES = tests/bench/load.c \
 
 EXTRA_DIST += tests/bench/run tests/bench/ten-headers.rules
 
-# What the lists cost by themselves; `run` starts it after the rest.
+# What the lists cost by themselves; `run` starts these after the rest.
 EXTRA_PROGRAMS += tests/bench/bench_lists
 tests_bench_bench_lists_SOURCES = tests/bench/bench_lists.c
 tests_bench_bench_lists_LDADD = lists/liblists.a $(PCRE2_LIBS) $(IDN2_LIBS)
@@ -32,9 +32,11 @@ tests_bench_bench_inspector_LDADD = filter/libinspector.a \
 	filter/inspect/libinspect.a rules/librules.a lists/liblists.a \
 	$(SECCOMP_LIBS) $(IDN2_LIBS)
 
-bench: tests/bench/noop$(EXEEXT) tests/bench/load$(EXEEXT) $(sbin_PROGRAMS)
-	$(AM_V_at)if test -f $(srcdir)/tests/bench/bench_lists.c; then \
-		$(MAKE) $(AM_MAKEFLAGS) tests/bench/bench_lists$(EXEEXT); fi
+bench_parts = tests/bench/bench_lists$(EXEEXT) tests/bench/bench_rules$(EXEEXT) \
+	tests/bench/bench_inspector$(EXEEXT)
+
+bench: tests/bench/noop$(EXEEXT) tests/bench/load$(EXEEXT) $(sbin_PROGRAMS) \
+		$(bench_parts)
 	$(AM_V_at)$(PYTHON3) $(srcdir)/tests/bench/run --build . \
 		--flags "$(CC) $(SY_CFLAGS) $(CFLAGS) $(SY_LDFLAGS) $(LDFLAGS)" \
 		$(BENCHFLAGS)
