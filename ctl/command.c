@@ -38,6 +38,9 @@ bool command_has(const struct command *command, const char *option)
 	return false;
 }
 
+static void complain(const struct command *command, const char *format,
+		     va_list args) __attribute__((format(printf, 2, 0)));
+
 /* One line, whatever stands in it. */
 static void complain(const struct command *command, const char *format,
 		     va_list args)
