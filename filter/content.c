@@ -73,6 +73,8 @@ static void begin(struct session *s, unsigned wait_ms)
 		.arrival = s->now(),
 	};
 
+	if (m->inspection != NULL)
+		return; /* a second end of the header: no MTA's, and no use */
 	if (gen->plan.wants_body)
 		request.body_limit = gen->settings.session.body_limit;
 	m->inspection = inspection_begin(s->pool, &request, wait_ms,
