@@ -69,3 +69,15 @@ EXTRA_DIST += tests/fuzz/seeds/channel tests/fuzz/seeds/message
 if !FUZZING
 TESTS += tests/fuzz/fuzz_channel tests/fuzz/fuzz_message
 endif
+
+# An MTA that says anything, to a session whose inspector answers at once.
+check_PROGRAMS += tests/fuzz/fuzz_milter
+tests_fuzz_fuzz_milter_SOURCES = tests/fuzz/fuzz_milter.c $(fuzz_main) \
+	tests/fuzz/instant_inspector.c tests/fuzz/instant_inspector.h
+tests_fuzz_fuzz_milter_LDADD = filter/libsession.a \
+	filter/inspect/libinspect.a rules/librules.a lists/liblists.a \
+	$(PCRE2_LIBS) $(SECCOMP_LIBS) $(IDN2_LIBS)
+tests_fuzz_fuzz_milter_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+if !FUZZING
+TESTS += tests/fuzz/fuzz_milter
+endif

@@ -1,0 +1,184 @@
+/*
+ * instant_inspector.c - an inspection is a message being read.
+ */
+#include "tests/fuzz/instant_inspector.h"
+
+#include <stdlib.h>
+
+#include "filter/inspect/answer.h"
+#include "filter/inspect/channel.h"
+#include "filter/inspect/message.h"
+#include "filter/inspect/want.h"
+#include "filter/inspector.h"
+#include "rules/arena.h"
+#include "rules/ruleset.h"
+
+enum {
+	BUSY_EACH = 5, /* begins that find no channel */
+	LOST_EACH = 7, /* messages that an inspector dies of */
+};
+
+struct inspection {
+	struct arena arena;
+	struct message *message;
+	const struct ruleset *rules;
+	struct message_want *wants; /* as the inspector numbers them */
+	size_t want_count;
+	uint64_t body_limit, body_given;
+	bool body_cut, finished, lost;
+};
+
+static unsigned begun, open_count;
+
+void instant_inspector_reset(void)
+{
+	begun = 0;
+}
+
+unsigned instant_inspector_open(void)
+{
+	return open_count;
+}
+
+static void *need(void *memory)
+{
+	if (memory == NULL)
+		abort();
+	return memory;
+}
+
+static struct message_want *wants_of(const struct ruleset *rules,
+				     struct arena *arena, size_t count)
+{
+	struct message_want *wants =
+		need(arena_array(arena, count + 1, sizeof(*wants)));
+
+	want_fill(rules, wants);
+	return wants;
+}
+
+struct inspection *inspection_begin(struct inspector_pool *pool,
+				    const struct inspection_request *request,
+				    unsigned wait_ms,
+				    enum fact_cause *ret_cause)
+{
+	struct message_request begin = {
+		.arrival = request->arrival,
+		.body_limit = request->body_limit,
+	};
+	struct inspection *i;
+
+	(void)pool;
+	*ret_cause = CAUSE_BUSY;
+	if (++begun % BUSY_EACH == 0 && wait_ms == 0)
+		return NULL;
+	if (begun % (BUSY_EACH * BUSY_EACH) == 0)
+		return NULL;
+	i = need(calloc(1, sizeof(*i)));
+	arena_init(&i->arena, MESSAGE_ARENA_MAX);
+	i->rules = request->rules;
+	i->body_limit = request->body_limit;
+	i->lost = begun % LOST_EACH == 0;
+	i->want_count = want_count(request->rules);
+	i->wants = wants_of(request->rules, &i->arena, i->want_count);
+	for (size_t w = 0; w < i->want_count; w++)
+		i->wants[w].slot = (unsigned)w;
+	begin.wants = i->wants;
+	begin.want_count = i->want_count;
+	i->message = need(message_new(&begin, &i->arena));
+	open_count++;
+	return i;
+}
+
+void inspection_header(struct inspection *i, const char *name, size_t name_len,
+		       const char *value, size_t value_len)
+{
+	if (i->finished)
+		return;
+	message_header(i->message, name, name_len, value, value_len, false);
+}
+
+void inspection_body(struct inspection *i, const void *bytes, size_t len)
+{
+	uint64_t most = i->body_limit - i->body_given;
+
+	if (i->finished)
+		return;
+	if (len >= most) {
+		len = (size_t)most;
+		i->body_cut = true;
+	}
+	i->body_given += len;
+	message_body(i->message, bytes, len);
+}
+
+void inspection_finish(struct inspection *i)
+{
+	i->finished = true;
+}
+
+static int take(void *answer, const struct packet *packet)
+{
+	/* what an honest inspector sends must be understood */
+	if (!answer_take(answer, packet->bytes, packet->used))
+		abort();
+	return 0;
+}
+
+static void answer_from(struct inspection *i, struct answer *answer)
+{
+	static unsigned char bytes[CHANNEL_PACKET_MAX];
+	struct packet packet = { .bytes = bytes, .room = sizeof(bytes) };
+	struct facts facts;
+
+	if (facts_init(&facts, &i->arena, i->want_count) < 0) {
+		i->lost = true; /* the message has filled the arena */
+		return;
+	}
+	message_finish(i->message, i->body_cut, &facts);
+	if (answer_give(&facts, i->wants, 1, &packet, take, answer) < 0 ||
+	    !answer_complete(answer))
+		abort();
+}
+
+enum inspection_answer inspection_wait(struct inspection *i,
+				       struct facts *facts, unsigned wait_ms,
+				       enum fact_cause *ret_cause)
+{
+	struct answer answer = { .facts = facts, .want_count = i->want_count };
+
+	(void)wait_ms;
+	*ret_cause = CAUSE_CRASHED;
+	answer.wants = wants_of(i->rules, &i->arena, i->want_count);
+	if (!i->lost)
+		answer_from(i, &answer);
+	if (i->lost)
+		return INSPECTION_LOST;
+	answer_fill(&answer, i->body_limit != 0, CAUSE_LIMIT);
+	return INSPECTION_DONE;
+}
+
+void inspection_end(struct inspection *i)
+{
+	if (i == NULL)
+		return;
+	arena_done(&i->arena);
+	free(i);
+	open_count--;
+}
+
+void inspection_unknown(struct facts *facts, const struct ruleset *rules,
+			enum fact_cause cause)
+{
+	struct arena arena;
+	struct answer answer = { .facts = facts,
+				 .want_count = want_count(rules) };
+
+	arena_init(&arena, MESSAGE_ARENA_MAX);
+	answer.wants = wants_of(rules, &arena, answer.want_count);
+	answer_fill(&answer,
+		    ruleset_reads_any(rules, FACT_BODY_SIZE,
+				      FACT_BODY_LONGEST_LINE),
+		    cause);
+	arena_done(&arena);
+}
