@@ -26,6 +26,7 @@
 enum {
 	NOTE_SIZE = 4096, /* one page */
 	SEND_BUFFER = 256 * 1024,
+	FAREWELL_MS = 20,
 	EXIT_PATIENCE_MS = 5000, /* from the end of the link to that of it */
 	RESERVED_FDS = 32, /* of a process, for everything but channels */
 	ENTRY_SIZE = 64,
@@ -272,8 +273,12 @@ static void start_inspector(struct family *family, unsigned number, int64_t now)
 	/* A filter that does not listen now learns of the next one. */
 	if (link_send(family->link, &message, filter_ends,
 		      family->channels + 1) < 0) {
-		log_event(LOG_WARNING, "P2", "inspector=%u untold error=%s",
-			  number, strerror(errno));
+		if (errno == EPIPE || errno == ECONNRESET)
+			member->replaced = true; /* for another filter */
+		else
+			log_event(LOG_WARNING, "P2",
+				  "inspector=%u untold error=%s", number,
+				  strerror(errno));
 		kill(member->pid, SIGKILL);
 	}
 done:
@@ -452,6 +457,7 @@ static void kill_inspectors(struct family *family)
 		struct member *member = &family->inspectors[i];
 
 		member->due = 0;
+		member->backoff.debt = 0; /* a new filter, a new life */
 		if (member->pid <= 0)
 			continue;
 		member->replaced = true;
@@ -464,6 +470,10 @@ static void filter_died(struct family *family, int status, int64_t now)
 	struct member *filter = &family->filter;
 	int64_t lived = family->served != 0 ? now - family->served : 0;
 	int64_t pause = 0;
+	/* Killed from outside before it was ready: not a crash of its own */
+	int64_t useful = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL
+				 ? now - filter->started
+				 : lived;
 	pid_t pid = filter->pid;
 	char text[32];
 
@@ -481,7 +491,7 @@ static void filter_died(struct family *family, int status, int64_t now)
 	if (!family->ever_ready && WIFEXITED(status)) {
 		family->failed = true;
 	} else {
-		pause = backoff_died(&filter->backoff, &filter_policy, lived);
+		pause = backoff_died(&filter->backoff, &filter_policy, useful);
 		filter->due = now + pause;
 	}
 	log_event(LOG_CRIT, "P1",
@@ -497,6 +507,7 @@ static void inspector_died(struct family *family, unsigned number, int status,
 				     .number = number,
 				     .pid = member->pid,
 				     .value = status };
+	bool left;
 	int64_t pause;
 	char text[32];
 
@@ -507,12 +518,19 @@ static void inspector_died(struct family *family, unsigned number, int status,
 	}
 	pause = backoff_died(&member->backoff, &inspector_policy,
 			     now - member->started);
+	/*
+	 * One that leaves by itself has seen its channels closed: most likely
+	 * the filter is dying, and we hear of that in a moment.
+	 */
+	left = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	if (left && pause < FAREWELL_MS)
+		pause = FAREWELL_MS;
 	member->due = now + pause;
 	if (family->draining || family->link < 0)
 		return;
 	/* where this does not arrive, the ends of the channels tell it */
 	link_send(family->link, &gone, NULL, 0);
-	log_event(LOG_ERR, "P2",
+	log_event(left ? LOG_INFO : LOG_ERR, "P2",
 		  "inspector=%u pid=%d %s lived_ms=%" PRId64
 		  " pause_ms=%" PRId64,
 		  number, (int)gone.pid, ending(status, text, sizeof(text)),
