@@ -190,9 +190,17 @@ static enum answer judge_connection(struct session *s, enum phase phase)
 	return answer;
 }
 
+/* The facts of a message point to what was said before it. */
+static void forget_message(struct session *s, const char *end)
+{
+	message_end(s, end);
+	message_free(s);
+}
+
 enum answer session_connect(struct session *s, const char *name,
 			    const struct sockaddr *address)
 {
+	forget_message(s, "connect");
 	s->client_is_local = address == NULL;
 	if (address != NULL && ip_from_sockaddr(address, &s->client_ip) == 0) {
 		const struct sockaddr_in *v4 = (const void *)address;
@@ -209,6 +217,7 @@ enum answer session_connect(struct session *s, const char *name,
 
 enum answer session_helo(struct session *s, const char *name)
 {
+	forget_message(s, "helo"); /* RFC 5321 4.1.4: as if RSET was said */
 	keep(&s->helo, name);
 	return judge_connection(s, PHASE_HELO);
 }
@@ -222,8 +231,8 @@ static void note_queue_id(struct session *s)
 {
 	const char *id = s->mta->macro(s->mta->context, "i");
 
-	if (id == NULL || (s->last_queue_id != NULL &&
-			   strcmp(id, s->last_queue_id) == 0))
+	if (id == NULL ||
+	    (s->last_queue_id != NULL && strcmp(id, s->last_queue_id) == 0))
 		return;
 	s->message->queue_id =
 		arena_strndup(&s->message->arena, id, strlen(id));

@@ -98,7 +98,7 @@ bool session_in_message(const struct session *session);
 
 /*
  * What became of the newest message, for `steelyardctl test`; valid until the
- * next MAIL.  NULL before the first verdict.
+ * next HELO or MAIL.  NULL before the first verdict.
  */
 struct outcome {
 	struct verdict verdict; /* the spoken one (mildest recipient's) */

@@ -22,7 +22,8 @@ from lib.fakemta import FakeMta
 from lib.milter import ALL_ACTIONS, ALL_STEPS, VERSION, frame, strings
 
 from .figures import SOAK, figure, rounds
-from .running import Filter, deliver, greet, letter, serves, symbols
+from .running import (Filter, deliver, greet, letter, sanitized, serves,
+                      symbols)
 
 SEEDS = pathlib.Path(__file__).parents[1] / "fuzz" / "seeds" / "milter"
 RULES = """\
@@ -304,6 +305,8 @@ def has_odd_macros(data: bytes) -> bool:
 
 def test_odd_macros() -> None:
     """A name without a value may crash libmilter; mail goes on at once."""
+    if sanitized():
+        pytest.skip("a sanitizer sees libmilter's fault each time")
     with Filter(RULES) as filt:
         serves(filt)
         worst = 0.0
