@@ -5,6 +5,8 @@ The environment says what to test; tests/run-pytest sets it:
     STEELYARD_NOOP            the filter that does nothing (tests/bench/noop)
     STEELYARD_MTA             the folder that tests/mta/unpack filled
     STEELYARD_MTAS            which MTAs to use; all of "fake postfix sendmail"
+    STEELYARD_DNS             the folder that tests/dns/unpack fills; unset,
+                              there are no real name servers
 """
 
 from __future__ import annotations
@@ -20,7 +22,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from lib import fakesmtp, mta, postfix, room, sendmail  # noqa: E402
+from lib.dnsserver import DnsServer  # noqa: E402
 from lib.talk import MTAS  # noqa: E402
+
+
+collect_ignore = []
+if "STEELYARD_DNS" not in os.environ:
+    collect_ignore.append("dns/test_dnsreal.py")
 
 
 def chosen_mtas() -> list[str]:
@@ -34,6 +42,13 @@ def unpacked() -> pathlib.Path:
     if not (folder / ".unpacked").exists():
         raise room.Unavailable(f"{folder}: nothing unpacked; see tests/mta/unpack")
     return folder
+
+
+@pytest.fixture
+def dns_server() -> Iterator[DnsServer]:
+    """A fake DNS server that knows nothing yet."""
+    with DnsServer() as server:
+        yield server
 
 
 MtaFactory = Callable[[str], mta.Mta]

@@ -3,7 +3,7 @@
 # out; they need root.
 AM_TESTS_ENVIRONMENT = PYTHON3='$(PYTHON3)'; export PYTHON3;
 TESTS += tests/run-pytest
-EXTRA_DIST += tests/run-pytest tests/conftest.py tests/lib tests/mta \
+EXTRA_DIST += tests/run-pytest tests/conftest.py tests/lib tests/mta tests/dns \
 	tests/talks tests/fuzz/seeds/milter
 
 # Folders are copied as they are; Python's caches are nobody's business.
