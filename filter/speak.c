@@ -197,11 +197,25 @@ static void add_own_header(struct session *s, const char *word,
 		s->mta->insert_header(s->mta->context, 0, header_name, value);
 }
 
+/* A line's end that no blank follows would begin a field of its own. */
+static void keep_one_field(char *value)
+{
+	for (char *c = value; *c != '\0'; c++) {
+		bool fold = c[0] == '\n' && (c[1] == ' ' || c[1] == '\t');
+
+		if (c[0] == '\n' && !fold && c > value && c[-1] == '\r')
+			c[-1] = ' ';
+		if ((c[0] == '\n' && !fold) || (c[0] == '\r' && c[1] != '\n'))
+			c[0] = ' ';
+	}
+}
+
 static void prefix_subject(struct session *s, const char *prefix)
 {
 	struct message *m = s->message;
 	const struct field *subject = NULL;
 	const char *value;
+	char *changed;
 
 	for (size_t i = 0; i < m->field_count && subject == NULL; i++)
 		if (strcasecmp(m->fields[i].name, "Subject") == 0)
@@ -215,9 +229,11 @@ static void prefix_subject(struct session *s, const char *prefix)
 		value++;
 	if (strncmp(value, prefix, strlen(prefix)) == 0)
 		return;
-	value = arena_printf(&m->arena, "%s%s", prefix, value);
-	if (value != NULL)
-		s->mta->change_header(s->mta->context, "Subject", 1, value);
+	changed = arena_printf(&m->arena, "%s%s", prefix, value);
+	if (changed == NULL)
+		return;
+	keep_one_field(changed);
+	s->mta->change_header(s->mta->context, "Subject", 1, changed);
 }
 
 static const char *word_of(const struct verdict *verdict)
