@@ -177,12 +177,21 @@ def test_a_text_may_bring_zones_and_faults() -> None:
             @       IN 5m  MX 10 mail   ; in a comment
             mail           A ( 192.0.2.1
                                ) ; over two lines
-            mail           TIMEOUT
+            mail           TIMEOUT 50ms
             $ORIGIN example.net.
             bad            SERVFAIL
             bad        IN  A 192.0.2.2
             no             REFUSED
+            *              A 192.0.2.4
             gone           NXDOMAIN
+            *.all          SERVFAIL
+            half           REFUSED A AAAA
+            half           A 192.0.2.5
+            half           TXT "here"
+            empty          NODATA
+            odd            GARBLED
+            via            CNAME bad
+            @              SOA ns me 1 2 3 4 17
             slow           DELAY 100ms
             slow           A 192.0.2.3
         """)
@@ -194,16 +203,40 @@ def test_a_text_may_bring_zones_and_faults() -> None:
         assert ask(server, "bad.example.net", "MX") == ["SERVFAIL"]
         assert ask(server, "no.example.net") == ["REFUSED"]
         assert ask(server, "gone.example.net") == ["NXDOMAIN"]
+        assert ask(server, "any.example.net") == ["A 192.0.2.4"]
+        assert ask(server, "x.all.example.net") == ["SERVFAIL"]
+        assert ask(server, "half.example.net") == ["REFUSED"]
+        assert ask(server, "half.example.net", "TXT") == ['TXT "here"']
+        assert ask(server, "half.example.net", "MX") == []
+        assert ask(server, "empty.example.net") == []
+        assert ask(server, "via.example.net", "MX") == ["SERVFAIL"]
+        odd = dnsask.udp(server.address, dnsask.query("odd.example.net"))
+        assert odd[:2] == A_TEST[:2]
+        gone = dnsask.udp(server.address, dnsask.query("gone.example.net"))
+        assert dns.message.from_wire(gone).authority[0][0].minimum == 17
         start = time.monotonic()
         assert ask(server, "slow.example.net") == ["A 192.0.2.3"]
         assert time.monotonic() - start >= 0.1
 
 
+def test_a_delay_for_all_names() -> None:
+    with DnsServer() as server:
+        server.load("$DELAY 100ms\na A 192.0.2.1\nb DELAY 0ms\nb A 192.0.2.2")
+        start = time.monotonic()
+        assert ask(server, "b") == ["A 192.0.2.2"]
+        assert time.monotonic() - start < 0.1
+        assert ask(server, "a") == ["A 192.0.2.1"]
+        assert ask(server, "x") == ["NXDOMAIN"]
+        assert time.monotonic() - start >= 0.2
+
+
 @pytest.mark.parametrize("text, problem", [
     ("a A 192.0.2.1\nb A 192.0.2", "zone:2: "),
     ("a NOTYPE x", "zone:1: "),
+    ("; one\n\na NOTYPE x\nb A 192.0.2.1\n", "zone:3: "),
     ("  A 192.0.2.1\nb A 1.2.3.4\n", "zone:1: no name"),
     ("a DELAY 3", "zone:1: '3' is no time"),
+    ("a A 192.0.2.1\na SERVFAIL NOTYPE", "zone:2: "),
     ("a TXT \"open", "zone:1: "),
 ])
 def test_a_bad_text_says_where(text: str, problem: str) -> None:

@@ -27,6 +27,7 @@ class Exchange:
     transport: str  # "udp" or "tcp"
     request: dnswire.Request
     messages: list[bytes]
+    soa: dnswire.RRset  # of the zone, for negative answers
     delay: float = 0  # seconds before they go out
     no_limit: bool = False  # UDP: send whole what is too large for the asker
     after: str = "keep"  # TCP, then: keep open, "close" or "reset"
@@ -90,14 +91,20 @@ class First(Fault):
 
 @dataclasses.dataclass
 class Rcode(Fault):
-    """SERVFAIL, REFUSED, NXDOMAIN, FORMERR, NOTIMP, or NOERROR without data."""
+    """SERVFAIL, REFUSED, NXDOMAIN, FORMERR, NOTIMP, or NOERROR without data.
+
+    Without `soa` a negative answer does not say for how long it holds.
+    """
 
     name: str
+    soa: bool = True
 
     def apply(self, exchange: Exchange) -> None:
+        soa = self.soa and self.name in ("NXDOMAIN", "NOERROR")
         # FORMERR is what servers say that have never heard of EDNS.
-        exchange.messages = [dnswire.write(exchange.request, self.name,
-                                           edns=self.name != "FORMERR")]
+        exchange.messages = [dnswire.write(
+            exchange.request, self.name, edns=self.name != "FORMERR",
+            authority=[exchange.soa] if soa else [])]
 
 
 @dataclasses.dataclass

@@ -28,8 +28,8 @@ from typing import Iterator, NamedTuple
 import dns.name
 import dns.rdatatype
 
-from . import dnstext, dnswire, dnszone, wait
-from .dnsfault import Delay, Drop, Exchange, Fault, Rcode
+from . import dnswire, dnszone, wait
+from .dnsfault import Delay, Drop, Exchange, Fault, Garbage, Rcode
 
 BATCH = 64  # datagrams taken before others have their turn
 CACHE_MAX = 20000  # answers kept ready
@@ -57,7 +57,6 @@ class _Rule:
     faults: tuple[Fault, ...]
     qtype: str | None
     transport: str | None
-    spare_data: bool  # not for types that the name has records of
 
 
 @dataclasses.dataclass
@@ -144,51 +143,31 @@ class DnsServer:
         return self.zone(origin).test_points(address)
 
     def load(self, text: str, called: str = "zone") -> None:
-        """Records of any zones, and directives (see dnstext.py)."""
-        for entry in dnstext.read(text, dns.name.root, dnszone.TTL, called):
-            if entry.data is not None:
-                self.world.add(entry.name, entry.ttl, entry.data)
-            else:
-                self._direct(entry)
+        """Records of any zones, and rules (see dnstext.py)."""
+        self.world.load(text, called, dns.name.root, dnszone.TTL)
 
     def load_file(self, path: pathlib.Path) -> None:
         """The same from a file."""
         self.load(path.read_text(encoding="utf-8"), path.name)
 
-    def _direct(self, entry: dnstext.Entry) -> None:
-        """Faults that a text asks for."""
-        word = entry.directive
-        fault: Fault = (Delay(entry.seconds) if word == "DELAY" else
-                        Drop() if word == "TIMEOUT" else
-                        Rcode("NOERROR" if word == "NODATA" else word))
-        name = entry.name.to_text()
-        self.behave(name, fault, spare_data=word != "DELAY", more=True)
-
     # What it does wrong.
 
     def behave(self, where: str, *faults: Fault, qtype: str | None = None,
-               transport: str | None = None, spare_data: bool = False,
-               more: bool = False) -> None:
+               transport: str | None = None) -> None:
         """Answer questions for these names with these faults.
 
         `where` is one name "a.example", all names below it "*.a.example", both
         ".a.example", or all names ".".  The most specific place counts that
         has faults for the question's type and transport.  New faults
-        replace those of the same place, type and transport, or come on top with
-        `more`; none at all end them.  With `spare_data` they are not for types
-        that the name has records of.  Faults of a name also
-        meet those whose CNAME leads there.
+        replace those of the same place, type and transport; none at all end
+        them.  Faults of a name also meet those whose CNAME leads there.
         """
-        rule = _Rule(faults, qtype and qtype.upper(), transport, spare_data)
+        rule = _Rule(faults, qtype and qtype.upper(), transport)
         with self.world.lock:
             for table, key in self._places(where):
-                same = [r for r in table.get(key, ())
-                        if (r.qtype, r.transport) == (rule.qtype, transport)]
-                if more and same and same[0].spare_data == spare_data:
-                    same[0].faults += faults
-                    continue
-                rules = [r for r in table.get(key, ()) if more or r not in same]
-                table[key] = rules + ([rule] if faults else [])
+                others = [r for r in table.get(key, ()) if (
+                    r.qtype, r.transport) != (rule.qtype, transport)]
+                table[key] = others + ([rule] if faults else [])
             self._forget_plans()
 
     def behave_well(self) -> None:
@@ -209,6 +188,17 @@ class DnsServer:
         if both or not below:
             yield self._exact, key
 
+    def _faults_of(self, found: dnszone.Found, qtype: str,
+                   transport: str) -> tuple[Fault, ...]:
+        """Those of the zone's text, and those that the test has asked for."""
+        faults: tuple[Fault, ...] = (Delay(found.delay),) if found.delay else ()
+        if found.failure:
+            faults += (Drop() if found.failure == "TIMEOUT" else
+                       Garbage(keep=dnswire.HEADER.size)
+                       if found.failure == "GARBLED" else
+                       Rcode(found.failure),)
+        return faults + self._faults(found.names, qtype, transport)
+
     def _faults(self, names: list[dnszone.Key], qtype: str,
                 transport: str) -> tuple[Fault, ...]:
         """For a question and what its CNAMEs led to."""
@@ -218,18 +208,12 @@ class DnsServer:
                        for cut in range(1, len(key) + 1)]
             for rules in places:
                 chosen = [r for r in rules if r.qtype in (None, qtype)
-                          and r.transport in (None, transport)
-                          and not (r.spare_data and self._has(key, qtype))]
+                          and r.transport in (None, transport)]
                 if chosen:
-                    # Those that name the type or the transport come first.
-                    chosen.sort(key=lambda r: (not r.qtype, not r.transport))
-                    best = (chosen[0].qtype, chosen[0].transport)
-                    return sum((r.faults for r in chosen
-                                if (r.qtype, r.transport) == best), ())
+                    # One that names the type, or the transport, comes first.
+                    return min(chosen, key=lambda r: (
+                        not r.qtype, not r.transport)).faults
         return ()
-
-    def _has(self, key: dnszone.Key, qtype: str) -> bool:
-        return self.world.has(key, dns.rdatatype.from_text(qtype))
 
     def vanish(self, transport: str | None = None) -> None:
         """Close the sockets (or those of one transport) as a dead server's.
@@ -393,7 +377,7 @@ class DnsServer:
                      dns.rdatatype.to_text(request.type), request.payload, None)
         with self.world.lock:
             found = self.world.look_up(request.name, request.type)
-            if not self._faults(found.names, plan.type, transport):
+            if not self._faults_of(found, plan.type, transport):
                 reply = honest(request, found)
                 if transport == "udp" and len(reply) > request.room:
                     reply = dnswire.write(request, flags=dnswire.TC)
@@ -406,12 +390,13 @@ class DnsServer:
     def _exchange(self, data: bytes, transport: str) -> Exchange:
         """The answer to a query that meets with faults."""
         request = dnswire.read(data)
-        exchange = Exchange(transport, request, [])
         with self.world.lock:
             found = self.world.look_up(request.name, request.type)
-            exchange.messages = [honest(request, found)]
+            exchange = Exchange(
+                transport, request, [honest(request, found)],
+                self.world.soa(dnszone.key_of(request.name)))
             qtype = dns.rdatatype.to_text(request.type)
-            for fault in self._faults(found.names, qtype, transport):
+            for fault in self._faults_of(found, qtype, transport):
                 try:
                     fault.apply(exchange)
                 except Exception as exc:  # told when the test ends

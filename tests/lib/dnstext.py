@@ -1,12 +1,16 @@
-"""Zones as text: RFC 1035 master files, with words for what goes wrong.
+"""Zones as text: what lists/dns_zonefile.h describes, for the fake DNS server.
 
-$ORIGIN, $TTL, @, ( ), ; and leading blanks are as in RFC 1035.  Where a type
-stands, a directive may stand instead:
+Master files (RFC 1035) with $ORIGIN, $TTL, @, ( ), ; and leading blanks; SOA
+and NS records are not needed.  Where a type stands, a word may stand instead
+that says how asking for the name fails or how long it takes:
 
-    name  SERVFAIL | REFUSED | FORMERR | NOTIMP | NXDOMAIN | NODATA | TIMEOUT
-    name  DELAY 200ms
+    $DELAY 20ms
+    broken  SERVFAIL              ; REFUSED, FORMERR, GARBLED, NXDOMAIN, NODATA
+    silent  TIMEOUT               ; a time after it is for readers without a net
+    half    SERVFAIL A AAAA       ; these types only
+    slow    DELAY 200ms
 
-A text may be indented as a whole.  SOA and NS records are not needed.
+A text may be indented as a whole.
 """
 
 from __future__ import annotations
@@ -25,8 +29,8 @@ import dns.tokenizer
 import dns.ttl
 
 IN = dns.rdataclass.IN
-RCODES = ("SERVFAIL", "REFUSED", "FORMERR", "NOTIMP", "NXDOMAIN")
-DIRECTIVES = RCODES + ("NODATA", "TIMEOUT", "DELAY")
+RULES = ("SERVFAIL", "REFUSED", "FORMERR", "GARBLED", "TIMEOUT", "NXDOMAIN",
+         "NODATA")
 
 
 class BadZone(ValueError):
@@ -35,13 +39,14 @@ class BadZone(ValueError):
 
 @dataclasses.dataclass
 class Entry:
-    """One record or one directive."""
+    """One record, or one rule of a name."""
 
     where: str  # file:line
     name: dns.name.Name
     ttl: int
     data: dns.rdata.Rdata | None
-    directive: str = ""
+    rule: str = ""  # one of RULES, or DELAY
+    types: tuple[int, ...] = ()  # that the rule is for; see dns_zone.h
     seconds: float = 0  # of DELAY
 
 
@@ -54,7 +59,7 @@ def read(text: str, origin: dns.name.Name, ttl: int,
     except (dns.exception.DNSException, ValueError) as exc:
         if isinstance(exc, BadZone):
             raise
-        raise BadZone(f"{reader.where()}: {exc}") from exc
+        raise BadZone(f"{reader.where}: {exc}") from exc
 
 
 class _Reader:
@@ -65,12 +70,16 @@ class _Reader:
         self.origin = origin
         self.ttl = ttl
         self.owner: dns.name.Name | None = None
+        self.line = 1
 
+    @property
     def where(self) -> str:
-        return f"{self.called}:{self.tokens.where()[1]}"
+        """The line where the entry begins."""
+        return f"{self.called}:{self.line}"
 
     def entries(self) -> Iterator[Entry]:
         while True:
+            self.line = self.tokens.where()[1]
             token = self.tokens.get(want_leading=True)
             if token.is_eof():
                 return
@@ -89,6 +98,12 @@ class _Reader:
                 self.ttl = self.tokens.get_ttl()
                 self.tokens.get_eol()
                 continue
+            elif token.value == "$DELAY":
+                delay = duration(self.tokens.get_string())
+                self.tokens.get_eol()
+                yield Entry(self.where, dns.name.root, 0, None, "$DELAY",
+                            seconds=delay)
+                continue
             else:
                 self.owner = self.tokens.as_name(token, self.origin)
             yield self.entry()
@@ -96,8 +111,7 @@ class _Reader:
     def entry(self) -> Entry:
         """What follows the owner, up to the line's end."""
         if self.owner is None:
-            raise BadZone(f"{self.where()}: no name to belong to")
-        where = self.where()
+            raise BadZone(f"{self.where}: no name to belong to")
         ttl, word = self.ttl, self.tokens.get_string()
         for _ in range(2):  # TTL and class, in either order
             if word.upper() == "IN":
@@ -106,23 +120,27 @@ class _Reader:
                 ttl = dns.ttl.from_text(word)
                 word = self.tokens.get_string()
         word = word.upper()
-        if word in DIRECTIVES:
-            seconds = 0.0
-            if word == "DELAY":
-                seconds = duration(self.tokens.get_string())
+        if word == "DELAY":
+            seconds = duration(self.tokens.get_string())
             self.tokens.get_eol()
-            return Entry(where, self.owner, ttl, None, word, seconds)
+            return Entry(self.where, self.owner, ttl, None, word,
+                         seconds=seconds)
+        if word in RULES:
+            words = [token.value for token in self.tokens.get_remaining()]
+            if word == "TIMEOUT" and words and words[0][0].isdigit():
+                duration(words.pop(0))
+            types = tuple(dns.rdatatype.from_text(text) for text in words)
+            return Entry(self.where, self.owner, ttl, None, word, types)
         data = dns.rdata.from_text(IN, word, self.tokens, self.origin, False)
-        return Entry(where, self.owner, ttl, data)
+        return Entry(self.where, self.owner, ttl, data)
 
 
 def duration(text: str) -> float:
-    """`200ms`, `3s` or `5m` in seconds."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)", text)
+    """`200ms` or `3s` in seconds."""
+    found = re.fullmatch(r"(\d+)(ms|s)", text.lower())
     if not found:
-        raise ValueError(f"{text!r} is no time; write 200ms, 3s or 5m")
-    unit = {"ms": 0.001, "s": 1, "m": 60}[found.group(2)]
-    return float(found.group(1)) * unit
+        raise ValueError(f"{text!r} is no time like 200ms or 2s")
+    return int(found.group(1)) * (0.001 if found.group(2) == "ms" else 1)
 
 
 def quoted(text: str | bytes) -> str:

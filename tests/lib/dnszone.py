@@ -11,8 +11,9 @@ to add names to, and the SOA record of negative answers:
     ''')
     world.zone("zen.test").list("192.0.2.99", "127.0.0.4")
 
-Wildcards and empty non-terminals are those of RFC 4592: a name that has only
-names below it exists without data, and ends the reach of a wildcard above.
+A text may also say how a name fails (dnstext.py).  Wildcards and empty
+non-terminals are those of RFC 4592: a name that has only names below it exists
+without data, and ends the reach of a wildcard above.
 """
 
 from __future__ import annotations
@@ -47,17 +48,34 @@ class Records:
     data: list[dns.rdata.Rdata]
 
 
-Node = dict[int, Records]
+@dataclasses.dataclass
+class Node:
+    """One name."""
+
+    records: dict[int, Records] = dataclasses.field(default_factory=dict)
+    rules: list[tuple[str, tuple[int, ...]]] = dataclasses.field(
+        default_factory=list)  # word and types, as in a text
+    delay: float | None = None
+
+    def rule(self, rdtype: int, explicit: bool) -> str:
+        """The rule that names this type, or one that names none; or ""."""
+        for word, types in self.rules:
+            if rdtype in types if explicit else not types:
+                return word
+        return ""
 
 
 @dataclasses.dataclass
 class Found:
     """The answer to a question."""
 
-    rcode: str  # NOERROR or NXDOMAIN
-    answer: list[RRset]
-    authority: list[RRset]
-    names: list[Key]  # the name asked for and those its CNAMEs led to
+    rcode: str = "NOERROR"  # or NXDOMAIN
+    answer: list[RRset] = dataclasses.field(default_factory=list)
+    authority: list[RRset] = dataclasses.field(default_factory=list)
+    names: list[Key] = dataclasses.field(default_factory=list)
+    # the name asked for and those that its CNAMEs led to
+    failure: str = ""  # what a rule says instead of all this
+    delay: float = 0
 
 
 def key_of(name: dns.name.Name) -> Key:
@@ -93,6 +111,7 @@ class World:
         self._below: dict[Key, int] = {}  # how many names are under a name
         self._zones: dict[Key, Zone] = {}
         self._root = Zone(self, dns.name.root, TTL, NEGATIVE_TTL)
+        self._delay = 0.0  # of names without one of their own
 
     def zone(self, origin: str, text: str = "", *, ttl: int = TTL,
              negative_ttl: int = NEGATIVE_TTL) -> Zone:
@@ -102,40 +121,56 @@ class World:
             key = key_of(name)
             if key not in self._zones:
                 self._zones[key] = Zone(self, name, ttl, negative_ttl)
-                self._nodes.setdefault(key, {})
-                self._count(key, 1)
+                self._own(key)
                 self._changed()
-            zone = self._zones[key]
-            for entry in dnstext.read(text, name, zone.ttl, origin):
-                if entry.directive:
-                    raise ValueError(f"{entry.where}: {entry.directive} is "
-                                     "for DnsServer.load()")
-                assert entry.data is not None
-                self.add(entry.name, entry.ttl, entry.data)
-            return zone
+            self.load(text, origin, name, self._zones[key].ttl)
+            return self._zones[key]
+
+    def load(self, text: str, called: str, origin: dns.name.Name,
+             ttl: int) -> None:
+        """The records and rules of a text; `called` is its name in errors."""
+        with self.lock:
+            for entry in dnstext.read(text, origin, ttl, called):
+                if entry.data is not None:
+                    self.add(entry.name, entry.ttl, entry.data)
+                elif entry.rule == "$DELAY":
+                    self._delay = entry.seconds
+                elif entry.rule == "DELAY":
+                    self._own(key_of(entry.name)).delay = entry.seconds
+                else:
+                    node = self._own(key_of(entry.name))
+                    node.rules.append((entry.rule, entry.types))
+            self._changed()
+
+    def _own(self, key: Key) -> Node:
+        """A name's node, made if there is none."""
+        if key not in self._nodes:
+            self._nodes[key] = Node()
+            self._count(key, 1)
+        return self._nodes[key]
 
     def add(self, name: dns.name.Name, ttl: int, data: dns.rdata.Rdata) -> None:
         """One record more."""
         with self.lock:
-            key = key_of(name)
-            if key not in self._nodes:
-                self._nodes[key] = {}
-                self._count(key, 1)
-            records = self._nodes[key].setdefault(data.rdtype, Records(ttl, []))
+            records = self._own(key_of(name)).records.setdefault(
+                data.rdtype, Records(ttl, []))
             records.ttl = min(records.ttl, ttl)  # RFC 2181, 5.2
             records.data.append(data)
             self._changed()
 
     def remove(self, name: dns.name.Name, rdtype: int | None = None) -> None:
-        """The records of a type, or of all, are gone; so may be the name."""
+        """Records of a type, or all and the rules; perhaps the name, too."""
         with self.lock:
             key = key_of(name)
-            node = self._nodes.get(key, {})
+            node = self._nodes.get(key)
+            if node is None:
+                return
             if rdtype is None:
-                node.clear()
+                node.records.clear()
+                node.rules.clear()
             else:
-                node.pop(rdtype, None)
-            if not node and key in self._nodes and key not in self._zones:
+                node.records.pop(rdtype, None)
+            if not node.records and not node.rules and key not in self._zones:
                 del self._nodes[key]
                 self._count(key, -1)
             self._changed()
@@ -167,16 +202,12 @@ class World:
             above = key[cut:]
             self._below[above] = self._below.get(above, 0) + step
 
-    def has(self, key: Key, rdtype: int) -> bool:
-        """Whether a name has records of a type itself, wildcards included."""
-        return rdtype in (self._node(key) or {})
-
     def _node(self, key: Key) -> Node | None:
-        """A name's records; None if it does not exist."""
+        """What answers for a name; None if it does not exist."""
         if key in self._nodes:
             return self._nodes[key]
         if self._below.get(key, 0) > 0:
-            return {}
+            return Node()
         for cut in range(1, len(key) + 1):
             encloser = key[cut:]
             if encloser in self._nodes or self._below.get(encloser, 0) > 0:
@@ -186,36 +217,54 @@ class World:
     def look_up(self, name: dns.name.Name, rdtype: int) -> Found:
         """Answer as a resolver that has asked everybody."""
         with self.lock:
-            found = Found("NOERROR", [], [], [])
-            while True:
-                key = key_of(name)
-                if key in found.names:
-                    return found  # a loop; shown once around
-                found.names.append(key)
-                node = self._node(key)
-                if node is None:
-                    found.rcode = "NXDOMAIN"
-                wanted = [t for t in node or {} if rdtype in (t, ANY)]
-                found.answer += [rrset(name, t, node[t]) for t in wanted]
-                if wanted:
-                    return found
-                if CNAME not in (node or {}):
-                    found.authority.append(self._zone_of(key).soa())
-                    return found
-                found.answer.append(rrset(name, CNAME, node[CNAME]))
-                if not self.follow_cnames:
-                    return found
-                name = node[CNAME].data[0].target
+            found = Found()
+            at: dns.name.Name | None = name
+            while at is not None and key_of(at) not in found.names:
+                found.names.append(key_of(at))
+                node = self._node(key_of(at))
+                delay = node.delay if node else None
+                found.delay = max(found.delay,
+                                  self._delay if delay is None else delay)
+                at = self._visit(at, node, rdtype, found)
+            return found  # of a loop, once around
 
-    def _zone_of(self, key: Key) -> Zone:
+    def _visit(self, name: dns.name.Name, node: Node | None, rdtype: int,
+               found: Found) -> dns.name.Name | None:
+        """Add what one name says; returns the name that a CNAME leads to."""
+        key = key_of(name)
+        if node is None:
+            found.rcode = "NXDOMAIN"
+            found.authority.append(self.soa(key))
+            return None
+        rule = node.rule(rdtype, True)
+        if not rule:
+            wanted = [t for t in node.records if rdtype in (t, ANY)]
+            found.answer += [rrset(name, t, node.records[t]) for t in wanted]
+            if wanted:
+                return None
+            cname = node.records.get(CNAME)
+            if cname:
+                found.answer.append(rrset(name, CNAME, cname))
+                return cname.data[0].target if self.follow_cnames else None
+            rule = node.rule(rdtype, False)
+        if rule in ("", "NODATA", "NXDOMAIN"):
+            found.authority.append(self.soa(key))
+        if rule == "NXDOMAIN":
+            found.rcode = rule
+        elif rule != "NODATA":
+            found.failure = rule
+        return None
+
+    def soa(self, key: Key) -> RRset:
+        """Of the closest name that has one, in a zone's text or as a zone."""
         for cut in range(len(key) + 1):
-            if key[cut:] in self._zones:
-                return self._zones[key[cut:]]
-        return self._root
-
-    def own_soa(self, zone: Zone) -> Records | None:
-        """The SOA that a zone's text brought."""
-        return self._nodes.get(key_of(zone.origin), {}).get(SOA)
+            above = key[cut:]
+            if above in self._nodes and SOA in self._nodes[above].records:
+                origin = dns.name.Name(above + (b"",))
+                return rrset(origin, SOA, self._nodes[above].records[SOA])
+            if above in self._zones:
+                return self._zones[above].soa
+        return self._root.soa
 
 
 def rrset(name: dns.name.Name, rdtype: int, records: Records) -> RRset:
@@ -231,7 +280,8 @@ class Zone:
         self.world = world
         self.origin = origin
         self.ttl = ttl
-        self._soa = Records(negative_ttl, [dns.rdata.from_text(
+        # For negative answers, if it has no other.
+        self.soa = RRset(origin, SOA, negative_ttl, [dns.rdata.from_text(
             dns.rdataclass.IN, SOA, f". . 1 3600 600 86400 {negative_ttl}")])
         self._asleep: dict[Key, Node] | None = None
 
@@ -250,11 +300,6 @@ class Zone:
         self.world.remove(name_of(name, self.origin),
                           rdtype and dns.rdatatype.from_text(rdtype))
         return self
-
-    def soa(self) -> RRset:
-        """Its own, or one whose only content is the negative TTL."""
-        records = self.world.own_soa(self)
-        return rrset(self.origin, SOA, records or self._soa)
 
     # A zone as DNSBL.
 
