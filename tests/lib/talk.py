@@ -11,6 +11,7 @@ import pathlib
 import re
 
 from . import message, mta, wait
+from .dnsserver import DnsServer
 from .milter import Step as Flag
 from .steelyard import Steelyard
 
@@ -44,15 +45,24 @@ class Talk:
     auth: str | None
     mtas: tuple[str, ...]
     steps: list[tuple[int, "Step"]]  # with line numbers
+    dns: str | None = None  # what the filter's DNS server knows, if it has one
+
+    def settings(self, resolver: DnsServer | None) -> str:
+        """What stands before the talk's own rules."""
+        if resolver is None:
+            return ""
+        return f'set dns_servers "{resolver.servers}"\n'
 
 
 class Conversation:
     """A talk in progress."""
 
-    def __init__(self, talk: Talk, server: mta.Mta, filt: Steelyard) -> None:
+    def __init__(self, talk: Talk, server: mta.Mta, filt: Steelyard,
+                 resolver: DnsServer | None = None) -> None:
         self.talk = talk
         self.server = server
         self.filter = filt
+        self.resolver = resolver
         self.dialogue = server.session(talk.client, talk.auth)
         self.greeted = False
         self.accepted: list[str] = []  # queue ids not yet looked at
@@ -248,6 +258,34 @@ class Logged(Step):
         wait.until(f"a log line {self.pattern}", 5, lambda: any(
             matches(self.pattern, line)
             for line in conv.filter.log().splitlines()))
+
+
+@dataclasses.dataclass
+class Asked(Step):
+    """The DNS server was asked for this name so often; "" is any type.
+
+    Without a count: at least once, waited for.
+    """
+
+    name: str
+    qtype: str
+    count: int | None
+
+    def run(self, conv: Conversation) -> None:
+        resolver = conv.resolver
+        if resolver is None:
+            raise BadTalk("there is no DNS server in this talk")
+
+        def seen() -> int:
+            return resolver.count(self.name, self.qtype or None)
+
+        if self.count is None:
+            wait.until(f"a question for {self.name} {self.qtype}", 5, seen)
+        elif seen() != self.count:
+            asked = [f"{q.name} {q.type}" for q in resolver.queries()]
+            raise Mismatch(f"{self.name} {self.qtype} was asked for {seen()} "
+                           f"times, not {self.count}; all questions: "
+                           + ", ".join(asked))
 
 
 @dataclasses.dataclass

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pathlib
 import re
 
-from . import mta, talk
+import dns.name
+
+from . import dnstext, dnszone, mta, talk
 from .talk import BadTalk, Talk
 
 _SAY = re.compile(r"(fake|postfix|sendmail)?> ?(.*)")
@@ -70,6 +72,9 @@ class _Reader:
             result.rules = "\n".join(self.block()) + "\n"
         elif words[0] == "file" and words[2:] == ["{"]:
             result.files[words[1]] = "\n".join(self.block()) + "\n"
+        elif words == ["dns", "{"]:
+            result.dns = "\n".join(self.block()) + "\n"
+            self.check_zone(result.dns)
         elif words == ["rules", "shipped"]:
             shipped = self.path.resolve().parents[2] / "rules" / "default"
             result.rules = f'include "{shipped}/*.rules"\n'
@@ -101,6 +106,10 @@ class _Reader:
             self.add(talk.NothingAccepted())
         elif words[0] == "log":
             self.add(talk.Logged(line.removeprefix("log").strip()))
+        elif words[0] == "asked":
+            self.add(asked(words[1:], None))
+        elif words[:2] == ["not", "asked"]:
+            self.add(asked(words[2:], 0))
         elif words[0] in ("declined", "wanted"):
             self.add(talk.Declined(words[1:], words[0] == "wanted"))
         else:
@@ -139,6 +148,16 @@ class _Reader:
                     self.statement(line.rstrip(), result)
         self.number, self.lines = after, rest
 
+    def check_zone(self, text: str) -> None:
+        """A mistake in a dns { } block is shown with the talk's line."""
+        start = self.number - len(text.splitlines())
+        try:
+            dnszone.World().load(text, "dns", dns.name.root, dnszone.TTL)
+        except dnstext.BadZone as exc:
+            place, _, problem = str(exc).partition(": ")
+            self.number = start + int(place.partition(":")[2]) - 1
+            raise BadTalk(problem) from exc
+
     @staticmethod
     def needs_all(result: Talk) -> None:
         """A login can be had by macro or XCLIENT, not from our Sendmail."""
@@ -151,6 +170,14 @@ def client(words: list[str]) -> tuple[str, int] | None:
         return None
     port = int(words[2]) if words[1:2] == ["port"] else 0
     return words[0], port
+
+
+def asked(words: list[str], count: int | None) -> talk.Asked:
+    """`[N] NAME [TYPE]`"""
+    if count is None and words[0].isdigit():
+        count = int(words.pop(0))
+    name, qtype = (words + [""])[:2]
+    return talk.Asked(name, qtype.upper(), count)
 
 
 def unescape(text: str) -> bytes:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 
 import pytest
 
 from conftest import MtaFactory, chosen_mtas
 from lib import talkfile
+from lib.dnsserver import DnsServer
 from lib.steelyard import Steelyard
 from lib.talk import Conversation
 
@@ -24,13 +26,19 @@ def cases() -> list[object]:
 @pytest.mark.parametrize("talk, name", cases())
 def test_talk(talk, name: str, mta_named: MtaFactory) -> None:
     server = mta_named(name)
-    filt = Steelyard(talk.rules, server.milter_socket, files=talk.files)
-    seen = len(server.log())
-    try:
-        Conversation(talk, server, filt).run()
-        code = filt.stop()
-        assert code == 0, f"the filter ended with {code}"
-    finally:  # pytest shows these only when the test fails
-        print(f"--- the filter's log\n{filt.log()}")
-        print(f"--- {name}'s log\n{server.log()[seen:][-8000:]}")
-        filt.close()
+    with contextlib.ExitStack() as stack:
+        resolver = None
+        if talk.dns is not None:
+            resolver = stack.enter_context(DnsServer())
+            resolver.load(talk.dns, talk.path.name)
+        filt = Steelyard(talk.settings(resolver) + talk.rules,
+                         server.milter_socket, files=talk.files)
+        stack.callback(filt.close)
+        seen = len(server.log())
+        try:
+            Conversation(talk, server, filt, resolver).run()
+            code = filt.stop()
+            assert code == 0, f"the filter ended with {code}"
+        finally:  # pytest shows these only when the test fails
+            print(f"--- the filter's log\n{filt.log()}")
+            print(f"--- {name}'s log\n{server.log()[seen:][-8000:]}")
