@@ -221,13 +221,13 @@ def test_a_text_may_bring_zones_and_faults() -> None:
 
 def test_a_delay_for_all_names() -> None:
     with DnsServer() as server:
-        server.load("$DELAY 100ms\na A 192.0.2.1\nb DELAY 0ms\nb A 192.0.2.2")
+        server.load("$DELAY 300ms\na A 192.0.2.1\nb DELAY 0ms\nb A 192.0.2.2")
         start = time.monotonic()
         assert ask(server, "b") == ["A 192.0.2.2"]
-        assert time.monotonic() - start < 0.1
+        assert time.monotonic() - start < 0.3
         assert ask(server, "a") == ["A 192.0.2.1"]
         assert ask(server, "x") == ["NXDOMAIN"]
-        assert time.monotonic() - start >= 0.2
+        assert time.monotonic() - start >= 0.6
 
 
 @pytest.mark.parametrize("text, problem", [
@@ -325,7 +325,7 @@ def test_repeats_are_counted_however_they_are_answered(
 
 
 def test_a_parallel_start_shows(server: DnsServer) -> None:
-    server.behave(".", Delay(0.2))
+    server.behave(".", Delay(0.5))
     names = [f"n{n}.test" for n in range(5)]
     askers = [threading.Thread(target=ask, args=(server, name))
               for name in names]
@@ -334,7 +334,7 @@ def test_a_parallel_start_shows(server: DnsServer) -> None:
     queries = server.wait_for(5)
     for asker in askers:
         asker.join()
-    assert span(queries) < 0.2
+    assert span(queries) < 0.5
     assert sorted(q.name for q in queries) == names
 
 
