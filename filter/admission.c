@@ -4,6 +4,13 @@
  * libmilter retries a failed accept() at once and for ever: without descriptors
  * it burns a whole core and serves nobody new.  RESERVE descriptors are left
  * for our own use and for saying 421; a thread looks whether they are there.
+ *
+ * It also sees to it that nobody starves.  libmilter (8.17.1) starts a thread
+ * for what there is to do only if it believes that none is idle, and believes
+ * so too late: of commands that arrive together some find no thread, and wait
+ * until others have done with half a frame or with an inspector.  But
+ * whenever somebody connects it counts anew.  So we connect ourselves, now and
+ * then, and oftener as long as this makes the threads more.
  */
 #include "filter/admission.h"
 
@@ -13,6 +20,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +30,8 @@
 enum {
 	RESERVE = 32,
 	WATCH_MS = 100,
+	KNOCK_TICKS = 3, /* from one knock to the next, when all is well */
+	KNOCKS_MOST = 32, /* in a row */
 };
 
 static atomic_uint sessions;
@@ -52,6 +62,31 @@ static bool short_of_descriptors(rlim_t most)
 		return errno == EMFILE || errno == ENFILE;
 	close(probe);
 	return (rlim_t)probe + RESERVE >= most;
+}
+
+/* A process has a link in this folder for each thread. */
+static unsigned threads(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/task", &st) == 0 ? (unsigned)st.st_nlink : 0;
+}
+
+static void knock(void)
+{
+	static unsigned ticks, knocks = 1, before;
+	unsigned now = threads();
+
+	if (now >= before + knocks)
+		knocks = knocks < KNOCKS_MOST ? knocks * 2 : KNOCKS_MOST;
+	else if (++ticks < KNOCK_TICKS)
+		return;
+	else
+		knocks = 1;
+	ticks = 0;
+	before = now;
+	for (unsigned i = 0; i < knocks; i++)
+		listener_knock();
 }
 
 static void *watch(void *unused)
@@ -87,6 +122,8 @@ static void *watch(void *unused)
 			wakes--;
 			listener_wake();
 		}
+		if (!now)
+			knock();
 		short_before = now;
 	}
 	return NULL;

@@ -125,3 +125,21 @@ void listener_wake(void)
 	wake_locked();
 	pthread_mutex_unlock(&lock);
 }
+
+void listener_knock(void)
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+	int fd = -1;
+
+	pthread_mutex_lock(&lock);
+	if (!paused && real >= 0 &&
+	    getsockname(real, (struct sockaddr *)&address, &len) == 0)
+		fd = socket(address.ss_family,
+			    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	pthread_mutex_unlock(&lock);
+	if (fd < 0)
+		return;
+	(void)connect(fd, (struct sockaddr *)&address, len);
+	close(fd);
+}

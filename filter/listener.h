@@ -38,4 +38,10 @@ void listener_shut(void);
  */
 void listener_wake(void);
 
+/*
+ * Connects to the socket that MTAs connect to, and goes away: see admission.c.
+ * Does nothing while paused, or where libmilter has bound the socket itself.
+ */
+void listener_knock(void);
+
 #endif

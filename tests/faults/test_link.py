@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import socket
 import struct
+import time
 from typing import Callable, Iterator
 
 import pytest
@@ -154,6 +155,34 @@ def test_half_frames() -> None:
         assert busy - idle <= count + 8
         assert rest - idle <= 8
         serves(filt)
+
+
+def test_nobody_starves() -> None:
+    """P6: of many that come at once, those who speak properly are answered.
+
+    libmilter alone leaves some of them without a thread (filter/admission.c).
+    """
+    slowest = 0.0
+    turns = rounds(200)
+    for _ in range(turns // 4):
+        with Filter(RULES) as filt:
+            serves(filt)
+            halves, links = [], []
+            for _ in range(40):
+                for sent, kept in ((HALVES[1], halves), (NEGOTIATION, links)):
+                    sock = socket.socket(socket.AF_UNIX)
+                    sock.connect(str(filt.milter_socket))
+                    sock.sendall(sent)
+                    sock.settimeout(5)
+                    kept.append(sock)
+            began = time.monotonic()
+            for sock in links:
+                assert sock.recv(65536)
+            slowest = max(slowest, time.monotonic() - began)
+            for sock in halves + links:
+                sock.close()
+    figure("P6", bursts=turns // 4, slowest_answer_s=slowest)
+    assert slowest <= 1.0 or sanitized()
 
 
 def test_more_half_sessions_than_allowed() -> None:
