@@ -285,8 +285,11 @@ def test_broken_configuration_offline(work: pathlib.Path) -> None:
 # --- with a filter -----------------------------------------------------------
 
 def test_status(filt: Steelyard) -> None:
-    text = ctl("-c", filt.config, "status")
-    assert "mode enforce" in text and "inspectors     1 alive" in text
+    # The filter answers before it has been told of its inspector.
+    text = wait.until("the inspector", 10, lambda: next(
+        (said for said in [ctl("-c", filt.config, "status")]
+         if "inspectors     1 alive" in said), None))
+    assert "mode enforce" in text
     status = json.loads(ctl("-c", filt.config, "--json", "status"))
     assert status["ok"] and status["configuration"]["rules"] == 8
     assert filt.process and status["supervisor"] == filt.process.pid
