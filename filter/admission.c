@@ -17,6 +17,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
@@ -36,6 +37,7 @@ enum {
 
 static atomic_uint sessions;
 static atomic_uint limit;
+static int lowest_free, lowest_ever = INT_MAX; /* the watching thread's */
 static unsigned room; /* sessions that RLIMIT_NOFILE leaves room for */
 
 static unsigned open_descriptors(void)
@@ -61,6 +63,9 @@ static bool short_of_descriptors(rlim_t most)
 	if (probe < 0)
 		return errno == EMFILE || errno == ENFILE;
 	close(probe);
+	lowest_free = probe;
+	if (lowest_free < lowest_ever)
+		lowest_ever = lowest_free;
 	return (rlim_t)probe + RESERVE >= most;
 }
 
@@ -72,11 +77,20 @@ static unsigned threads(void)
 	return stat("/proc/self/task", &st) == 0 ? (unsigned)st.st_nlink : 0;
 }
 
+/* Descriptors in use beyond those of an idle filter, or known sessions. */
+static bool anybody_there(void)
+{
+	return lowest_free > lowest_ever || admission_sessions() > 0;
+}
+
 static void knock(void)
 {
 	static unsigned ticks, knocks = 1, before;
-	unsigned now = threads();
+	unsigned now;
 
+	if (!anybody_there())
+		return;
+	now = threads();
 	if (now >= before + knocks)
 		knocks = knocks < KNOCKS_MOST ? knocks * 2 : KNOCKS_MOST;
 	else if (++ticks < KNOCK_TICKS)
