@@ -133,8 +133,10 @@ def scarce() -> Iterator[Scarcity]:
     if sanitized():
         pytest.skip("a sanitizer has an allocator of its own")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="sy-scarce-"))
-    yield Scarcity(folder)
-    shutil.rmtree(folder)
+    try:
+        yield Scarcity(folder)
+    finally:
+        shutil.rmtree(folder)
 
 
 def scarce_filter(scarcity: Scarcity) -> Filter:
