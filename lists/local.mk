@@ -1,5 +1,19 @@
 noinst_LIBRARIES += lists/liblists.a
 lists_liblists_a_SOURCES = \
+	lists/dns.c lists/dns.h lists/dns_private.h \
+	lists/dns_answer.c lists/dns_answer.h \
+	lists/dns_batch.c lists/dns_batch.h \
+	lists/dns_breaker.c lists/dns_breaker.h \
+	lists/dns_cache.c lists/dns_cache.h \
+	lists/dns_message.c lists/dns_message.h \
+	lists/dns_name.c lists/dns_name.h \
+	lists/dns_net.c lists/dns_net.h \
+	lists/dns_open.c lists/dns_thread.c \
+	lists/dns_server.c lists/dns_server.h \
+	lists/dns_wheel.c lists/dns_wheel.h \
+	lists/dns_zone.c lists/dns_zone.h \
+	lists/dns_zonefile.c lists/dns_zonefile.h \
+	lists/dns_zonewords.c lists/dns_zonewords.h \
 	lists/entry.c lists/entry.h \
 	lists/file.c lists/file.h \
 	lists/hash.c lists/hash.h \

@@ -1,0 +1,551 @@
+/*
+ * test_dns_net.c - the resolver and a server that is not always nice.
+ */
+#include "lists/dns.h"
+
+#include "lists/dns_net.h"
+#include "tests/unit/fakedns.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+struct world {
+	struct fakedns *fake;
+	struct dns *dns;
+};
+
+/* Time enough for a loaded machine, short enough to wait for. */
+#define TIMEOUT_MS 240
+
+static struct dns *open_dns(const char *servers, unsigned probe_ms)
+{
+	struct dns_settings settings = {
+		.servers = servers,
+		.timeout_ms = TIMEOUT_MS,
+		.breaker_failures = probe_ms > 0 ? 20 : 1000,
+		.breaker_probe_ms = probe_ms,
+	};
+	char error[DNS_ERROR_SIZE] = "";
+	struct dns *dns = dns_open(&settings, error);
+
+	assert_string_equal(error, "");
+	assert_non_null(dns);
+	return dns;
+}
+
+static int set_up(void **state)
+{
+	static struct world world;
+
+	world.fake = fakedns_start();
+	world.dns = open_dns(fakedns_address(world.fake), 0);
+	*state = &world;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct world *world = *state;
+
+	dns_close(world->dns);
+	fakedns_stop(world->fake);
+	return 0;
+}
+
+/* --- one question, one answer ------------------------------------------ */
+
+static const struct row {
+	const char *claim;
+	const char *name;
+	enum dns_type type;
+	enum dns_status status;
+	size_t tcp; /* queries over TCP that it took */
+} rows[] = {
+	{ "an address is found", "ok.test", DNS_A, DNS_FOUND, 0 },
+	{ "case does not matter", "OK.Test.", DNS_A, DNS_FOUND, 0 },
+	{ "no such name", "nx.test", DNS_A, DNS_NXDOMAIN, 0 },
+	{ "a name without such records", "nodata.test", DNS_MX, DNS_NODATA, 0 },
+	{ "a server that fails", "servfail.test", DNS_A, DNS_SERVFAIL, 0 },
+	{ "one that refuses", "refused.test", DNS_A, DNS_REFUSED, 0 },
+	{ "one that does not understand", "formerr.test", DNS_A, DNS_FORMERR,
+	  0 },
+	{ "one that knows no EDNS", "plain.test", DNS_A, DNS_FOUND, 0 },
+	{ "one that is silent", "silent.test", DNS_A, DNS_TIMEOUT, 0 },
+	{ "a reply with another id is none", "wrongid.test", DNS_A, DNS_TIMEOUT,
+	  0 },
+	{ "nor is one to another question", "wrongquestion.test", DNS_A,
+	  DNS_TIMEOUT, 0 },
+	{ "nor is garbage", "garbage.test", DNS_A, DNS_TIMEOUT, 0 },
+	{ "a reply cut off is asked for over TCP", "cut.test", DNS_A,
+	  DNS_GARBLED, 1 },
+	{ "a truncated one, too", "truncatedudp.test", DNS_A, DNS_FOUND, 1 },
+	{ "truncated over TCP as well", "truncated.test", DNS_A, DNS_TRUNCATED,
+	  1 },
+	{ "6,000 bytes of text are too many", "big.test", DNS_TXT,
+	  DNS_TOO_LARGE, 1 },
+	{ "so are 60,000", "huge.test", DNS_TXT, DNS_TOO_LARGE, 1 },
+	{ "and 1,000 records", "many.test", DNS_A, DNS_TOO_LARGE, 1 },
+	{ "a pointer to itself", "pointers.test", DNS_A, DNS_GARBLED, 1 },
+	{ "a CNAME and its target", "chain.test", DNS_A, DNS_FOUND, 0 },
+	{ "a CNAME alone is followed", "alias.test", DNS_A, DNS_FOUND, 0 },
+	{ "a CNAME to itself", "loop.test", DNS_A, DNS_LOOP, 0 },
+	{ "CNAMEs without end", "endless.test", DNS_A, DNS_LOOP, 0 },
+	{ "what is no name is not asked", "a..b", DNS_A, DNS_INVALID, 0 },
+};
+
+static void test_rows(void **state)
+{
+	struct world *world = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct row *row = &rows[i];
+		size_t tcp = fakedns_tcp(world->fake);
+		struct dns_answer *answer;
+
+		answer = dns_wait(world->dns, row->name, row->type, 0);
+		tcp = fakedns_tcp(world->fake) - tcp;
+		if (answer->status != row->status || tcp != row->tcp)
+			fail_msg("%s: %s, %zu over TCP", row->claim,
+				 dns_status_name(answer->status), tcp);
+		dns_answer_unref(answer);
+	}
+}
+
+static void test_answer(void **state)
+{
+	struct world *world = *state;
+	struct dns_answer *answer;
+
+	answer = dns_wait(world->dns, "alias.test", DNS_A, 0);
+	assert_int_equal(answer->count, 1);
+	assert_int_equal(answer->cnames, 1);
+	assert_string_equal(answer->canonical, "ok.test");
+	assert_int_equal(answer->ttl, 20); /* the CNAME's */
+	assert_memory_equal(answer->records[0].ip.bytes, "\xc0\0\2\1", 4);
+	dns_answer_unref(answer);
+}
+
+/* A datagram of no bytes: what becomes of it is c-ares' choice. */
+static void test_empty(void **state)
+{
+	struct world *world = *state;
+	struct dns_answer *answer =
+		dns_wait(world->dns, "empty.test", DNS_A, 0);
+
+	assert_false(dns_status_is_known(answer->status));
+}
+
+/* --- the cache, and questions in flight --------------------------------- */
+
+static void test_cached(void **state)
+{
+	static const char *const names[] = { "ok.test", "nx.test",
+					     "nodata.test", "servfail.test" };
+	struct world *world = *state;
+	struct dns_stats stats;
+	size_t queries;
+
+	for (size_t i = 0; i < 4; i++)
+		dns_answer_unref(dns_wait(world->dns, names[i], DNS_A, 0));
+	queries = fakedns_queries(world->fake);
+	for (size_t i = 0; i < 4; i++)
+		dns_answer_unref(dns_wait(world->dns, names[i], DNS_A, 0));
+	assert_int_equal(fakedns_queries(world->fake), queries);
+	dns_stats(world->dns, &stats);
+	assert_int_equal(stats.asked, 8);
+	assert_int_equal(stats.cached, 4);
+	assert_int_equal(stats.queries, 4);
+	assert_int_equal(stats.cache_entries, 4);
+
+	dns_flush(world->dns);
+	dns_answer_unref(dns_wait(world->dns, names[0], DNS_A, 0));
+	assert_int_equal(fakedns_queries(world->fake), queries + 1);
+}
+
+struct tally {
+	pthread_mutex_t lock;
+	pthread_cond_t all;
+	size_t left;
+	size_t status[DNS_STATUSES];
+};
+
+static void tally_done(struct dns_asker *asker, struct dns_answer *answer)
+{
+	struct tally *tally = asker->context;
+
+	pthread_mutex_lock(&tally->lock);
+	tally->status[answer->status]++;
+	if (--tally->left == 0)
+		pthread_cond_signal(&tally->all);
+	pthread_mutex_unlock(&tally->lock);
+	dns_answer_unref(answer);
+}
+
+static void tally_wait(struct tally *tally)
+{
+	pthread_mutex_lock(&tally->lock);
+	while (tally->left > 0)
+		pthread_cond_wait(&tally->all, &tally->lock);
+	pthread_mutex_unlock(&tally->lock);
+}
+
+/* Asks "BEGIN-N.test" so often; N counts if `different`. */
+static void ask_many(struct dns *dns, const char *begin, bool different,
+		     struct tally *tally, struct dns_asker *askers, size_t n)
+{
+	pthread_mutex_lock(&tally->lock);
+	tally->left += n;
+	pthread_mutex_unlock(&tally->lock);
+	for (size_t i = 0; i < n; i++) {
+		struct dns_answer *answer;
+		char name[64];
+
+		snprintf(name, sizeof(name), "%s-%zu.test", begin,
+			 different ? i : 0);
+		askers[i] = (struct dns_asker){ .done = tally_done,
+						.context = tally };
+		answer = dns_ask(dns, name, DNS_A, 0, &askers[i]);
+		if (answer)
+			tally_done(&askers[i], answer);
+	}
+}
+
+#define TALLY                                      \
+	{                                          \
+		.lock = PTHREAD_MUTEX_INITIALIZER, \
+		.all = PTHREAD_COND_INITIALIZER    \
+	}
+
+static void test_joined(void **state)
+{
+	struct world *world = *state;
+	struct dns_asker askers[40];
+	struct tally tally = TALLY;
+	struct dns_stats stats;
+
+	ask_many(world->dns, "hold", false, &tally, askers, 40);
+	fakedns_wait(world->fake, 1);
+	fakedns_release(world->fake);
+	tally_wait(&tally);
+	assert_int_equal(tally.status[DNS_FOUND], 40);
+	assert_int_equal(fakedns_queries(world->fake), 1);
+	dns_stats(world->dns, &stats);
+	assert_int_equal(stats.joined, 39);
+}
+
+/* D7: a forger must not find all questions behind one port. */
+static void test_ports(void **state)
+{
+	struct world *world = *state;
+	struct dns_asker askers[48];
+	struct tally tally = TALLY;
+	size_t ports;
+
+	ask_many(world->dns, "hold", true, &tally, askers, 48);
+	fakedns_wait(world->fake, 48);
+	ports = fakedns_ports(world->fake);
+	fakedns_release(world->fake);
+	tally_wait(&tally);
+	assert_int_equal(tally.status[DNS_FOUND], 48);
+	assert_int_equal(ports, 48 / DNS_NET_QUERIES_PER_PORT);
+
+	/* one after the other: a port each, and the system may repeat some */
+	for (int i = 0; i < 20; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "ok-%d.test", i);
+		dns_answer_unref(dns_wait(world->dns, name, DNS_A, 0));
+	}
+	assert_true(fakedns_ports(world->fake) >= ports + 15);
+}
+
+/* --- giving up ----------------------------------------------------------- */
+
+static void never(struct dns_asker *asker, struct dns_answer *answer)
+{
+	(void)asker;
+	(void)answer;
+	abort();
+}
+
+static void test_give_up(void **state)
+{
+	struct world *world = *state;
+	struct dns_asker quitter = { .done = never }, asker;
+	struct tally tally = TALLY;
+
+	assert_null(dns_ask(world->dns, "hold-0.test", DNS_A, 0, &quitter));
+	ask_many(world->dns, "hold", false, &tally, &asker, 1);
+	fakedns_wait(world->fake, 1);
+	assert_true(dns_give_up(world->dns, &quitter));
+	fakedns_release(world->fake);
+	tally_wait(&tally);
+	assert_int_equal(tally.status[DNS_FOUND], 1);
+	assert_false(dns_give_up(world->dns, &asker));
+	assert_int_equal(fakedns_queries(world->fake), 1);
+}
+
+/* Each has his own deadline; the question goes on for the others. */
+static void test_deadlines(void **state)
+{
+	struct world *world = *state;
+	struct dns_asker asker;
+	struct tally tally = TALLY;
+	struct dns_answer *answer;
+
+	ask_many(world->dns, "hold", false, &tally, &asker, 1);
+	answer = dns_wait(world->dns, "hold-0.test", DNS_A, 10);
+	assert_int_equal(answer->status, DNS_TIMEOUT);
+	fakedns_release(world->fake);
+	tally_wait(&tally);
+	assert_int_equal(tally.status[DNS_FOUND], 1);
+	/* the late answer is known now */
+	answer = dns_wait(world->dns, "hold-0.test", DNS_A, 10);
+	assert_int_equal(answer->status, DNS_FOUND);
+	dns_answer_unref(answer);
+}
+
+static void test_closed_while_asking(void **state)
+{
+	struct world *world = *state;
+	struct dns_asker askers[20];
+	struct tally tally = TALLY;
+
+	ask_many(world->dns, "silent", true, &tally, askers, 20);
+	dns_close(world->dns);
+	world->dns = NULL;
+	assert_int_equal(tally.status[DNS_STOPPED], 20);
+}
+
+static void test_busy(void **state)
+{
+	struct world *world = *state;
+	struct dns_settings settings = {
+		.servers = fakedns_address(world->fake),
+		.max_flights = 8,
+	};
+	char error[DNS_ERROR_SIZE];
+	struct dns *dns = dns_open(&settings, error);
+	struct dns_asker askers[12];
+	struct tally tally = TALLY;
+
+	ask_many(dns, "hold", true, &tally, askers, 12);
+	fakedns_wait(world->fake, 8);
+	fakedns_release(world->fake);
+	tally_wait(&tally);
+	assert_int_equal(tally.status[DNS_FOUND], 8);
+	assert_int_equal(tally.status[DNS_BUSY], 4);
+	dns_close(dns);
+}
+
+/* --- servers that are away ------------------------------------------------ */
+
+static void test_failover(void **state)
+{
+	struct world *world = *state;
+	struct fakedns *second = fakedns_start();
+	char servers[80], name[32];
+	struct dns_answer *answer;
+	struct dns_stats stats;
+	struct dns *dns;
+
+	snprintf(servers, sizeof(servers), "%s, %s",
+		 fakedns_address(world->fake), fakedns_address(second));
+	dns = open_dns(servers, 0);
+
+	/* one that fails is asked first, the other answers */
+	fakedns_fail(world->fake, 2);
+	answer = dns_wait(dns, "ok.test", DNS_A, 0);
+	assert_int_equal(answer->status, DNS_FOUND);
+	dns_answer_unref(answer);
+	assert_int_equal(fakedns_queries(world->fake), 1);
+	assert_int_equal(fakedns_queries(second), 1);
+
+	/* one that is silent loses its place */
+	fakedns_mute(world->fake, true);
+	for (int i = 0; i < 8; i++) {
+		snprintf(name, sizeof(name), "ok-%d.test", i);
+		answer = dns_wait(dns, name, DNS_A, 0);
+		assert_int_equal(answer->status, DNS_FOUND);
+		dns_answer_unref(answer);
+	}
+	dns_stats(dns, &stats);
+	assert_int_equal(stats.failovers, 1);
+	assert_int_equal(fakedns_queries(world->fake), 1 + 5);
+	dns_close(dns);
+	fakedns_stop(second);
+}
+
+static void test_nobody_there(void **state)
+{
+	struct world *world = *state;
+	struct fakedns *gone = fakedns_start();
+	struct dns_answer *answer;
+	char servers[40];
+	struct dns *dns;
+
+	(void)world;
+	snprintf(servers, sizeof(servers), "%s", fakedns_address(gone));
+	fakedns_stop(gone);
+	dns = open_dns(servers, 0);
+	answer = dns_wait(dns, "ok.test", DNS_A, 0);
+	assert_int_equal(answer->status, DNS_UNREACHABLE);
+	dns_close(dns);
+}
+
+/* Opens after 20 failures, answers at once, closes when a probe succeeds. */
+static void check_breaker(struct world *world, const char *what)
+{
+	struct dns *dns = open_dns(fakedns_address(world->fake), 30);
+	struct dns_asker askers[20];
+	struct tally tally = TALLY;
+	struct dns_answer *answer;
+	struct dns_stats stats;
+	uint64_t start;
+
+	ask_many(dns, what, true, &tally, askers, 20);
+	tally_wait(&tally);
+	/* the askers heard first, by their own deadline */
+	do {
+		poll(NULL, 0, 1);
+		dns_stats(dns, &stats);
+	} while (stats.flights > 0 && stats.breaker_opened == 0);
+	assert_int_equal(stats.breaker, DNS_BREAKER_IS_OPEN);
+
+	start = dns_now_ms();
+	for (int i = 0; i < 100; i++) {
+		answer = dns_wait(dns, "ok.test", DNS_A, 0);
+		assert_int_equal(answer->status, DNS_BREAKER);
+	}
+	assert_true(dns_now_ms() - start < 50);
+
+	fakedns_mute(world->fake, false);
+	fakedns_fail(world->fake, 0);
+	do {
+		poll(NULL, 0, 5);
+		dns_stats(dns, &stats);
+	} while (stats.breaker == DNS_BREAKER_IS_OPEN);
+	answer = dns_wait(dns, "ok.test", DNS_A, 0);
+	assert_int_equal(answer->status, DNS_FOUND);
+	dns_answer_unref(answer);
+	assert_int_equal(stats.breaker_opened, 1);
+	assert_true(stats.probes > 0);
+	dns_close(dns);
+}
+
+static void test_breaker_silent(void **state)
+{
+	struct world *world = *state;
+
+	fakedns_mute(world->fake, true);
+	check_breaker(world, "ok");
+}
+
+static void test_breaker_servfail(void **state)
+{
+	struct world *world = *state;
+
+	fakedns_fail(world->fake, 2);
+	check_breaker(world, "ok");
+}
+
+/* Names that fail one after the other do not open it if the root is there. */
+static void test_breaker_stranger(void **state)
+{
+	struct world *world = *state;
+	struct dns *dns = open_dns(fakedns_address(world->fake), 30);
+	struct dns_answer *answer;
+	struct dns_stats stats;
+
+	for (int i = 0; i < 60; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "servfail-%d.test", i);
+		answer = dns_wait(dns, name, DNS_A, 0);
+		assert_int_equal(answer->status, DNS_SERVFAIL);
+	}
+	dns_stats(dns, &stats);
+	assert_int_equal(stats.breaker_opened, 0);
+	assert_true(stats.probes >= 2);
+	dns_close(dns);
+}
+
+/* --- many threads --------------------------------------------------------- */
+
+static void *hammer(void *arg)
+{
+	struct dns *dns = arg;
+	static const char *const begin[] = { "ok",	 "nx",	"nodata",
+					     "servfail", "cut", "chain" };
+
+	for (unsigned i = 0; i < 120; i++) {
+		struct dns_asker quitter = { .done = NULL };
+		struct dns_answer *answer;
+		struct tally tally = TALLY;
+		char name[64];
+
+		snprintf(name, sizeof(name), "%s-%u.test", begin[i % 6], i);
+		quitter.done = tally_done;
+		quitter.context = &tally;
+		tally.left = 1;
+		answer = dns_ask(dns, name, DNS_A, 0, &quitter);
+		if (answer)
+			dns_answer_unref(answer);
+		else if (i % 3 == 0)
+			dns_give_up(dns, &quitter);
+		else {
+			tally_wait(&tally);
+			dns_give_up(dns, &quitter);
+		}
+		answer = dns_wait(dns, name, DNS_A, 1 + i % 50);
+		dns_answer_unref(answer);
+		if (i % 40 == 0)
+			dns_flush(dns);
+	}
+	return NULL;
+}
+
+static void test_threads(void **state)
+{
+	struct world *world = *state;
+	pthread_t threads[4];
+
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, hammer,
+						world->dns),
+				 0);
+	for (size_t i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_rows),
+		TEST(test_answer),
+		TEST(test_empty),
+		TEST(test_cached),
+		TEST(test_joined),
+		TEST(test_ports),
+		TEST(test_give_up),
+		TEST(test_deadlines),
+		TEST(test_closed_while_asking),
+		TEST(test_busy),
+		TEST(test_failover),
+		TEST(test_nobody_there),
+		TEST(test_breaker_silent),
+		TEST(test_breaker_servfail),
+		TEST(test_breaker_stranger),
+		TEST(test_threads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
