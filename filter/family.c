@@ -39,7 +39,7 @@ static const struct backoff_policy inspector_policy = { 5, 2000, 50, 5000 };
  * While a filter serves between its deaths, even briefly, mail gets through
  * that would not get through in a pause.
  */
-static const struct backoff_policy filter_policy = { 1, 100, 100, 10000 };
+static const struct backoff_policy filter_policy = { 1, 100, 100, 5000 };
 
 /* --- numbers ------------------------------------------------------------ */
 

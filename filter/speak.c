@@ -254,7 +254,7 @@ static void change_message(struct session *s, const struct verdict *verdict,
 	add_own_header(s, word_of(verdict), &m->outcome);
 	if (!enforce || verdict->word != VERDICT_QUARANTINE)
 		return;
-	reason = arena_printf(&m->arena, "steelyard: %s (ref %s)",
+	reason = arena_printf(&m->arena, "steelyard: %.200s (ref %s)",
 			      m->outcome.symbols, m->ref);
 	s->mta->quarantine(s->mta->context,
 			   reason != NULL ? reason : "steelyard");

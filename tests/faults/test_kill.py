@@ -130,6 +130,17 @@ class Load:
         wait.until("first messages", 10, lambda: all(
             client.accepted for client in self.clients))
 
+    def _marked(self) -> int:
+        assert self.server.sink
+        return sum(bool(re.search(rb"(?m)^X-Steelyard: ", delivery.data))
+                   for delivery in self.server.sink.deliveries())
+
+    def await_marked(self) -> None:
+        """Until mail that comes now is filtered (again)."""
+        before = self._marked()
+        wait.until("a message with a mark", 20,
+                   lambda: self._marked() > before)
+
     def stop(self) -> dict[str, float]:
         """End it, wait for the mail; the figures."""
         for client in self.clients:
@@ -188,6 +199,7 @@ def under_load(server: mta.RoomMta, harm: Callable[[Filter, random.Random], None
         for _ in range(turns):
             time.sleep(chance.uniform(0.010, 0.500))
             harm(filt, chance)
+        load.await_marked()
         figures = load.stop()
     return figures, filt, seed
 
@@ -202,8 +214,8 @@ def test_filter_killed(server: mta.RoomMta) -> None:
     figures, _, seed = under_load(server, kill_filter, turns)
     figure("P1", kills_under_load=turns, **figures, seed=seed)
     assert figures["lost"] == figures["twice"] == figures["rejected"] == 0
-    # Sessions are short here: most mail is filtered all the same.
-    assert figures["unmarked"] < figures["messages"] / 2
+    # How many sessions a kill meets is the machine's affair; that the next ones
+    # are filtered, under_load() has seen.
 
 
 def kill_inspector(filt: Filter, chance: random.Random) -> None:
