@@ -81,3 +81,16 @@ tests_fuzz_fuzz_milter_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 if !FUZZING
 TESTS += tests/fuzz/fuzz_milter
 endif
+
+# DNS: what servers say, and files that stand in for them.
+check_PROGRAMS += tests/fuzz/fuzz_dns_answer tests/fuzz/fuzz_dns_zone
+tests_fuzz_fuzz_dns_answer_SOURCES = tests/fuzz/fuzz_dns_answer.c $(fuzz_main)
+tests_fuzz_fuzz_dns_answer_LDADD = lists/liblists.a
+tests_fuzz_fuzz_dns_answer_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_dns_zone_SOURCES = tests/fuzz/fuzz_dns_zone.c $(fuzz_main)
+tests_fuzz_fuzz_dns_zone_LDADD = lists/liblists.a
+tests_fuzz_fuzz_dns_zone_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/seeds/dns_answer tests/fuzz/seeds/dns_zone
+if !FUZZING
+TESTS += tests/fuzz/fuzz_dns_answer tests/fuzz/fuzz_dns_zone
+endif
