@@ -43,7 +43,7 @@ void dns_wake(struct dns *dns)
 {
 	uint64_t one = 1;
 
-	/* cannot fail: only a full counter could, and the thread empties it */
+	/* fails only when the counter is full, in some 10^19 wakes */
 	if (write(dns->event_fd, &one, sizeof(one)) < 0)
 		return;
 }

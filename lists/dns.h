@@ -39,6 +39,7 @@ struct dns_settings {
 	const char *bind; /* up to one IPv4 and one IPv6 address [any] */
 	unsigned timeout_ms; /* for one question, all tries [3000] */
 	unsigned tries; /* of each server, up to 5 [2] */
+	bool many_ports; /* even if all servers are on this machine */
 	size_t cache_bytes; /* [16 MiB]; less than 64 KiB keeps next to none */
 	unsigned max_flights; /* different questions at a time [2048] */
 	unsigned breaker_failures; /* in a row; UINT_MAX is never [20] */

@@ -8,12 +8,17 @@
  * UDP channels ignore truncation, as c-ares would go on over TCP with buffers
  * that a second, forged reply can move under it; we go on over a channel that
  * knows TCP alone.
+ *
+ * A UDP channel knows EDNS, so that c-ares takes more than 512 bytes; to a
+ * reply of FORMERR it takes the last 11 bytes off the query and sends it again.
+ * Hence queries without EDNS have channels of their own.
  */
 #include "lists/dns_net.h"
 
 #include <ares.h>
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -23,9 +28,11 @@
 #include <sys/random.h>
 
 #define TCP_CHANNELS 4
-#define CHANNELS (DNS_NET_CHANNELS + TCP_CHANNELS)
-#define TCP_QUERIES 64 /* over one connection */
-#define RENEW_AFTER 1024 /* queries; then a channel is made anew */
+#define PLAIN_CHANNELS 4
+#define TCP_FIRST DNS_NET_CHANNELS
+#define PLAIN_FIRST (TCP_FIRST + TCP_CHANNELS)
+#define CHANNELS (PLAIN_FIRST + PLAIN_CHANNELS)
+#define RENEW_AFTER 2048 /* queries; then a channel is made anew */
 #define SLOW_IN_A_ROW 5 /* queries that a server let time out */
 #define TICK_MIN_MS 5
 #define TICK_MAX_MS 50
@@ -47,8 +54,10 @@ struct queue {
 struct dns_net {
 	int epoll_fd;
 	struct dns_net_settings set;
-	struct dns_net_channel channels[CHANNELS]; /* TCP last */
+	/* for UDP, for TCP, for UDP without EDNS */
+	struct dns_net_channel channels[CHANNELS];
 	struct dns_net_channel *current; /* UDP channel in use */
+	unsigned turn; /* of which local channel it is */
 	struct queue done, again;
 	unsigned first; /* server that new questions go to */
 	unsigned slow; /* how often in a row it was */
@@ -97,7 +106,7 @@ static void finish(struct dns_net_question *question, struct dns_answer *answer)
 
 static bool is_tcp(const struct dns_net_channel *channel)
 {
-	return channel->index >= DNS_NET_CHANNELS;
+	return channel->index >= TCP_FIRST && channel->index < PLAIN_FIRST;
 }
 
 /* c-ares opened a socket, wants other events on it, or closes it (0, 0). */
@@ -140,6 +149,7 @@ static int set_servers(struct dns_net_channel *channel, unsigned first)
 		       server->ip.family == 4 ? 4 : 16);
 	}
 	channel->first = first;
+	channel->sent = 0;
 	return ares_set_servers_ports(channel->ares, nodes);
 }
 
@@ -183,8 +193,11 @@ static int channel_make(struct dns_net_channel *channel, unsigned first)
 	memset(&options, 0, sizeof(options));
 	options.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES |
 			ARES_FLAG_NOCHECKRESP;
-	options.flags |= is_tcp(channel) ? ARES_FLAG_USEVC
-					 : ARES_FLAG_IGNTC | ARES_FLAG_EDNS;
+	options.flags |= is_tcp(channel) ? ARES_FLAG_USEVC : ARES_FLAG_IGNTC;
+	if (channel->index < DNS_NET_CHANNELS)
+		options.flags |= ARES_FLAG_EDNS;
+	if (channel->net->set.local && channel->index < DNS_NET_CHANNELS)
+		options.flags |= ARES_FLAG_STAYOPEN;
 	options.timeout = first_timeout(&channel->net->set);
 	options.tries = (int)channel->net->set.tries;
 	options.ndots = 1;
@@ -196,7 +209,9 @@ static int channel_make(struct dns_net_channel *channel, unsigned first)
 	options.ednspsz = 4096; /* what is received; we send DNS_EDNS_SIZE */
 #ifdef ARES_OPT_UDP_MAX_QUERIES
 	mask |= ARES_OPT_UDP_MAX_QUERIES;
-	options.udp_max_queries = DNS_NET_QUERIES_PER_PORT;
+	options.udp_max_queries = channel->net->set.local
+					  ? DNS_NET_QUERIES_LOCAL
+					  : DNS_NET_QUERIES_PER_PORT;
 #endif
 #ifdef ARES_OPT_QUERY_CACHE
 	mask |= ARES_OPT_QUERY_CACHE; /* off: we have our own */
@@ -207,7 +222,7 @@ static int channel_make(struct dns_net_channel *channel, unsigned first)
 		return -1;
 	}
 	bind_address(channel);
-	channel->total = 0;
+	channel->total = channel->sent = 0;
 	if (set_servers(channel, first) != ARES_SUCCESS) {
 		ares_destroy(channel->ares);
 		channel->ares = NULL;
@@ -216,58 +231,77 @@ static int channel_make(struct dns_net_channel *channel, unsigned first)
 	return 0;
 }
 
-/* An idle channel has no sockets; it is made anew now and then, as it may
- * have unlearned EDNS from a server that is long gone. */
-static int channel_wake(struct dns_net_channel *channel, unsigned first)
+/*
+ * Makes an idle channel ready.  It is made anew now and then, as it may have
+ * unlearned EDNS from a server that is long gone.
+ */
+static int channel_wake(struct dns_net_channel *channel, unsigned first,
+			unsigned most)
 {
-	channel->sent = 0;
 	if (channel->ares && channel->total >= RENEW_AFTER) {
 		ares_destroy(channel->ares);
 		channel->ares = NULL;
 	}
 	if (!channel->ares)
 		return channel_make(channel, first);
+	if (!channel->net->set.local || channel->index >= DNS_NET_CHANNELS)
+		channel->sent = 0; /* c-ares has closed its sockets */
+	else if (channel->sent >= most)
+		channel->first = UINT_MAX; /* for set_servers() to do so */
 	if (channel->first == first)
 		return 0;
 	return set_servers(channel, first) == ARES_SUCCESS ? 0 : -1;
 }
 
-/*
- * The channel for the next query, or NULL when there is no memory.  Idle ones
- * are taken from the front, so that no more are made than are needed.
- */
-static struct dns_net_channel *choose(struct dns_net *net, bool tcp,
-				      unsigned first)
+/* The first idle one, so that no more are made than are needed. */
+static struct dns_net_channel *choose(struct dns_net_channel *begin,
+				      size_t count, unsigned first,
+				      unsigned most)
 {
-	struct dns_net_channel *begin = net->channels, *best = NULL;
-	struct dns_net_channel *end = begin + DNS_NET_CHANNELS;
-	unsigned most = tcp ? TCP_QUERIES : DNS_NET_QUERIES_PER_PORT;
+	struct dns_net_channel *best = NULL;
 
-	if (!tcp && net->current && net->current->out > 0 &&
-	    net->current->sent < most && net->current->first == first)
-		return net->current;
-	if (tcp) {
-		begin = end;
-		end = begin + TCP_CHANNELS;
-	}
-	for (struct dns_net_channel *at = begin; at < end; at++) {
+	for (struct dns_net_channel *at = begin; at < begin + count; at++) {
 		if (at->out == 0) {
-			if (channel_wake(at, first) < 0)
-				continue;
-			best = at;
-			break;
-		}
-		if (tcp && at->first == first && at->sent < most) {
-			best = at;
-			break;
+			if (channel_wake(at, first, most) == 0)
+				return at;
+			continue;
 		}
 		/* all are busy: the least busy, even with another first */
 		if (!best || at->out < best->out)
 			best = at;
 	}
-	if (!tcp)
-		net->current = best;
 	return best;
+}
+
+/* Takes turns. */
+static struct dns_net_channel *choose_local(struct dns_net *net, unsigned first)
+{
+	for (size_t i = 0; i < DNS_NET_CHANNELS_LOCAL; i++) {
+		struct dns_net_channel *at =
+			&net->channels[net->turn++ % DNS_NET_CHANNELS_LOCAL];
+
+		if (at->out > 0 ? at->first == first &&
+					  at->sent < DNS_NET_QUERIES_LOCAL
+				: channel_wake(at, first,
+					       DNS_NET_QUERIES_LOCAL) == 0)
+			return at;
+	}
+	return choose(net->channels, DNS_NET_CHANNELS_LOCAL, first,
+		      DNS_NET_QUERIES_LOCAL);
+}
+
+/* The channel for the next query, or NULL when there is no memory. */
+static struct dns_net_channel *choose_udp(struct dns_net *net, unsigned first)
+{
+	struct dns_net_channel *current = net->current;
+
+	if (net->set.local)
+		return choose_local(net, first);
+	if (!current || current->out == 0 || current->first != first ||
+	    current->sent >= DNS_NET_QUERIES_PER_PORT)
+		net->current = choose(net->channels, DNS_NET_CHANNELS, first,
+				      DNS_NET_QUERIES_PER_PORT);
+	return net->current;
 }
 
 /* --- questions --------------------------------------------------------- */
@@ -418,7 +452,14 @@ static void send_query(struct dns_net *net, struct dns_net_question *question)
 		finish(question, dns_answer_of(DNS_STOPPED));
 		return;
 	}
-	channel = choose(net, question->tcp, first);
+	if (question->tcp)
+		channel = choose(net->channels + TCP_FIRST, TCP_CHANNELS, first,
+				 DNS_NET_QUERIES_PER_PORT);
+	else if (question->plain)
+		channel = choose(net->channels + PLAIN_FIRST, PLAIN_CHANNELS,
+				 first, DNS_NET_QUERIES_PER_PORT);
+	else
+		channel = choose_udp(net, first);
 	if (!channel) {
 		finish(question, dns_answer_of(DNS_NO_MEMORY));
 		return;

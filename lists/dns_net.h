@@ -8,9 +8,12 @@
  * follow, and reading replies (dns_message.h) within bounds.
  *
  * Source ports: c-ares keeps one socket a server, and the port of it is half
- * of what a forger must guess.  So there are many channels; one that has sent
- * DNS_NET_QUERIES_PER_PORT queries rests until all are answered, when c-ares
- * closes its sockets, and the next query gets a new port.
+ * of what a forger must guess.  So there are many channels.  One that has sent
+ * DNS_NET_QUERIES_PER_PORT queries rests until all are answered; its sockets
+ * are closed whenever it is idle, and the next query gets a new port.  Where
+ * all servers are on this machine nobody else can forge, and opening a socket
+ * costs more than a query; then a few channels keep theirs open and take
+ * turns, each for DNS_NET_QUERIES_LOCAL queries.
  *
  * Everything is for one thread, the one that waits on epoll_fd; and nothing
  * of c-ares is called from its own callbacks (CVE-2026-33630 and its kind).
@@ -27,6 +30,8 @@ struct epoll_event;
 
 #define DNS_NET_QUERIES_PER_PORT 4
 #define DNS_NET_CHANNELS 64 /* at most, for UDP */
+#define DNS_NET_QUERIES_LOCAL 256
+#define DNS_NET_CHANNELS_LOCAL 8
 #define DNS_NET_ERROR_SIZE 160
 
 struct dns_net_settings {
@@ -35,6 +40,7 @@ struct dns_net_settings {
 	unsigned timeout_ms; /* for all tries on one query together */
 	unsigned tries; /* of each server */
 	struct ip bind4, bind6; /* family 0: the system chooses */
+	bool local; /* keep sockets open, as forging is no danger */
 };
 
 struct dns_net_question {

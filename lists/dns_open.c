@@ -77,6 +77,7 @@ static int take_settings(struct dns *dns, const struct dns_settings *settings,
 		count = dns_servers_system(settings->resolv_conf, set->servers);
 	}
 	set->server_count = (size_t)count;
+	set->local = dns_is_local(dns) && !settings->many_ports;
 	return 0;
 }
 
@@ -96,7 +97,8 @@ static int make_table(struct dns *dns, size_t cache_bytes)
 
 static int make_events(struct dns *dns, char error[DNS_ERROR_SIZE])
 {
-	struct epoll_event event = { .events = EPOLLIN };
+	/* by its edge: nobody needs to read the counter */
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
 	char why[DNS_NET_ERROR_SIZE];
 
 	dns->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -179,14 +179,9 @@ static void take_events(struct dns *dns, int timeout_ms)
 	pthread_mutex_lock(&dns->lock);
 	dns->awake = true;
 	pthread_mutex_unlock(&dns->lock);
-	for (int i = 0; i < count; i++) {
-		uint64_t wakes;
-
+	for (int i = 0; i < count; i++)
 		if (events[i].data.u64 != 0)
 			dns_net_event(dns->net, &events[i]);
-		else if (read(dns->event_fd, &wakes, sizeof(wakes)) < 0)
-			continue; /* nothing to be read: somebody else did */
-	}
 	if (dns->net) {
 		dns_net_tick(dns->net, dns_now_ms());
 		land_all(dns);

@@ -35,6 +35,11 @@ tests_bench_bench_inspector_LDADD = filter/libinspector.a \
 bench_parts = tests/bench/bench_lists$(EXEEXT) tests/bench/bench_rules$(EXEEXT) \
 	tests/bench/bench_inspector$(EXEEXT)
 
+# What a DNS question costs.
+EXTRA_PROGRAMS += tests/bench/bench_dns
+tests_bench_bench_dns_SOURCES = tests/bench/bench_dns.c
+tests_bench_bench_dns_LDADD = lists/liblists.a $(CARES_LIBS)
+
 bench: tests/bench/noop$(EXEEXT) tests/bench/load$(EXEEXT) $(sbin_PROGRAMS) \
 		$(bench_parts)
 	$(AM_V_at)$(PYTHON3) $(srcdir)/tests/bench/run --build . \

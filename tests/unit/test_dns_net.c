@@ -131,6 +131,21 @@ static void test_answer(void **state)
 	dns_answer_unref(answer);
 }
 
+/* On every channel, whatever c-ares has learned there before. */
+static void test_no_edns(void **state)
+{
+	struct world *world = *state;
+	struct dns_answer *answer;
+	char name[32];
+
+	for (int i = 0; i < 40; i++) {
+		snprintf(name, sizeof(name), "plain-%d.test", i);
+		answer = dns_wait(world->dns, name, DNS_A, 0);
+		assert_int_equal(answer->status, DNS_FOUND);
+		dns_answer_unref(answer);
+	}
+}
+
 /* A datagram of no bytes: what becomes of it is c-ares' choice. */
 static void test_empty(void **state)
 {
@@ -239,30 +254,73 @@ static void test_joined(void **state)
 	assert_int_equal(stats.joined, 39);
 }
 
-/* D7: a forger must not find all questions behind one port. */
+/*
+ * D7: a forger must not find all questions behind one port.  How many are
+ * used while 48 wait, and then for 20 one after the other?
+ */
+static void count_ports(struct fakedns *fake, bool many, size_t *ret_waiting,
+			size_t *ret_more)
+{
+	struct dns_settings settings = { .servers = fakedns_address(fake),
+					 .many_ports = many };
+	char error[DNS_ERROR_SIZE];
+	struct dns *dns = dns_open(&settings, error);
+	struct dns_asker askers[48];
+	struct tally tally = TALLY;
+	char name[32];
+
+	ask_many(dns, "hold", true, &tally, askers, 48);
+	fakedns_wait(fake, 48);
+	*ret_waiting = fakedns_ports(fake);
+	fakedns_release(fake);
+	tally_wait(&tally);
+	assert_int_equal(tally.status[DNS_FOUND], 48);
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "ok-%d.test", i);
+		dns_answer_unref(dns_wait(dns, name, DNS_A, 0));
+	}
+	*ret_more = fakedns_ports(fake) - *ret_waiting;
+	dns_close(dns);
+}
+
 static void test_ports(void **state)
 {
 	struct world *world = *state;
-	struct dns_asker askers[48];
-	struct tally tally = TALLY;
-	size_t ports;
+	size_t waiting, more;
 
-	ask_many(world->dns, "hold", true, &tally, askers, 48);
-	fakedns_wait(world->fake, 48);
-	ports = fakedns_ports(world->fake);
-	fakedns_release(world->fake);
-	tally_wait(&tally);
-	assert_int_equal(tally.status[DNS_FOUND], 48);
-	assert_int_equal(ports, 48 / DNS_NET_QUERIES_PER_PORT);
+	count_ports(world->fake, true, &waiting, &more);
+	assert_int_equal(waiting, 48 / DNS_NET_QUERIES_PER_PORT);
+	/* each a port of its own, but the system may choose one again */
+	assert_true(more >= 15);
+}
 
-	/* one after the other: a port each, and the system may repeat some */
-	for (int i = 0; i < 20; i++) {
-		char name[32];
+static void test_ports_local(void **state)
+{
+	struct world *world = *state;
+	size_t waiting, more;
 
-		snprintf(name, sizeof(name), "ok-%d.test", i);
-		dns_answer_unref(dns_wait(world->dns, name, DNS_A, 0));
+	count_ports(world->fake, false, &waiting, &more);
+	assert_int_equal(waiting, DNS_NET_CHANNELS_LOCAL);
+	assert_int_equal(more, 0);
+}
+
+/* More than a port, or a channel, is for. */
+static void test_renewed(void **state)
+{
+	const size_t n = 3 * DNS_NET_CHANNELS_LOCAL * DNS_NET_QUERIES_LOCAL;
+	struct world *world = *state;
+	struct dns_answer *answer;
+	char name[32];
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "ok-%zu.test", i);
+		answer = dns_wait(world->dns, name, DNS_A, 0);
+		assert_int_equal(answer->status, DNS_FOUND);
+		dns_answer_unref(answer);
 	}
-	assert_true(fakedns_ports(world->fake) >= ports + 15);
+	assert_in_range(fakedns_ports(world->fake),
+			2 * DNS_NET_CHANNELS_LOCAL + 1,
+			3 * DNS_NET_CHANNELS_LOCAL);
 }
 
 /* --- giving up ----------------------------------------------------------- */
@@ -531,10 +589,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_rows),
 		TEST(test_answer),
+		TEST(test_no_edns),
 		TEST(test_empty),
 		TEST(test_cached),
 		TEST(test_joined),
 		TEST(test_ports),
+		TEST(test_ports_local),
+		TEST(test_renewed),
 		TEST(test_give_up),
 		TEST(test_deadlines),
 		TEST(test_closed_while_asking),
