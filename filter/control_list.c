@@ -204,12 +204,29 @@ static bool say_edited(struct asked *asked, bool changed)
 	return say(asked, answer);
 }
 
+/*
+ * What lists/ cannot know: a pattern that does not compile, or one too many,
+ * would be written, and the next start would fail on it.
+ */
+static bool pattern_refused(const struct asked *asked, char *why,
+			    size_t why_size)
+{
+	if (!rule_list_pattern_fits(asked->entry, asked->entry_len, why,
+				    why_size))
+		return true;
+	if (list_count(asked->list) < LIST_REGEX_MAX)
+		return false;
+	snprintf(why, why_size, "%s is full: it has %d patterns",
+		 asked->info->name, LIST_REGEX_MAX);
+	return true;
+}
+
 static bool list_edit(struct asked *asked, bool add)
 {
 	/* Two at a time would find each other's file changed. */
 	static pthread_mutex_t editing = PTHREAD_MUTEX_INITIALIZER;
 	enum list_kind kind = (enum list_kind)asked->info->kind;
-	char error[FILE_ERROR_SIZE] = "";
+	char error[FILE_ERROR_SIZE] = "", why[256];
 	struct list_error wrong;
 	struct entry entry;
 	enum list_edit edit;
@@ -225,6 +242,9 @@ static bool list_edit(struct asked *asked, bool add)
 	    0)
 		return say(asked, control_refusal("wrong", "%s: %s",
 						  asked->entry, wrong.text));
+	if (add && kind == LIST_REGEX &&
+	    pattern_refused(asked, why, sizeof(why)))
+		return say(asked, control_refusal("wrong", "%s", why));
 	asked->wrote = true;
 	pthread_mutex_lock(&editing);
 	edit = (add ? list_file_add

@@ -26,37 +26,53 @@ struct patterns_read {
 	bool failed;
 };
 
-/* An entry is /pattern/flags, as in a rule. */
-static bool pattern_read(void *context, const char *text, size_t len)
+/* An entry is /pattern/flags, as in a rule.  NULL with the reason. */
+static struct regex *pattern_compile(const char *text, size_t len, char *why,
+				     size_t why_size)
 {
-	struct patterns_read *read = context;
 	const char *end = len > 0 ? memrchr(text, '/', len) : NULL;
-	char why[160], flags[16];
+	char wrong[160], flags[16];
 	struct regex *regex;
 	size_t offset, rest;
 
-	read->failed = true;
 	rest = end != NULL ? (size_t)(text + len - end - 1) : 0;
 	if (end == NULL || end == text || *text != '/' ||
 	    rest >= sizeof(flags)) {
-		snprintf(read->why, read->why_size,
+		snprintf(why, why_size,
 			 "\"%.*s\" is not a pattern between slashes, as in "
 			 "/pattern/i",
 			 len < 80 ? (int)len : 80, text);
-		return false;
+		return NULL;
 	}
 	memcpy(flags, end + 1, rest);
 	flags[rest] = '\0';
-	regex = regex_new(text + 1, (size_t)(end - text) - 1, flags, why,
-			  sizeof(why), &offset);
-	if (regex == NULL) {
-		snprintf(read->why, read->why_size, "\"%.*s\": %s",
-			 len < 80 ? (int)len : 80, text, why);
-		return false;
-	}
-	read->list->patterns[read->list->count++] = regex;
-	read->failed = false;
-	return true;
+	regex = regex_new(text + 1, (size_t)(end - text) - 1, flags, wrong,
+			  sizeof(wrong), &offset);
+	if (regex == NULL)
+		snprintf(why, why_size, "\"%.*s\": %s",
+			 len < 80 ? (int)len : 80, text, wrong);
+	return regex;
+}
+
+static bool pattern_read(void *context, const char *text, size_t len)
+{
+	struct patterns_read *read = context;
+	struct regex *regex =
+		pattern_compile(text, len, read->why, read->why_size);
+
+	read->failed = regex == NULL;
+	if (regex != NULL)
+		read->list->patterns[read->list->count++] = regex;
+	return regex != NULL;
+}
+
+bool rule_list_pattern_fits(const char *text, size_t len, char *why,
+			    size_t why_size)
+{
+	struct regex *regex = pattern_compile(text, len, why, why_size);
+
+	regex_free(regex);
+	return regex != NULL;
 }
 
 struct rule_list *rule_list_new(struct list *list, char *why, size_t why_size)

@@ -38,6 +38,9 @@ const struct list *rule_list_content(const struct rule_list *list);
 /* The patterns of a list of kind LIST_REGEX; NULL and 0 for another kind. */
 const struct regex *const *rule_list_patterns(const struct rule_list *list,
 					      size_t *ret_count);
+/* Would this entry of a LIST_REGEX compile?  Else `why` says why not. */
+bool rule_list_pattern_fits(const char *text, size_t len, char *why,
+			    size_t why_size);
 
 struct rule_lists {
 	struct rule_list **at; /* numbered as the rule set numbers them */

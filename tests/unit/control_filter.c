@@ -24,11 +24,13 @@ static const char rules_text[] =
 	"list nets ip { 192.0.2.0/24, 2001:db8::/32 }\n"
 	"list friends domain from \"friends.list\"\n"
 	"list words regex { /viag[r]a/i }\n"
+	"list spam regex from \"spam.list\"\n"
 	"list people address { \"anna@example.org\", \"@example.net\" }\n"
 	"rule A 1.0 if client.ip in nets\n"
 	"rule B 1.0 if helo.name in friends and helo.name ~ /x/\n"
 	"rule C 1.0 if helo.name in words\n"
-	"rule D 1.0 if sender in people\n";
+	"rule D 1.0 if sender in people\n"
+	"rule E 1.0 if helo.name in spam\n";
 
 const char *path_of(const char *name)
 {
@@ -129,6 +131,7 @@ int filter_setup(void **state)
 	assert_non_null(mkdtemp(folder));
 	write_file("friends.list",
 		   "# who\nexample.org\n=mx.example.net  # x\n");
+	write_file("spam.list", "/pill[s]/i  # old\n");
 	write_file("a.rules", rules_text);
 	result = generation_load(path_of("a.rules"), NULL, false);
 	if (result.generation == NULL)
@@ -144,6 +147,7 @@ int filter_teardown(void **state)
 	(void)state;
 	generation_unref(current);
 	unlink(path_of("friends.list"));
+	unlink(path_of("spam.list"));
 	unlink(path_of("a.rules"));
 	unlink(path_of("socket"));
 	assert_int_equal(rmdir(folder), 0);

@@ -206,6 +206,43 @@ static void test_list_edit(void **state)
 	json_decref(lines);
 }
 
+/* What is refused was not written: the next start would fail on it. */
+static void test_pattern_edit(void **state)
+{
+	static const struct {
+		const char *claim, *action, *entry, *code;
+	} rows[] = {
+		{ "no slashes", "add", "cheap", "wrong" },
+		{ "no second slash", "add", "/cheap", "wrong" },
+		{ "an open bracket", "add", "/[/", "wrong" },
+		{ "an open group", "add", "/(cheap/i", "wrong" },
+		{ "a flag nobody knows", "add", "/cheap/q", "wrong" },
+		{ "more behind the flags", "add", "/cheap/i x", "wrong" },
+		{ "a good one", "add", "/ch[e]+ap/i", "ok" },
+		{ "and back", "remove", "/ch[e]+ap/i", "ok" },
+	};
+	char before[256], request[256];
+
+	(void)state;
+	snprintf(before, sizeof(before), "%s", read_all("spam.list"));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool good = strcmp(rows[i].code, "ok") == 0;
+		json_t *lines;
+
+		snprintf(request, sizeof(request),
+			 "{\"verb\":\"list\",\"name\":\"spam\","
+			 "\"action\":\"%s\",\"entry\":\"%s\"}",
+			 rows[i].action, rows[i].entry);
+		lines = ask_as(&filter, true, request);
+		if (strcmp(code_of(lines), rows[i].code) != 0 ||
+		    (!good && strcmp(read_all("spam.list"), before) != 0))
+			fail_msg("%s: %s", rows[i].claim,
+				 json_dumps(lines, JSON_COMPACT));
+		json_decref(lines);
+	}
+	assert_string_equal(read_all("spam.list"), before);
+}
+
 /* Even the last ones go: what was asked for is not suspicious. */
 static void test_list_emptied(void **state)
 {
@@ -374,7 +411,7 @@ int main(void)
 		EACH(test_list_edit),  EACH(test_list_emptied),
 		EACH(test_list_pages), EACH(test_list_unwritable),
 		EACH(test_settings),   EACH(test_refused_reload),
-		EACH(test_text),
+		EACH(test_text),       EACH(test_pattern_edit),
 	};
 
 	return cmocka_run_group_tests(all, NULL, NULL);
