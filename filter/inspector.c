@@ -104,13 +104,28 @@ static void fail(struct inspection *inspection, enum fact_cause cause)
 	pthread_mutex_unlock(&inspection->pool->lock);
 }
 
+/* What it said cannot be true; none of it is believed. */
+static void accuse(struct inspection *inspection)
+{
+	struct inspector_pool *pool = inspection->pool;
+
+	pthread_mutex_lock(&pool->lock);
+	pool_blame(pool, &inspection->input);
+	inspection->mute = true;
+	inspection->state = INSPECTION_FAILED;
+	inspection->cause = CAUSE_CRASHED;
+	pool_fell(inspection->channel->inspector, pool, true);
+	pthread_mutex_unlock(&pool->lock);
+	pool_report_hangs(pool);
+}
+
 /* The I/O thread sends it when there is room. */
 static void enqueue(struct inspection *inspection, const struct packet *packet)
 {
 	struct inspector_pool *pool = inspection->pool;
 	struct channel *channel = inspection->channel;
 	struct parcel *parcel = malloc(sizeof(*parcel) + packet->used);
-	bool wake = false;
+	bool wake = false, lies = false;
 
 	if (parcel == NULL) {
 		fail(inspection, CAUSE_BUSY);
@@ -119,8 +134,11 @@ static void enqueue(struct inspection *inspection, const struct packet *packet)
 	parcel->len = packet->used;
 	memcpy(parcel->bytes, packet->bytes, packet->used);
 	pthread_mutex_lock(&pool->lock);
-	if (inspection->state == INSPECTION_FAILED ||
-	    inspection->out.bytes + parcel->len > QUEUE_MAX) {
+	if (inspection->state == INSPECTION_ANSWERED) {
+		lies = true; /* it has not heard the question yet */
+		free(parcel);
+	} else if (inspection->state == INSPECTION_FAILED ||
+		   inspection->out.bytes + parcel->len > QUEUE_MAX) {
 		pool_fail(inspection, CAUSE_BUSY);
 		inspection->mute = true;
 		free(parcel);
@@ -136,6 +154,8 @@ static void enqueue(struct inspection *inspection, const struct packet *packet)
 		}
 	}
 	pthread_mutex_unlock(&pool->lock);
+	if (lies)
+		accuse(inspection);
 	if (wake)
 		pool_wake_io(pool);
 }
@@ -366,19 +386,6 @@ static bool take_answer(struct inspection *inspection, struct answer *answer)
 	if (!fine)
 		answer_forget(answer);
 	return fine;
-}
-
-static void accuse(struct inspection *inspection)
-{
-	struct inspector_pool *pool = inspection->pool;
-
-	pthread_mutex_lock(&pool->lock);
-	pool_blame(pool, &inspection->input);
-	inspection->state = INSPECTION_FAILED;
-	inspection->cause = CAUSE_CRASHED;
-	pool_fell(inspection->channel->inspector, pool, true);
-	pthread_mutex_unlock(&pool->lock);
-	pool_report_hangs(pool);
 }
 
 enum inspection_answer inspection_wait(struct inspection *inspection,

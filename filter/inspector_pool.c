@@ -130,12 +130,13 @@ static void bury(struct inspector_pool *pool, struct inspector *inspector)
 
 void pool_fail(struct inspection *inspection, enum fact_cause cause)
 {
+	/* Whatever its state: whose time is over must not stay on the list. */
+	pool_clear_deadline(inspection);
 	if (inspection->state == INSPECTION_ANSWERED ||
 	    inspection->state == INSPECTION_FAILED)
 		return;
 	inspection->state = INSPECTION_FAILED;
 	inspection->cause = cause;
-	pool_clear_deadline(inspection);
 	parcels_drop(&inspection->out);
 	parcels_drop(&inspection->in);
 	if (inspection->abandoned && !inspection->channel->sending)

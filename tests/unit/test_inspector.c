@@ -23,6 +23,7 @@
 
 #include "filter/inspect/channel.h"
 #include "filter/inspect/message.h"
+#include "filter/inspector_pool.h"
 #include "tests/unit/inspectors.h"
 
 enum { LONG = 20000, SHORT = 100 }; /* ms */
@@ -552,6 +553,69 @@ static void a_word_before_the_end_is_a_lie(void **state)
 	inspector_pool_close(pool);
 }
 
+/*
+ * An answer that comes while the end of the message still waits for room.  In
+ * truth it comes between two locks of flush(); here the state is set.
+ */
+static void an_answer_before_the_question_is_a_lie(void **state)
+{
+	static char piece[65535];
+	struct inspector_pool *pool = inspector_pool_open(1, 1);
+	const struct inspection_request huge = { .body_limit = 1 << 30 };
+	struct test_inspector inspector;
+	struct inspection *inspection;
+
+	(void)state;
+	inspector_open(&inspector, 0, 1);
+	inspector_adopt(&inspector, pool);
+	inspection = begin(pool, &huge, 0);
+	for (int i = 0; i < 8; i++)
+		inspection_body(inspection, piece, sizeof(piece));
+	pthread_mutex_lock(&pool->lock);
+	assert_true(inspection->out.bytes > 0);
+	inspection->state = INSPECTION_ANSWERED;
+	pool_clear_deadline(inspection);
+	pthread_mutex_unlock(&pool->lock);
+	for (int i = 0; i < 2; i++)
+		inspection_body(inspection, piece, sizeof(piece));
+	assert_null(pool->soonest);
+	assert_lost(inspection, CAUSE_CRASHED);
+	assert_int_equal(inspector_pool_stats(pool).hangs, 1);
+	inspection_end(inspection);
+	close(inspector.theirs[0]);
+	inspector_pool_close(pool);
+}
+
+/* The I/O thread would look at it for ever, with the lock in its hand. */
+static void what_failed_has_no_deadline(void **state)
+{
+	static const enum inspection_state states[] = { INSPECTION_OPEN,
+							INSPECTION_ASKED,
+							INSPECTION_ANSWERED,
+							INSPECTION_FAILED };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		struct inspector_pool *pool = inspector_pool_open(1, 1);
+		struct test_inspector inspector;
+		struct inspection *inspection;
+
+		inspector_open(&inspector, 0, 1);
+		inspector_adopt(&inspector, pool);
+		inspection = begin(pool, &no_body, 0);
+		pthread_mutex_lock(&pool->lock);
+		inspection->state = states[i];
+		pool_set_deadline(inspection);
+		assert_ptr_equal(pool->soonest, inspection);
+		pool_fail(inspection, CAUSE_TIMEOUT);
+		assert_null(pool->soonest);
+		pthread_mutex_unlock(&pool->lock);
+		inspection_end(inspection);
+		close(inspector.theirs[0]);
+		inspector_pool_close(pool);
+	}
+}
+
 static void facts_left_out_are_unknown(void **state)
 {
 	const struct lie truth = { "", 1, 1, FACT_HEADER_8BIT,
@@ -808,6 +872,8 @@ int main(void)
 		cmocka_unit_test(not_reading_is_a_hang),
 		cmocka_unit_test(a_lie_is_not_believed),
 		cmocka_unit_test(a_word_before_the_end_is_a_lie),
+		cmocka_unit_test(an_answer_before_the_question_is_a_lie),
+		cmocka_unit_test(what_failed_has_no_deadline),
 		cmocka_unit_test(facts_left_out_are_unknown),
 		cmocka_unit_test(nobody_gets_anothers_facts),
 	};
