@@ -21,11 +21,6 @@ enum {
 	EOM_WAIT_MS = 25000, /* of the MTA's 300 s, for all of it */
 };
 
-static bool is_ours(const char *name)
-{
-	return strcasecmp(name, "X-Steelyard") == 0;
-}
-
 static bool field_room(struct message *m)
 {
 	size_t room = m->field_room == 0 ? 32 : m->field_room * 2;
@@ -49,9 +44,7 @@ void content_header(struct session *s, const char *name, const char *value)
 	struct field field = { .name_len = strlen(name),
 			       .value_len = strlen(value) };
 
-	if (is_ours(name))
-		m->own_headers++;
-	if (m->field_count > MAIL_FIELDS_MAX ||
+	if (m->header_lost || m->field_count > MAIL_FIELDS_MAX ||
 	    m->header_bytes > MAIL_HEADER_MAX)
 		return;
 	m->header_bytes += field.name_len + field.value_len + 3; /* : CR LF */
@@ -60,7 +53,7 @@ void content_header(struct session *s, const char *name, const char *value)
 	if (field.name != NULL && field.value != NULL && field_room(m))
 		m->fields[m->field_count++] = field;
 	else
-		m->header_bytes = MAIL_HEADER_MAX + 1; /* no more, and say so */
+		m->header_lost = true;
 }
 
 /* Leases a channel and hands over the header. */
@@ -75,6 +68,11 @@ static void begin(struct session *s, unsigned wait_ms)
 
 	if (m->inspection != NULL)
 		return; /* a second end of the header: no MTA's, and no use */
+	if (m->header_lost) {
+		/* Whoever read this header would believe that it is whole. */
+		m->inspection_lost = CAUSE_LIMIT;
+		return;
+	}
 	if (gen->plan.wants_body)
 		request.body_limit = gen->settings.session.body_limit;
 	m->inspection = inspection_begin(s->pool, &request, wait_ms,
@@ -132,10 +130,16 @@ void content_finish(struct session *s)
 		return;
 	}
 	inspection_finish(m->inspection);
+	m->inspection_lost = CAUSE_TIMEOUT;
 	for (;;) {
+		int64_t left = until - monotonic_ms();
+
+		if (left > ANSWER_WAIT_MS)
+			left = ANSWER_WAIT_MS;
 		answer = inspection_wait(m->inspection, &m->facts,
-					 ANSWER_WAIT_MS, &m->inspection_lost);
-		if (answer != INSPECTION_WAITING || monotonic_ms() >= until ||
+					 left > 0 ? (unsigned)left : 0,
+					 &m->inspection_lost);
+		if (answer != INSPECTION_WAITING || left <= 0 ||
 		    !s->mta->progress(s->mta->context))
 			break;
 	}

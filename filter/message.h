@@ -29,8 +29,18 @@ struct recipient {
 	struct fact rcpt, local, domain;
 };
 
+/* A string of the connection, kept over messages. */
+struct kept {
+	char *text; /* NULL: there was none, or it was lost */
+	bool lost; /* there was no memory for it: unknown, not none */
+};
+
 enum {
 	RECIPIENTS_MAX = 1000, /* RFC 5321 section 4.5.3.1.8 asks for 100 */
+	RECIPIENTS_ROOM = 1024 * 1024, /* bytes for their addresses */
+	WORK_ROOM = 16 * 1024 * 1024, /* for one answer; see struct message */
+	OWN_HEADERS_MAX = 200, /* forged marks; the MTA's cost of removing
+				* them grows with the square */
 };
 
 struct message {
@@ -38,7 +48,15 @@ struct message {
 	bool spoken; /* a verdict for the whole message was given */
 	bool fault; /* memory ran out under it */
 	char ref[REF_SIZE];
-	struct arena arena;
+	bool ref_spoken; /* in the refusal of a recipient */
+	/*
+	 * What strangers send cannot take the room of what we have to say: the
+	 * message's own facts and header live in `arena`, what its
+	 * accepted recipients leave behind in `rcpt_arena`, and whatever serves
+	 * one answer or one log line in `work`, emptied for each recipient.
+	 * `judged` holds the hits of two recipients, to keep the milder.
+	 */
+	struct arena arena, rcpt_arena, work, judged[2];
 	struct facts facts;
 	struct hits *hits;
 	int64_t began_ms; /* monotonic */
@@ -53,7 +71,7 @@ struct message {
 	struct field *fields;
 	size_t field_count, field_room;
 	size_t header_bytes;
-	unsigned own_headers; /* fields that bear our header's name */
+	bool header_lost; /* no room for a field: what is absent is unknown */
 	struct inspection *inspection;
 	enum fact_cause inspection_lost; /* why there is none */
 	uint64_t body_bytes;
@@ -62,6 +80,9 @@ struct message {
 	struct reply reply;
 	struct outcome outcome;
 	bool has_outcome;
+	/* Of the first recipient that was refused, for the log. */
+	const char *refused_symbols; /* NULL: none was */
+	struct verdict refused_verdict;
 };
 
 struct session {
@@ -78,12 +99,15 @@ struct session {
 	struct ip client_ip;
 	unsigned client_port;
 	bool client_is_local;
-	char *client_mta_name;
-	char *daemon;
-	char *helo;
-	char *last_queue_id; /* of the message before */
+	struct kept client_mta_name, daemon, helo;
+	struct kept last_queue_id; /* of the message before */
 	unsigned unknown_commands;
 	unsigned messages;
+
+	/* Of this message, counted even where there is no room for it. */
+	unsigned own_headers; /* fields that bear our header's name */
+	unsigned subjects;
+	bool fault_told;
 
 	/*
 	 * From MAIL to the message's end (or, with keep_outcome, to the next
@@ -124,5 +148,12 @@ enum answer speak_fault(struct session *session, enum phase phase);
 
 /* --- report.c --- */
 void report_message(struct session *session, const char *end);
+/* A recipient that was refused or split, under the reference that it heard. */
+void report_recipient(struct session *session, const char *ref,
+		      const char *verdict, const char *code,
+		      const char *symbols, int32_t score);
+/* A fault of ours, once for each message. */
+void report_fault(struct session *session, const char *ref, enum phase phase,
+		  const char *action, int64_t lasted);
 
 #endif

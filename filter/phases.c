@@ -30,7 +30,8 @@ void phases_check(enum phase phase, const struct envelope *envelope,
 /*
  * Macros that are asked for at a stage: `always`, or for a fact.  Login is
  * always asked, as it is logged; so is the queue id.  "j" always has a value:
- * where MAIL brings no macro at all, libmilter keeps those of the message before.
+ * where MAIL brings no macro at all, libmilter keeps those of the message
+ * before.
  */
 static const struct {
 	enum phase phase;
@@ -75,7 +76,8 @@ void phases_plan(const struct generation *generation, struct plan *ret_plan)
 		for (int p = (int)set->earliest_refusal; p < PHASE_EOM; p++)
 			ret_plan->answers[p] =
 				ruleset_may_refuse(rules, (enum phase)p);
-		if (set->split_classes && ruleset_tells_recipients_apart(rules))
+		/* To split them, and not to take more than can be judged. */
+		if (ruleset_tells_recipients_apart(rules))
 			ret_plan->answers[PHASE_RCPT] = true;
 	}
 	ret_plan->wants_body =

@@ -32,6 +32,8 @@ struct envelope {
 	const char *client_mta_name;
 	const char *daemon;
 	const char *helo;
+	/* ... or not even whether there was one, for want of memory */
+	bool client_mta_name_lost, daemon_lost, helo_lost;
 	/* MAIL or RCPT: the path and its parameters */
 	char **args;
 };

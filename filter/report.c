@@ -1,7 +1,11 @@
 /*
- * report.c - the one line that the log holds of a message.
+ * report.c - what the log holds: a line a message, one a refused recipient.
+ *
+ * What we know ourselves stands first, what strangers wrote behind it and cut
+ * to OUTSIDE_MAX bytes a value, so that they cannot push anything off the line.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "filter/generation.h"
@@ -9,81 +13,149 @@
 #include "filter/message.h"
 #include "lists/ip.h"
 
-static const char *fact_value(struct message *m, enum fact_id id)
-{
-	const struct fact *fact = &m->facts.fixed[id];
-	enum fact_type type = fact_row(id)->type;
+enum { OUTSIDE_MAX = 100, OUTSIDE_SIZE = 4 * OUTSIDE_MAX + 4 };
 
-	if (fact->state != FACT_KNOWN)
-		return fact->state == FACT_NONE ? "-" : "?";
-	if (type == FACT_TYPE_STRING)
-		return log_value(&m->arena, fact->text.at, fact->text.len);
+/* Everything that comes from outside, escaped, on the stack: a log line must
+ * not depend on memory. */
+struct outside {
+	char queue_id[OUTSIDE_SIZE], name[OUTSIDE_SIZE], helo[OUTSIDE_SIZE];
+	char sender[OUTSIDE_SIZE], rcpt[OUTSIDE_SIZE], from[OUTSIDE_SIZE];
+	char mid[OUTSIDE_SIZE], auth[OUTSIDE_SIZE];
+	char client[IP_TEXT_SIZE];
+};
+
+static void text_value(const char *text, char out[OUTSIDE_SIZE])
+{
+	log_escape(text != NULL ? text : "", text != NULL ? strlen(text) : 0,
+		   OUTSIDE_MAX, out);
+}
+
+static void fact_value(const struct fact *fact, enum fact_type type,
+		       char out[OUTSIDE_SIZE])
+{
+	const struct text *text = &fact->text;
+
+	if (fact->state != FACT_KNOWN) {
+		snprintf(out, OUTSIDE_SIZE, "%s",
+			 fact->state == FACT_NONE ? "-" : "?");
+		return;
+	}
 	if (type == FACT_TYPE_SET)
-		return log_value(&m->arena, fact->set.items[0].at,
-				 fact->set.items[0].len);
-	return "-";
+		text = &fact->set.items[0];
+	log_escape(text->at, text->len, OUTSIDE_MAX, out);
 }
 
-static const char *text_value(struct message *m, const char *text)
+static void outside_of(const struct session *s, struct outside *ret)
 {
-	return text != NULL ? log_value(&m->arena, text, strlen(text)) : "-";
+	const struct message *m = s->message;
+	const struct fact *fixed = m->facts.fixed;
+	/* the first that was taken, or the last that was not */
+	const struct fact *rcpt =
+		m->rcpt_count > 0 ? &m->rcpts[0].rcpt : &fixed[FACT_RCPT];
+
+	text_value(m->queue_id, ret->queue_id);
+	text_value(s->client_mta_name.text, ret->name);
+	text_value(s->helo.text, ret->helo);
+	fact_value(&fixed[FACT_SENDER], FACT_TYPE_STRING, ret->sender);
+	fact_value(rcpt, FACT_TYPE_STRING, ret->rcpt);
+	fact_value(&fixed[FACT_FROM_ADDRESS], FACT_TYPE_SET, ret->from);
+	fact_value(&fixed[FACT_MESSAGE_ID], FACT_TYPE_STRING, ret->mid);
+	fact_value(&fixed[FACT_CLIENT_AUTH_NAME], FACT_TYPE_STRING, ret->auth);
+	if (s->client_ip.family != 0)
+		ip_format(&s->client_ip, ret->client, sizeof(ret->client));
+	else
+		snprintf(ret->client, sizeof(ret->client), "local");
 }
 
-static const char *first_rcpt(struct message *m)
-{
-	const struct fact *rcpt;
+/* What the line says of the verdict. */
+struct judged {
+	const char *word, *symbols, *code;
+	int32_t score;
+	bool softened;
+};
 
-	if (m->rcpt_count == 0)
-		return fact_value(m, FACT_RCPT); /* one that was refused */
-	rcpt = &m->rcpts[0].rcpt;
-	return rcpt->state == FACT_KNOWN
-		       ? log_value(&m->arena, rcpt->text.at, rcpt->text.len)
-		       : "-";
+static struct judged judged_of(const struct message *m)
+{
+	const struct outcome *outcome = &m->outcome;
+	struct judged judged = { .word = "-", .symbols = "", .code = "-" };
+
+	if (outcome->unchecked || m->fault) {
+		judged.word = outcome->unchecked ? "unchecked" : "fault";
+	} else if (m->rcpt_count + m->rcpts_uncounted == 0 &&
+		   m->refused_symbols != NULL) {
+		judged.word = verdict_word_name(m->refused_verdict.word);
+		judged.symbols = m->refused_symbols;
+		judged.score = m->refused_verdict.bounds.score;
+		judged.softened = m->refused_verdict.softened;
+		judged.code = m->reply.code;
+	} else if (m->has_outcome) {
+		judged.word =
+			outcome->verdict.exempt
+				? "exempt"
+				: verdict_word_name(outcome->verdict.word);
+		judged.symbols = outcome->symbols;
+		judged.score = outcome->verdict.bounds.score;
+		judged.softened = outcome->verdict.softened;
+		if (outcome->reply != NULL)
+			judged.code = outcome->reply->code;
+	}
+	return judged;
 }
 
-static const char *verdict_text(const struct message *m)
+static const char *mode_of(const struct session *s)
 {
-	if (m->outcome.unchecked)
-		return "unchecked";
-	if (m->fault)
-		return "fault";
-	if (!m->has_outcome)
-		return "-";
-	if (m->outcome.verdict.exempt)
-		return "exempt";
-	return verdict_word_name(m->outcome.verdict.word);
+	return s->generation->settings.session.mode == MODE_OBSERVE ? "observe"
+								    : "enforce";
 }
 
 void report_message(struct session *s, const char *end)
 {
-	struct message *m = s->message;
-	char ip[IP_TEXT_SIZE], score[SCORE_TEXT];
-	int32_t sum = m->has_outcome ? m->outcome.verdict.bounds.score : 0;
-	const struct reply *reply = m->outcome.reply;
+	const struct message *m = s->message;
+	struct judged judged = judged_of(m);
+	char score[SCORE_TEXT];
+	struct outside out;
 
+	outside_of(s, &out);
 	log_event(m->fault ? LOG_WARNING : LOG_INFO, "mail",
-		  "ref=%s qid=%s mode=%s verdict=%s score=%s symbols=%s "
-		  "reply=%s end=%s client=%s name=%s helo=%s sender=%s rcpt=%s "
-		  "rcpts=%zu refused=%zu split=%zu from=%s mid=%s auth=%s "
-		  "softened=%d rules=%.8s ms=%" PRId64,
-		  m->ref, text_value(m, m->queue_id),
-		  s->generation->settings.session.mode == MODE_OBSERVE
-			  ? "observe"
-			  : "enforce",
-		  verdict_text(m), score_text(sum, score),
-		  m->has_outcome && m->outcome.symbols[0] != '\0'
-			  ? m->outcome.symbols
-			  : "-",
-		  reply != NULL ? reply->code : "-", end,
-		  s->client_ip.family != 0
-			  ? ip_format(&s->client_ip, ip, sizeof(ip))
-			  : "local",
-		  text_value(m, s->client_mta_name), text_value(m, s->helo),
-		  fact_value(m, FACT_SENDER), first_rcpt(m),
-		  m->rcpt_count + m->rcpts_uncounted, m->rcpts_refused,
-		  m->rcpts_split, fact_value(m, FACT_FROM_ADDRESS),
-		  fact_value(m, FACT_MESSAGE_ID),
-		  fact_value(m, FACT_CLIENT_AUTH_NAME),
-		  m->has_outcome && m->outcome.verdict.softened,
-		  s->generation->digest, monotonic_ms() - m->began_ms);
+		  "ref=%s qid=%s mode=%s verdict=%s score=%s symbols=%.1000s "
+		  "reply=%s end=%s client=%s rcpts=%zu refused=%zu split=%zu "
+		  "softened=%d rules=%.8s ms=%" PRId64
+		  " auth=%s name=%s helo=%s sender=%s rcpt=%s from=%s mid=%s",
+		  m->ref, out.queue_id, mode_of(s), judged.word,
+		  score_text(judged.score, score),
+		  judged.symbols[0] != '\0' ? judged.symbols : "-", judged.code,
+		  end, out.client, m->rcpt_count + m->rcpts_uncounted,
+		  m->rcpts_refused, m->rcpts_split, judged.softened,
+		  s->generation->digest, monotonic_ms() - m->began_ms, out.auth,
+		  out.name, out.helo, out.sender, out.rcpt, out.from, out.mid);
+}
+
+void report_recipient(struct session *s, const char *ref, const char *verdict,
+		      const char *code, const char *symbols, int32_t score)
+{
+	const struct message *m = s->message;
+	char text[SCORE_TEXT], rcpt[OUTSIDE_SIZE];
+	struct outside out;
+
+	outside_of(s, &out);
+	fact_value(&m->facts.fixed[FACT_RCPT], FACT_TYPE_STRING, rcpt);
+	log_event(LOG_INFO, "rcpt",
+		  "ref=%s message=%s qid=%s verdict=%s score=%s "
+		  "symbols=%.1000s reply=%s client=%s rules=%.8s auth=%s "
+		  "name=%s helo=%s sender=%s rcpt=%s",
+		  ref, m->ref, out.queue_id, verdict, score_text(score, text),
+		  symbols[0] != '\0' ? symbols : "-", code, out.client,
+		  s->generation->digest, out.auth, out.name, out.helo,
+		  out.sender, rcpt);
+}
+
+void report_fault(struct session *s, const char *ref, enum phase phase,
+		  const char *action, int64_t lasted)
+{
+	if (s->fault_told)
+		return;
+	s->fault_told = true;
+	log_event(LOG_ERR, "X2",
+		  "ref=%s action=%s at=%s since=%" PRId64 "s reason=nomem", ref,
+		  action, phase_name(phase), lasted);
 }

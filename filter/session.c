@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "filter/counters.h"
@@ -25,11 +26,11 @@ int64_t monotonic_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Replaces a kept string; NULL stays NULL, as does a copy that failed. */
-static void keep(char **at, const char *text)
+static void keep(struct kept *kept, const char *text)
 {
-	free(*at);
-	*at = text != NULL ? strdup(text) : NULL;
+	free(kept->text);
+	kept->text = text != NULL ? strdup(text) : NULL;
+	kept->lost = text != NULL && kept->text == NULL;
 }
 
 static void message_free(struct session *s)
@@ -40,6 +41,10 @@ static void message_free(struct session *s)
 		return;
 	content_drop(s);
 	arena_done(&m->arena);
+	arena_done(&m->rcpt_arena);
+	arena_done(&m->work);
+	arena_done(&m->judged[0]);
+	arena_done(&m->judged[1]);
 	free(m);
 	s->message = NULL;
 }
@@ -52,9 +57,12 @@ static struct envelope envelope_of(struct session *s, char **args)
 		.client_ip = s->client_ip,
 		.client_port = s->client_port,
 		.client_is_local = s->client_is_local,
-		.client_mta_name = s->client_mta_name,
-		.daemon = s->daemon,
-		.helo = s->helo,
+		.client_mta_name = s->client_mta_name.text,
+		.daemon = s->daemon.text,
+		.helo = s->helo.text,
+		.client_mta_name_lost = s->client_mta_name.lost,
+		.daemon_lost = s->daemon.lost,
+		.helo_lost = s->helo.lost,
 		.args = args,
 	};
 }
@@ -72,6 +80,10 @@ static bool message_begin(struct session *s, enum phase phase)
 		return false;
 	s->message = m;
 	arena_init(&m->arena, gen->settings.session.arena_limit);
+	arena_init(&m->rcpt_arena, RECIPIENTS_ROOM);
+	arena_init(&m->work, WORK_ROOM);
+	arena_init(&m->judged[0], WORK_ROOM);
+	arena_init(&m->judged[1], WORK_ROOM);
 	m->began_ms = monotonic_ms();
 	ref_next(m->ref);
 	m->inspection_lost = CAUSE_BUSY;
@@ -128,10 +140,10 @@ void session_free(struct session *s)
 	message_end(s, "closed");
 	message_free(s);
 	generation_unref(s->generation);
-	free(s->client_mta_name);
-	free(s->daemon);
-	free(s->helo);
-	free(s->last_queue_id);
+	free(s->client_mta_name.text);
+	free(s->daemon.text);
+	free(s->helo.text);
+	free(s->last_queue_id.text);
 	free(s);
 }
 
@@ -231,8 +243,8 @@ static void note_queue_id(struct session *s)
 {
 	const char *id = s->mta->macro(s->mta->context, "i");
 
-	if (id == NULL ||
-	    (s->last_queue_id != NULL && strcmp(id, s->last_queue_id) == 0))
+	if (id == NULL || (s->last_queue_id.text != NULL &&
+			   strcmp(id, s->last_queue_id.text) == 0))
 		return;
 	s->message->queue_id =
 		arena_strndup(&s->message->arena, id, strlen(id));
@@ -257,6 +269,9 @@ enum answer session_mail(struct session *s, char **args)
 		return speak_busy(s);
 	count(COUNT_MESSAGES);
 	s->messages++;
+	s->own_headers = 0;
+	s->subjects = 0;
+	s->fault_told = false;
 	s->out_of_memory = !message_begin(s, PHASE_HELO);
 	if (s->out_of_memory) {
 		message_free(s);
@@ -276,20 +291,37 @@ enum answer session_mail(struct session *s, char **args)
 	return answer;
 }
 
-/* Keeps the recipient's own facts for the end.  False without memory. */
+/* Of a text in `work`, which the next recipient empties. */
+static bool keep_fact(struct arena *arena, struct fact *fact)
+{
+	if (fact->state != FACT_KNOWN)
+		return true;
+	fact->text.at = arena_strndup(arena, fact->text.at, fact->text.len);
+	return fact->text.at != NULL;
+}
+
+/*
+ * Keeps the recipient's own facts for the end.  False: there is no room for
+ * more, because there are too many or their addresses are too long.
+ */
 static bool recipient_add(struct message *m)
 {
-	struct recipient *rcpt;
+	struct recipient rcpt = {
+		.rcpt = m->facts.fixed[FACT_RCPT],
+		.local = m->facts.fixed[FACT_RCPT_LOCAL],
+		.domain = m->facts.fixed[FACT_RCPT_DOMAIN],
+	};
 
-	if (m->rcpt_count == RECIPIENTS_MAX) {
-		m->rcpts_uncounted++;
-		return true;
-	}
+	if (m->rcpt_count == RECIPIENTS_MAX ||
+	    !keep_fact(&m->rcpt_arena, &rcpt.rcpt) ||
+	    !keep_fact(&m->rcpt_arena, &rcpt.local) ||
+	    !keep_fact(&m->rcpt_arena, &rcpt.domain))
+		return false;
 	if (m->rcpt_count == m->rcpt_room) {
 		size_t room = m->rcpt_room == 0 ? 4 : m->rcpt_room * 2;
 		struct recipient *more;
 
-		more = arena_array(&m->arena, room, sizeof(*more));
+		more = arena_array(&m->rcpt_arena, room, sizeof(*more));
 		if (more == NULL)
 			return false;
 		if (m->rcpt_count > 0)
@@ -297,11 +329,29 @@ static bool recipient_add(struct message *m)
 		m->rcpts = more;
 		m->rcpt_room = room;
 	}
-	rcpt = &m->rcpts[m->rcpt_count++];
-	rcpt->rcpt = m->facts.fixed[FACT_RCPT];
-	rcpt->local = m->facts.fixed[FACT_RCPT_LOCAL];
-	rcpt->domain = m->facts.fixed[FACT_RCPT_DOMAIN];
+	m->rcpts[m->rcpt_count++] = rcpt;
 	return true;
+}
+
+/* What the recipient before has left in `work` goes. */
+static void recipient_begin(struct message *m)
+{
+	m->has_outcome = false;
+	m->facts.fixed[FACT_RCPT] = (struct fact){ .state = FACT_PENDING };
+	m->facts.fixed[FACT_RCPT_LOCAL] = m->facts.fixed[FACT_RCPT];
+	m->facts.fixed[FACT_RCPT_DOMAIN] = m->facts.fixed[FACT_RCPT];
+	arena_reset(&m->work);
+}
+
+/*
+ * The message goes on, so it needs a reference that has not been given to
+ * somebody who was refused.
+ */
+static void recipient_taken(struct message *m)
+{
+	if (m->ref_spoken)
+		ref_next(m->ref);
+	m->ref_spoken = false;
 }
 
 /*
@@ -316,7 +366,7 @@ static enum answer judge_recipient(struct session *s)
 	enum answer answer;
 
 	hits_weigh(m->hits, &m->facts);
-	hits = hits_for_rcpt(m->hits, &m->facts, &m->arena);
+	hits = hits_for_rcpt(m->hits, &m->facts, &m->work);
 	if (hits == NULL)
 		return speak_fault(s, PHASE_RCPT);
 	answer = speak_early(s, hits, PHASE_RCPT);
@@ -325,13 +375,21 @@ static enum answer judge_recipient(struct session *s)
 		count(COUNT_RCPT_REFUSED);
 		return answer;
 	}
-	if (m->rcpt_count == RECIPIENTS_MAX)
-		return speak_too_many(s);
-	if (m->first_rcpt_hits == NULL)
-		m->first_rcpt_hits = hits;
-	else if (gen->settings.session.split_classes &&
-		 !hits_judged_alike(m->first_rcpt_hits, hits))
+	if (m->first_rcpt_hits != NULL && gen->settings.session.split_classes &&
+	    !hits_judged_alike(m->first_rcpt_hits, hits))
 		return speak_split(s);
+	if (!recipient_add(m)) {
+		if (ruleset_tells_recipients_apart(gen->rules))
+			return speak_too_many(s);
+		m->rcpts_uncounted++; /* it ends as the others do */
+	}
+	if (m->first_rcpt_hits == NULL) {
+		m->first_rcpt_hits =
+			hits_for_rcpt(m->hits, &m->facts, &m->arena);
+		if (m->first_rcpt_hits == NULL)
+			return speak_fault(s, PHASE_RCPT);
+	}
+	recipient_taken(m);
 	return ANSWER_CONTINUE;
 }
 
@@ -339,7 +397,6 @@ enum answer session_rcpt(struct session *s, char **args)
 {
 	struct message *m = s->message;
 	struct envelope envelope;
-	enum answer answer = ANSWER_CONTINUE;
 
 	if (s->refused)
 		return speak_busy(s);
@@ -347,13 +404,15 @@ enum answer session_rcpt(struct session *s, char **args)
 		return fault_answer(s, PHASE_RCPT);
 	if (m == NULL || !m->open)
 		return ANSWER_CONTINUE; /* RCPT without MAIL: the MTA's task */
+	recipient_begin(m);
 	envelope = envelope_of(s, args);
+	envelope.arena = &m->work;
 	phases_check(PHASE_RCPT, &envelope, &m->facts);
 	if (s->generation->plan.answers[PHASE_RCPT])
-		answer = judge_recipient(s);
-	if (answer == ANSWER_CONTINUE && !recipient_add(m))
-		m->fault = true;
-	return answer;
+		return judge_recipient(s);
+	if (!recipient_add(m))
+		m->rcpts_uncounted++;
+	return ANSWER_CONTINUE;
 }
 
 enum answer session_data(struct session *s)
@@ -381,6 +440,9 @@ enum answer session_data(struct session *s)
 enum answer session_header(struct session *s, const char *name,
 			   const char *value)
 {
+	/* Counted first of all, so that they can go even after a fault. */
+	s->own_headers += strcasecmp(name, "X-Steelyard") == 0;
+	s->subjects += strcasecmp(name, "Subject") == 0;
 	if (session_in_message(s) && !s->message->fault)
 		content_header(s, name, value);
 	return ANSWER_CONTINUE;

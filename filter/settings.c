@@ -144,7 +144,7 @@ static const struct setting_row table[] = {
 	     "defer recipients that may be judged otherwise than the first"),
 	SIZE("body_limit", session.body_limit, "1MiB", 1 * KIB, 64 * MIB,
 	     "how much of a body is looked at"),
-	SIZE("message_memory", session.arena_limit, "4MiB", 256 * KIB, 256 * MIB,
+	SIZE("message_memory", session.arena_limit, "4MiB", 1 * MIB, 256 * MIB,
 	     "memory that one message may take"),
 	COUNT("max_sessions", session.max_sessions, "12000", 1, 100000, false,
 	      "connections at a time; further ones are told 421"),

@@ -54,7 +54,7 @@ static const char *symbols_of(struct session *s, const struct hits *hits,
 {
 	static char nothing[] = "";
 	struct symbols list = { .rules = s->generation->rules,
-				.arena = &s->message->arena,
+				.arena = &s->message->work,
 				.separator = separator,
 				.text = nothing };
 
@@ -78,9 +78,13 @@ static void outcome_set(struct session *s, const struct hits *hits,
 	m->has_outcome = true;
 }
 
-/* Hands a reply over; where it cannot be made there is a fault of ours. */
+/*
+ * Hands a reply over, ending in `ref`; where it cannot be made there is a fault
+ * of ours.
+ */
 static enum answer refuse(struct session *s, const struct hits *hits,
-			  const struct verdict *verdict, enum phase phase)
+			  const struct verdict *verdict, enum phase phase,
+			  const char *ref)
 {
 	struct message *m = s->message;
 	char ip[IP_TEXT_SIZE];
@@ -88,11 +92,11 @@ static enum answer refuse(struct session *s, const struct hits *hits,
 		.hits = symbols_of(s, hits, ", "),
 		.score = verdict->bounds.score,
 		.client_ip = ip_format(&s->client_ip, ip, sizeof(ip)),
-		.ref = m->ref,
+		.ref = ref,
 	};
 
 	outcome_set(s, hits, verdict, phase);
-	if (reply_make(verdict->reply, verdict->word, &values, &m->arena,
+	if (reply_make(verdict->reply, verdict->word, &values, &m->work,
 		       &m->reply) < 0 ||
 	    !s->mta->reply(s->mta->context, &m->reply))
 		return speak_fault(s, phase);
@@ -100,7 +104,38 @@ static enum answer refuse(struct session *s, const struct hits *hits,
 	s->refusal_class = m->reply.code[0] - '0';
 	if (verdict->softened)
 		count(COUNT_SOFTENED);
+	fault_over();
 	return ANSWER_REFUSE;
+}
+
+/*
+ * Each refused recipient has a line in the log, under the reference that it
+ * heard: the message's own for the first, new ones for others.
+ */
+static enum answer refuse_recipient(struct session *s, const struct hits *hits,
+				    const struct verdict *verdict)
+{
+	struct message *m = s->message;
+	char ref[REF_SIZE];
+	enum answer answer;
+
+	if (m->rcpt_count + m->rcpts_uncounted == 0 && !m->ref_spoken)
+		memcpy(ref, m->ref, sizeof(ref));
+	else
+		ref_next(ref);
+	answer = refuse(s, hits, verdict, PHASE_RCPT, ref);
+	if (m->fault)
+		return answer;
+	report_recipient(s, ref, verdict_word_name(verdict->word),
+			 m->reply.code, m->outcome.symbols,
+			 verdict->bounds.score);
+	if (strcmp(ref, m->ref) == 0) {
+		m->ref_spoken = true;
+		m->refused_verdict = *verdict;
+		m->refused_symbols =
+			arena_printf(&m->arena, "%.1000s", m->outcome.symbols);
+	}
+	return answer;
 }
 
 static bool refuses(enum verdict_word word)
@@ -119,23 +154,20 @@ enum answer speak_early(struct session *s, const struct hits *hits,
 	verdict = verdict_of(hits, &set->verdict);
 	if (!verdict.certain || !refuses(verdict.word))
 		return ANSWER_CONTINUE;
-	if (phase != PHASE_RCPT)
-		count(COUNT_ACCEPT + (enum counter)verdict.word);
-	return refuse(s, hits, &verdict, phase);
+	if (phase == PHASE_RCPT)
+		return refuse_recipient(s, hits, &verdict);
+	count(COUNT_ACCEPT + (enum counter)verdict.word);
+	return refuse(s, hits, &verdict, phase, s->message->ref);
 }
 
 /* --- replies that no rule asked for ------------------------------------ */
 
 static enum answer say(struct session *s, const char *code,
-		       const char *enhanced, const char *text)
+		       const char *enhanced, const char *text, const char *ref)
 {
-	char line[160], ref[REF_SIZE];
+	char line[160];
 	struct reply reply = { .line_count = 1 };
 
-	if (s->message != NULL)
-		memcpy(ref, s->message->ref, sizeof(ref));
-	else
-		ref_next(ref);
 	snprintf(reply.code, sizeof(reply.code), "%s", code);
 	snprintf(reply.enhanced, sizeof(reply.enhanced), "%s", enhanced);
 	snprintf(line, sizeof(line), "%s (ref %s)", text, ref);
@@ -148,21 +180,33 @@ static enum answer say(struct session *s, const char *code,
 
 enum answer speak_busy(struct session *s)
 {
-	return say(s, "421", "4.3.2", "Too busy, please try again later");
+	char ref[REF_SIZE];
+
+	ref_next(ref);
+	return say(s, "421", "4.3.2", "Too busy, please try again later", ref);
+}
+
+/* 452 4.5.3 for one recipient, with a reference and a line of its own. */
+static enum answer put_off(struct session *s, const char *text,
+			   const char *word)
+{
+	char ref[REF_SIZE];
+
+	ref_next(ref);
+	s->message->rcpts_split++;
+	count(COUNT_RCPT_SPLIT);
+	report_recipient(s, ref, word, "452", "", 0);
+	return say(s, "452", "4.5.3", text, ref);
 }
 
 enum answer speak_split(struct session *s)
 {
-	s->message->rcpts_split++;
-	count(COUNT_RCPT_SPLIT);
-	return say(s, "452", "4.5.3",
-		   "Please send to this recipient separately");
+	return put_off(s, "Please send to this recipient separately", "split");
 }
 
 enum answer speak_too_many(struct session *s)
 {
-	s->message->rcpts_split++;
-	return say(s, "452", "4.5.3", "Too many recipients");
+	return put_off(s, "Too many recipients", "too-many");
 }
 
 /* --- the end ------------------------------------------------------------ */
@@ -171,7 +215,7 @@ enum answer speak_too_many(struct session *s)
  * moves the numbers of those behind it. */
 static void remove_own_headers(struct session *s)
 {
-	for (unsigned i = s->message->own_headers; i > 0; i--)
+	for (unsigned i = s->own_headers; i > 0; i--)
 		s->mta->change_header(s->mta->context, header_name, (int)i,
 				      NULL);
 }
@@ -184,10 +228,8 @@ static void add_own_header(struct session *s, const char *word,
 	const char *symbols = outcome->symbols;
 	const char *value;
 
-	if (m == NULL)
-		return;
 	score_text(outcome->verdict.bounds.score, score);
-	value = arena_printf(&m->arena, "score=%s verdict=%s symbols=%s ref=%s",
+	value = arena_printf(&m->work, "score=%s verdict=%s symbols=%s ref=%s",
 			     score, word, symbols, m->ref);
 	if (value == NULL || strlen(value) > 900) /* RFC 5322 2.1.1: 998 */
 		value = arena_printf(
@@ -210,30 +252,36 @@ static void keep_one_field(char *value)
 	}
 }
 
-static void prefix_subject(struct session *s, const char *prefix)
+/* The n-th Subject, from 1; there may be several, and a reader shows any. */
+static void prefix_field(struct session *s, const struct field *subject,
+			 int index, const char *prefix)
 {
 	struct message *m = s->message;
-	const struct field *subject = NULL;
-	const char *value;
+	const char *value = subject->value;
 	char *changed;
 
-	for (size_t i = 0; i < m->field_count && subject == NULL; i++)
-		if (strcasecmp(m->fields[i].name, "Subject") == 0)
-			subject = &m->fields[i];
-	if (subject == NULL) {
-		s->mta->insert_header(s->mta->context, 1, "Subject", prefix);
-		return;
-	}
-	value = subject->value;
 	if (value[0] == ' ')
 		value++;
 	if (strncmp(value, prefix, strlen(prefix)) == 0)
 		return;
-	changed = arena_printf(&m->arena, "%s%s", prefix, value);
+	changed = arena_printf(&m->work, "%s%s", prefix, value);
 	if (changed == NULL)
 		return;
 	keep_one_field(changed);
-	s->mta->change_header(s->mta->context, "Subject", 1, changed);
+	s->mta->change_header(s->mta->context, "Subject", index, changed);
+}
+
+static void prefix_subject(struct session *s, const char *prefix)
+{
+	struct message *m = s->message;
+	int index = 0;
+
+	for (size_t i = 0; i < m->field_count; i++)
+		if (strcasecmp(m->fields[i].name, "Subject") == 0)
+			prefix_field(s, &m->fields[i], ++index, prefix);
+	/* One behind the limits is there, though we do not have it. */
+	if (s->subjects == 0)
+		s->mta->insert_header(s->mta->context, 1, "Subject", prefix);
 }
 
 static const char *word_of(const struct verdict *verdict)
@@ -241,23 +289,27 @@ static const char *word_of(const struct verdict *verdict)
 	return verdict->exempt ? "exempt" : verdict_word_name(verdict->word);
 }
 
-/* All changes in one burst, each harmless by itself if the link breaks. */
-static void change_message(struct session *s, const struct verdict *verdict,
+/*
+ * All changes in one burst, each harmless by itself if the link breaks.  False
+ * if the message cannot be held as it should be.
+ */
+static bool change_message(struct session *s, const struct verdict *verdict,
 			   bool enforce)
 {
 	struct message *m = s->message;
 	const char *reason;
 
-	remove_own_headers(s);
+	if (s->own_headers <= OWN_HEADERS_MAX)
+		remove_own_headers(s);
 	if (enforce && verdict->word == VERDICT_TAG && verdict->subject != NULL)
 		prefix_subject(s, verdict->subject);
 	add_own_header(s, word_of(verdict), &m->outcome);
 	if (!enforce || verdict->word != VERDICT_QUARANTINE)
-		return;
-	reason = arena_printf(&m->arena, "steelyard: %.200s (ref %s)",
+		return true;
+	reason = arena_printf(&m->work, "steelyard: %.200s (ref %s)",
 			      m->outcome.symbols, m->ref);
-	s->mta->quarantine(s->mta->context,
-			   reason != NULL ? reason : "steelyard");
+	return s->mta->quarantine(s->mta->context,
+				  reason != NULL ? reason : "steelyard");
 }
 
 static void recipient_facts(struct message *m, size_t index)
@@ -269,36 +321,51 @@ static void recipient_facts(struct message *m, size_t index)
 	m->facts.fixed[FACT_RCPT_DOMAIN] = rcpt->domain;
 }
 
+/* What is said to all recipients: the mildest verdict, with its hits. */
+struct common {
+	struct verdict verdict;
+	const struct hits *hits;
+	bool certain; /* for each recipient, and all are refused */
+};
+
+static bool milder(const struct verdict *a, const struct verdict *b)
+{
+	return a->word < b->word || (a->exempt && !b->exempt);
+}
+
 /*
- * The mildest verdict over the recipients.  Recipients that could be told apart
- * were split at RCPT; this loop matters where that is off or was not asked.
+ * Over all recipients.  Those that could be told apart were split at RCPT; this
+ * loop matters where that is off.  False without memory.
  */
-static bool judge_all(struct session *s, struct verdict *ret_verdict,
-		      const struct hits **ret_hits)
+static bool judge_all(struct session *s, struct common *ret)
 {
 	const struct generation *gen = s->generation;
 	const struct verdict_settings *set = &gen->settings.session.verdict;
 	struct message *m = s->message;
-	bool first = true;
+	unsigned spare = 0; /* the arena that the mildest one is not in */
 
 	hits_weigh(m->hits, &m->facts);
-	for (size_t i = 0; i < m->rcpt_count || first; i++) {
+	*ret = (struct common){ .certain = true };
+	for (size_t i = 0; i < m->rcpt_count || ret->hits == NULL; i++) {
 		struct hits *hits = m->hits;
 		struct verdict verdict;
 
 		if (i < m->rcpt_count) {
 			recipient_facts(m, i);
-			hits = hits_for_rcpt(m->hits, &m->facts, &m->arena);
+			arena_reset(&m->judged[spare]);
+			hits = hits_for_rcpt(m->hits, &m->facts,
+					     &m->judged[spare]);
 		}
 		if (hits == NULL)
 			return false;
 		verdict = verdict_of(hits, set);
-		if (first || verdict.word < ret_verdict->word ||
-		    (verdict.exempt && !ret_verdict->exempt)) {
-			*ret_verdict = verdict;
-			*ret_hits = hits;
+		if (!verdict.certain || !refuses(verdict.word))
+			ret->certain = false;
+		if (ret->hits == NULL || milder(&verdict, &ret->verdict)) {
+			ret->verdict = verdict;
+			ret->hits = hits;
+			spare = 1 - spare;
 		}
-		first = false;
 		if (hits == m->hits)
 			break; /* nobody tells them apart */
 	}
@@ -315,30 +382,49 @@ static void count_verdict(const struct verdict *verdict, bool enforce)
 		count(COUNT_OBSERVED);
 }
 
+/* Before the end: only what holds for everybody, whatever comes. */
+static enum answer speak_data(struct session *s, const struct common *common)
+{
+	if (s->generation->settings.session.mode == MODE_OBSERVE ||
+	    !common->certain)
+		return ANSWER_CONTINUE;
+	count_verdict(&common->verdict, true);
+	return refuse(s, common->hits, &common->verdict, PHASE_DATA,
+		      s->message->ref);
+}
+
+static enum answer speak_eom(struct session *s, const struct common *common)
+{
+	bool enforce = s->generation->settings.session.mode == MODE_ENFORCE;
+	const struct verdict *verdict = &common->verdict;
+
+	count_verdict(verdict, enforce);
+	count_add(COUNT_REGEX_LIMITS, hits_regex_limits(common->hits));
+	outcome_set(s, common->hits, verdict, PHASE_EOM);
+	if (enforce && s->own_headers > OWN_HEADERS_MAX)
+		return say(s, "552", "5.3.4", "Too many X-Steelyard fields",
+			   s->message->ref);
+	if (enforce && refuses(verdict->word))
+		return refuse(s, common->hits, verdict, PHASE_EOM,
+			      s->message->ref);
+	fault_over();
+	if (enforce && verdict->word == VERDICT_DISCARD)
+		return ANSWER_DISCARD;
+	if (!change_message(s, verdict, enforce))
+		return speak_fault(s, PHASE_EOM);
+	return ANSWER_ACCEPT;
+}
+
 enum answer speak_all(struct session *s, enum phase phase)
 {
 	struct message *m = s->message;
-	const struct generation *gen = s->generation;
-	bool enforce = gen->settings.session.mode == MODE_ENFORCE;
-	const struct hits *hits;
-	struct verdict verdict;
+	struct common common;
 
-	ruleset_close_phase(gen->rules, &m->facts, phase);
-	if (!judge_all(s, &verdict, &hits))
+	ruleset_close_phase(s->generation->rules, &m->facts, phase);
+	if (!judge_all(s, &common))
 		return speak_fault(s, phase);
-	if (phase != PHASE_EOM &&
-	    (!enforce || !verdict.certain || !refuses(verdict.word)))
-		return ANSWER_CONTINUE;
-	fault_over();
-	count_verdict(&verdict, enforce);
-	count_add(COUNT_REGEX_LIMITS, hits_regex_limits(hits));
-	if (enforce && refuses(verdict.word))
-		return refuse(s, hits, &verdict, phase);
-	outcome_set(s, hits, &verdict, phase);
-	if (enforce && verdict.word == VERDICT_DISCARD)
-		return ANSWER_DISCARD;
-	change_message(s, &verdict, enforce);
-	return ANSWER_ACCEPT;
+	return phase == PHASE_EOM ? speak_eom(s, &common)
+				  : speak_data(s, &common);
 }
 
 /* --- our own faults ----------------------------------------------------- */
@@ -347,10 +433,10 @@ enum answer speak_all(struct session *s, enum phase phase)
 static enum answer pass_unchecked(struct session *s)
 {
 	count(COUNT_UNCHECKED);
-	if (s->message != NULL) {
+	if (s->message != NULL)
 		s->message->outcome.unchecked = true;
+	if (s->own_headers <= OWN_HEADERS_MAX)
 		remove_own_headers(s);
-	}
 	s->mta->insert_header(s->mta->context, 0, header_name,
 			      "verdict=unchecked");
 	return ANSWER_ACCEPT;
@@ -364,11 +450,18 @@ enum answer speak_fault(struct session *s, enum phase phase)
 		    set->on_fault == ON_FAULT_PASS ||
 		    (set->on_fault == ON_FAULT_DEFER_THEN_PASS &&
 		     lasted >= FAULT_LASTS);
+	char ref[REF_SIZE];
 
-	count(COUNT_FAULTS);
-	if (s->message != NULL)
+	if (s->message != NULL) {
 		s->message->fault = true;
+		memcpy(ref, s->message->ref, sizeof(ref));
+	} else {
+		ref_next(ref);
+	}
+	count(COUNT_FAULTS);
+	report_fault(s, ref, phase, pass ? "pass" : "defer", lasted);
 	if (pass)
 		return phase == PHASE_EOM ? pass_unchecked(s) : ANSWER_CONTINUE;
-	return say(s, "451", "4.3.0", "Internal trouble, please try again");
+	return say(s, "451", "4.3.0", "Internal trouble, please try again",
+		   ref);
 }

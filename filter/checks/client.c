@@ -32,11 +32,15 @@ void check_client(const struct envelope *envelope, struct facts *facts)
 	facts_bool(facts, FACT_CLIENT_IS_LOCAL,
 		   envelope->client_is_local ||
 			   ip_is_loopback(&envelope->client_ip));
-	if (is_name(name))
+	if (envelope->client_mta_name_lost)
+		facts_unknown(facts, FACT_CLIENT_MTA_NAME, CAUSE_LIMIT);
+	else if (is_name(name))
 		facts_text(facts, FACT_CLIENT_MTA_NAME, name, strlen(name));
 	else
 		facts_none(facts, FACT_CLIENT_MTA_NAME);
-	if (envelope->daemon != NULL)
+	if (envelope->daemon_lost)
+		facts_unknown(facts, FACT_MTA_DAEMON, CAUSE_LIMIT);
+	else if (envelope->daemon != NULL)
 		facts_text(facts, FACT_MTA_DAEMON, envelope->daemon,
 			   strlen(envelope->daemon));
 	else

@@ -38,7 +38,11 @@ void check_helo(const struct envelope *envelope, struct facts *facts)
 	if (name == NULL || name[0] == '\0') {
 		for (size_t i = 0;
 		     i < sizeof(helo_facts) / sizeof(helo_facts[0]); i++)
-			facts_none(facts, helo_facts[i]);
+			if (envelope->helo_lost)
+				facts_unknown(facts, helo_facts[i],
+					      CAUSE_LIMIT);
+			else
+				facts_none(facts, helo_facts[i]);
 		return;
 	}
 	len = strlen(name);
