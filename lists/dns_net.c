@@ -15,6 +15,8 @@
  */
 #include "lists/dns_net.h"
 
+/* newer ones have functions of their own for some of what we use */
+#define CARES_NO_DEPRECATED
 #include <ares.h>
 #include <arpa/inet.h>
 #include <errno.h>
