@@ -41,6 +41,28 @@ static int still_there(int fd, const char *path)
 	return ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
 }
 
+/*
+ * As root we write into the file and give it away: it must not be a name that
+ * somebody else has made for another file.
+ */
+static int check_ours(int fd, uid_t uid)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	errno = EINVAL;
+	if (!S_ISREG(st.st_mode))
+		return -1;
+	errno = EMLINK;
+	if (st.st_nlink > 1) /* 0: just removed, see still_there() */
+		return -1;
+	errno = EPERM;
+	return st.st_uid == 0 || st.st_uid == geteuid() || st.st_uid == uid
+		       ? 0
+		       : -1;
+}
+
 static int try_lock(const char *path, uid_t uid, pid_t *ret_pid)
 {
 	int fd, there, error;
@@ -49,6 +71,8 @@ static int try_lock(const char *path, uid_t uid, pid_t *ret_pid)
 		  0600);
 	if (fd < 0)
 		return -1;
+	if (check_ours(fd, uid) < 0)
+		goto fail;
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		*ret_pid = read_pid(fd);
 		goto fail;

@@ -371,6 +371,57 @@ static void test_a_lock_is_no_link(void **state)
 	assert_int_equal(errno, ELOOP);
 }
 
+/* Opened by root, it would be emptied and given away. */
+static void test_a_lock_is_nobody_elses(void **state)
+{
+	static const struct {
+		const char *claim;
+		bool linked;
+		uid_t owner, uid; /* (uid_t)-1: us */
+		int error; /* 0: locked */
+	} rows[] = {
+		{ "ours", false, (uid_t)-1, (uid_t)-1, 0 },
+		{ "a second name", true, (uid_t)-1, (uid_t)-1, EMLINK },
+		{ "a stranger's", false, 65534, (uid_t)-1, EPERM },
+		{ "whom we become", false, 65534, 65534, 0 },
+	};
+	struct place *p = *state;
+	char path[80], other[80];
+
+	snprintf(path, sizeof(path), "%s/lock", p->folder);
+	snprintf(other, sizeof(other), "%s/other", p->folder);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct stat st;
+		pid_t pid;
+		int fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+
+		assert_int_equal(write(fd, "precious\n", 9), 9);
+		if (rows[i].owner != (uid_t)-1 &&
+		    fchown(fd, rows[i].owner, (gid_t)-1) < 0) {
+			assert_int_equal(geteuid() == 0, 0);
+			goto next; /* only root can try that */
+		}
+		if (rows[i].linked)
+			assert_int_equal(link(path, other), 0);
+		close(fd);
+		fd = lock_take(path, rows[i].uid, &pid);
+		if ((fd < 0 ? errno : 0) != rows[i].error)
+			fail_msg("%s: %s", rows[i].claim, strerror(errno));
+		assert_int_equal(stat(path, &st), 0);
+		if (rows[i].error != 0)
+			assert_int_equal(st.st_size, 9);
+	next:
+		if (fd >= 0)
+			close(fd);
+		unlink(other);
+		unlink(path);
+	}
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(lock_take(path, (uid_t)-1, &(pid_t){ 0 }), -1);
+	assert_int_equal(errno, EINVAL);
+	unlink(path);
+}
+
 #define EACH(t) cmocka_unit_test_setup_teardown(t, open_place, close_place)
 
 int main(void)
@@ -388,6 +439,7 @@ int main(void)
 		EACH(test_a_strange_host),
 		EACH(test_a_lock),
 		EACH(test_a_lock_is_no_link),
+		EACH(test_a_lock_is_nobody_elses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
