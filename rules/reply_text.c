@@ -16,6 +16,11 @@
 
 enum {
 	LINE_MAX_BYTES = 510, /* without CRLF */
+	/*
+	 * In a line for libmilter each '%' is doubled, and of more than 980
+	 * bytes (MAXREPLYLEN) it refuses the whole reply.
+	 */
+	PERCENTS_MAX = 390,
 	ENHANCED_MAX = 11, /* 5.999.999 and a bit */
 };
 
@@ -252,7 +257,7 @@ static void wait_text(int64_t seconds, char *buffer, size_t size)
 /* A line under construction: what does not fit is left out. */
 struct line {
 	char at[LINE_MAX_BYTES + 1];
-	size_t len, room;
+	size_t len, room, percents;
 };
 
 static void line_add(struct line *line, const char *text, size_t len)
@@ -260,6 +265,8 @@ static void line_add(struct line *line, const char *text, size_t len)
 	for (size_t i = 0; i < len && line->len < line->room; i++) {
 		unsigned char c = (unsigned char)text[i];
 
+		if (c == '%' && line->percents++ >= PERCENTS_MAX)
+			continue;
 		line->at[line->len++] =
 			(char)(c >= 0x20 && c <= 0x7e ? c : '?');
 	}
@@ -294,7 +301,7 @@ static int line_end(struct line *line, struct arena *arena, struct reply *reply)
 	if (copy == NULL)
 		return -1;
 	reply->lines[reply->line_count++] = copy;
-	line->len = 0;
+	line->len = line->percents = 0;
 	return 0;
 }
 

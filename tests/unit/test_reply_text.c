@@ -170,6 +170,32 @@ static void test_hostile_values(void **state)
 	assert_string_equal(wire, "550 5.7.1 xy\n");
 }
 
+/* Doubled for libmilter, a line must still be one that it takes. */
+static void test_many_percents(void **state)
+{
+	char text[1100] = "550 5.7.1 ", wire[4096];
+	size_t percents = 0, len = 0;
+	unsigned lines = 0;
+
+	(void)state;
+	memset(text + 10, '%', 1050);
+	text[10 + 520] = '\n';
+	text[1060] = '\0';
+	wire_text(text, &values, VERDICT_REJECT, wire, sizeof(wire));
+	for (const char *at = wire; *at != '\0'; at++) {
+		percents += *at == '%';
+		len++;
+		if (*at != '\n')
+			continue;
+		assert_true(percents > 300);
+		assert_true(len + percents <= 980);
+		percents = len = 0;
+		lines++;
+	}
+	assert_int_equal(lines, 2);
+	assert_non_null(strstr(wire, " (ref " REF ")\n"));
+}
+
 static void test_waits(void **state)
 {
 	static const struct {
@@ -224,6 +250,7 @@ int main(void)
 		cmocka_unit_test(test_built_in),
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_hostile_values),
+		cmocka_unit_test(test_many_percents),
 		cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_scores),
 	};
