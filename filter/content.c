@@ -126,6 +126,7 @@ void content_finish(struct session *s)
 	if (m->inspection == NULL && m->body_bytes == 0 && !m->body_skipped)
 		begin(s, LEASE_WAIT_MS);
 	if (m->inspection == NULL) {
+		m->unread = true;
 		inspection_unknown(&m->facts, rules, m->inspection_lost);
 		return;
 	}
@@ -143,7 +144,8 @@ void content_finish(struct session *s)
 		    !s->mta->progress(s->mta->context))
 			break;
 	}
-	if (answer != INSPECTION_DONE)
+	m->unread = answer != INSPECTION_DONE;
+	if (m->unread)
 		inspection_unknown(&m->facts, rules, m->inspection_lost);
 	content_drop(s);
 }

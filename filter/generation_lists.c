@@ -208,6 +208,22 @@ static bool put_list(struct generation *gen, struct generation **copy,
 	return true;
 }
 
+/* Both, as one line; frees what it does not return. */
+static char *join(char *before, char *why)
+{
+	char *both = NULL;
+
+	if (before == NULL || why == NULL)
+		return before != NULL ? before : why;
+	if (asprintf(&both, "%s; %s", before, why) < 0)
+		both = NULL;
+	free(before);
+	if (both == NULL)
+		return why;
+	free(why);
+	return both;
+}
+
 struct generation *generation_refresh_lists(struct generation *gen,
 					    char **ret_summary)
 {
@@ -222,8 +238,7 @@ struct generation *generation_refresh_lists(struct generation *gen,
 					  &list, &stamp, &why);
 
 		if (change < 0) {
-			free(*ret_summary);
-			*ret_summary = why;
+			*ret_summary = join(*ret_summary, why);
 		}
 		if (change > 0 && !put_list(gen, &copy, i, list, &stamp))
 			return NULL;

@@ -74,6 +74,7 @@ struct message {
 	bool header_lost; /* no room for a field: what is absent is unknown */
 	struct inspection *inspection;
 	enum fact_cause inspection_lost; /* why there is none */
+	bool unread; /* nobody could read it: its facts are unknown */
 	uint64_t body_bytes;
 	bool body_skipped;
 
@@ -101,13 +102,11 @@ struct session {
 	bool client_is_local;
 	struct kept client_mta_name, daemon, helo;
 	struct kept last_queue_id; /* of the message before */
-	unsigned unknown_commands;
-	unsigned messages;
 
 	/* Of this message, counted even where there is no room for it. */
 	unsigned own_headers; /* fields that bear our header's name */
 	unsigned subjects;
-	bool fault_told;
+	bool fault_told, busy_told;
 
 	/*
 	 * From MAIL to the message's end (or, with keep_outcome, to the next
@@ -152,6 +151,8 @@ void report_message(struct session *session, const char *end);
 void report_recipient(struct session *session, const char *ref,
 		      const char *verdict, const char *code,
 		      const char *symbols, int32_t score);
+/* A connection that heard a 421. */
+void report_busy(const struct session *session, const char *ref);
 /* A fault of ours, once for each message. */
 void report_fault(struct session *session, const char *ref, enum phase phase,
 		  const char *action, int64_t lasted);

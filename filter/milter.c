@@ -456,7 +456,7 @@ static sfsistat on_unknown(SMFICTX *ctx, const char *command)
 
 	if (link == NULL)
 		return stranger();
-	session_unknown(link->session, command);
+	(void)command; /* nothing asks about it: it is negotiated away */
 	return answer_of(link, ANSWER_CONTINUE, SMFIP_NR_UNKN);
 }
 

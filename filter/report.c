@@ -88,7 +88,7 @@ static struct judged judged_of(const struct message *m)
 		judged.score = m->refused_verdict.bounds.score;
 		judged.softened = m->refused_verdict.softened;
 		judged.code = m->reply.code;
-	} else if (m->has_outcome) {
+	} else if (m->has_outcome && outcome->phase != PHASE_RCPT) {
 		judged.word =
 			outcome->verdict.exempt
 				? "exempt"
@@ -119,13 +119,14 @@ void report_message(struct session *s, const char *end)
 	log_event(m->fault ? LOG_WARNING : LOG_INFO, "mail",
 		  "ref=%s qid=%s mode=%s verdict=%s score=%s symbols=%.1000s "
 		  "reply=%s end=%s client=%s rcpts=%zu refused=%zu split=%zu "
-		  "softened=%d rules=%.8s ms=%" PRId64
+		  "softened=%d unread=%s rules=%.8s ms=%" PRId64
 		  " auth=%s name=%s helo=%s sender=%s rcpt=%s from=%s mid=%s",
 		  m->ref, out.queue_id, mode_of(s), judged.word,
 		  score_text(judged.score, score),
 		  judged.symbols[0] != '\0' ? judged.symbols : "-", judged.code,
 		  end, out.client, m->rcpt_count + m->rcpts_uncounted,
 		  m->rcpts_refused, m->rcpts_split, judged.softened,
+		  m->unread ? fact_cause_name(m->inspection_lost) : "-",
 		  s->generation->digest, monotonic_ms() - m->began_ms, out.auth,
 		  out.name, out.helo, out.sender, out.rcpt, out.from, out.mid);
 }
@@ -147,6 +148,16 @@ void report_recipient(struct session *s, const char *ref, const char *verdict,
 		  symbols[0] != '\0' ? symbols : "-", code, out.client,
 		  s->generation->digest, out.auth, out.name, out.helo,
 		  out.sender, rcpt);
+}
+
+void report_busy(const struct session *s, const char *ref)
+{
+	char ip[IP_TEXT_SIZE];
+
+	log_event(LOG_WARNING, "busy", "ref=%s reply=421 client=%s", ref,
+		  s->client_ip.family != 0
+			  ? ip_format(&s->client_ip, ip, sizeof(ip))
+			  : "local");
 }
 
 void report_fault(struct session *s, const char *ref, enum phase phase,

@@ -268,7 +268,6 @@ enum answer session_mail(struct session *s, char **args)
 	if (s->refused)
 		return speak_busy(s);
 	count(COUNT_MESSAGES);
-	s->messages++;
 	s->own_headers = 0;
 	s->subjects = 0;
 	s->fault_told = false;
@@ -482,12 +481,6 @@ enum answer session_eom(struct session *s)
 	answer = m->fault ? speak_fault(s, PHASE_EOM) : speak_all(s, PHASE_EOM);
 	message_end(s, "eom");
 	return answer;
-}
-
-void session_unknown(struct session *s, const char *command)
-{
-	(void)command; /* a stranger's text; the number is what counts */
-	s->unknown_commands++;
 }
 
 void session_abort(struct session *s)

@@ -89,7 +89,6 @@ enum answer session_eoh(struct session *session);
 enum answer session_body(struct session *session, const unsigned char *bytes,
 			 size_t len);
 enum answer session_eom(struct session *session);
-void session_unknown(struct session *session, const char *command);
 /* The message ended without EOM; the connection stays. */
 void session_abort(struct session *session);
 

@@ -183,6 +183,9 @@ enum answer speak_busy(struct session *s)
 	char ref[REF_SIZE];
 
 	ref_next(ref);
+	if (!s->busy_told)
+		report_busy(s, ref);
+	s->busy_told = true;
 	return say(s, "421", "4.3.2", "Too busy, please try again later", ref);
 }
 
