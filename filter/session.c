@@ -378,6 +378,8 @@ static enum answer judge_recipient(struct session *s)
 	    !hits_judged_alike(m->first_rcpt_hits, hits))
 		return speak_split(s);
 	if (!recipient_add(m)) {
+		if (m->rcpt_arena.failed)
+			return speak_fault(s, PHASE_RCPT);
 		if (ruleset_tells_recipients_apart(gen->rules))
 			return speak_too_many(s);
 		m->rcpts_uncounted++; /* it ends as the others do */
