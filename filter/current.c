@@ -179,9 +179,10 @@ bool current_load(const struct current_start *start, int snapshot)
 	} else {
 		log_event(LOG_ERR, "R1", "%s",
 			  loaded.summary ? loaded.summary : "-");
-		if (start->complain && loaded.report)
-			fputs(loaded.report, stderr);
 	}
+	/* warnings, where it holds */
+	if (start->complain && loaded.report)
+		fputs(loaded.report, stderr);
 	generation_result_done(&loaded);
 	return current.generation;
 }

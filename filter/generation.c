@@ -189,10 +189,8 @@ void generation_finish(struct generation *gen)
 	phases_plan(gen, &gen->plan);
 }
 
-/* Every step runs, so that all mistakes are told at once. */
-static bool load(struct generation *gen, const char *path,
-		 const struct texts *texts, struct generation *previous,
-		 bool force)
+static bool read_settings(struct generation *gen, const char *path,
+			  const struct texts *texts)
 {
 	struct generation_parts *parts = gen->parts;
 	struct source source = { .parts = parts, .texts = texts };
@@ -202,7 +200,18 @@ static bool load(struct generation *gen, const char *path,
 	bool good;
 
 	good = ast_parse_file(&parts->ast, path, &reader, &parts->diag);
-	good = settings_read(&gen->settings, &parts->ast, &parts->diag) && good;
+	return settings_read(&gen->settings, &parts->ast, &parts->diag) && good;
+}
+
+/* Every step runs, so that all mistakes are told at once. */
+static bool load(struct generation *gen, const char *path,
+		 const struct texts *texts, struct generation *previous,
+		 bool force)
+{
+	struct generation_parts *parts = gen->parts;
+	bool good;
+
+	good = read_settings(gen, path, texts);
 	gen->rules = ruleset_compile(&parts->ast, &parts->diag);
 	if (gen->rules == NULL)
 		return false;
@@ -250,6 +259,18 @@ struct generation_result generation_load(const char *path,
 
 	return result_of(gen,
 			 gen != NULL && load(gen, path, NULL, previous, force));
+}
+
+struct generation_result generation_load_settings(const char *path)
+{
+	struct generation *gen = generation_new();
+	bool good = gen != NULL && read_settings(gen, path, NULL);
+
+	/* nothing will be loaded: then tell the other mistakes as well */
+	if (gen != NULL && !good)
+		gen->rules =
+			ruleset_compile(&gen->parts->ast, &gen->parts->diag);
+	return result_of(gen, good);
 }
 
 struct generation_result generation_load_snapshot(int fd)

@@ -56,6 +56,12 @@ struct generation_result {
 struct generation_result generation_load(const char *path,
 					 struct generation *previous,
 					 bool force);
+/*
+ * For one who has rights to give up first: rule files are read, for the
+ * settings in them, but no list file, and no example is run.  The generation
+ * holds settings and nothing else.
+ */
+struct generation_result generation_load_settings(const char *path);
 struct generation_result generation_load_snapshot(int fd);
 void generation_result_done(struct generation_result *result); /* keeps gen */
 

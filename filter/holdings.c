@@ -74,10 +74,12 @@ bool holdings_read(struct holdings *ret, const char *config)
 	ret->milter.fd = ret->control.fd = ret->state_lock = -1;
 	ret->milter.lock_fd = ret->control.lock_fd = -1;
 
-	loaded = generation_load(config, NULL, false);
-	if (loaded.report)
-		fputs(loaded.report, stderr);
+	/* rules and lists are the filter's, which is not root any more; it has
+	 * the warnings, too */
+	loaded = generation_load_settings(config);
 	done = loaded.generation != NULL;
+	if (!done && loaded.report)
+		fputs(loaded.report, stderr);
 	if (done) {
 		const struct settings *all = &loaded.generation->settings;
 
@@ -88,8 +90,7 @@ bool holdings_read(struct holdings *ret, const char *config)
 	}
 	generation_unref(loaded.generation);
 	generation_result_done(&loaded);
-	/* rules and lists are the filter's; give their memory back */
-	malloc_trim(0);
+	malloc_trim(0); /* what the parser has taken */
 	if (!done)
 		return false;
 	if (!privileges_find(&ret->become, ret->set.user, why, sizeof(why)) ||

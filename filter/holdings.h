@@ -22,8 +22,9 @@ struct holdings {
 };
 
 /*
- * Reads the configuration; where it is broken, says on stderr what is wrong
- * with it.  holdings_close() in any case.
+ * Reads the settings; where they, or rule files, are broken, says on stderr
+ * what is wrong.  What can only be seen in rules and lists the filter finds as
+ * it starts, and leaves.  holdings_close() in any case.
  */
 bool holdings_read(struct holdings *ret, const char *config);
 

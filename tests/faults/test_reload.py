@@ -151,10 +151,38 @@ def test_broken_files(shipped: Reloaded) -> None:
     assert dropped == 0 and unnamed == 0
 
 
-def test_refused_at_the_start() -> None:
-    """R1: nobody starts on a broken file."""
-    with pytest.raises(RuntimeError, match="ended with 1"):
-        Filter("rule X 1.0 if helo.nane is none\n")
+BROKEN = {
+    "setting": ("set mod observe\n", 'did you mean "mode"?'),
+    "parser": ("rule X 1.0 of helo.name is none\n", "error:"),
+    "rule": ("rule X 1.0 if helo.nane is none\n", 'did you mean "helo.name"?'),
+    "list": ('list x domain from "more.list"\n', "more.list:1:"),
+    "example": ('example "a stranger" { helo.is_ip yes } expect reject\n',
+                "it comes out as accept"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+@pytest.mark.parametrize("foreground", [True, False],
+                         ids=["foreground", "background"])
+def test_refused_at_the_start(kind: str, foreground: bool,
+                              tmp_path: pathlib.Path) -> None:
+    """R1: nobody starts on a broken file, and stderr says where it is."""
+    (tmp_path / "more.list").write_text("not a name\n")
+    rules, words = BROKEN[kind]
+    config = tmp_path / "steelyard.conf"
+    config.write_text(
+        f'set milter_socket "unix:{tmp_path}/milter.sock"\n'
+        f'set control_socket "unix:{tmp_path}/control.sock"\n'
+        f'set state_dir "{tmp_path}/state"\n' + rules)
+    done = subprocess.run(
+        [str(program("STEELYARD", "steelyard")),
+         *(["-f"] if foreground else []), "-c", str(config)],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10,
+        check=False)
+    assert done.returncode == 1, done.stderr
+    assert re.search(r"steelyard\.conf:4:\d+: error", done.stderr), done.stderr
+    assert words in done.stderr and "    ^" in done.stderr, done.stderr
+    assert not (tmp_path / "milter.sock").exists()
 
 
 # --- R2: half-written files --------------------------------------------------

@@ -125,6 +125,38 @@ static void test_failing_example(void **state)
 	generation_result_done(&result);
 }
 
+/* No list file is read, no example is run: that is for later. */
+static void test_settings_alone(void **state)
+{
+	struct generation_result result;
+
+	(void)state;
+	write_file(extra,
+		   "set body_limit 2MiB\n"
+		   "rule IS_IP 6.0 if helo.is_ip\n"
+		   "example \"x\" { helo.is_ip yes } expect reject\n",
+		   100);
+	write_file(list, "not an entry\n", 100);
+	result = generation_load_settings(conf);
+	if (result.generation == NULL)
+		fail_msg("%s", result.report);
+	assert_int_equal(result.generation->settings.session.body_limit,
+			 2 << 20);
+	assert_null(result.generation->rules);
+	assert_int_equal(result.generation->lists.count, 0);
+	generation_unref(result.generation);
+	generation_result_done(&result);
+
+	/* where it stops for a setting, rules are looked at too */
+	write_file(extra, "rule X 1.0 if helo.nme is \"a\"\nset mod observe\n",
+		   100);
+	result = generation_load_settings(conf);
+	assert_null(result.generation);
+	assert_non_null(strstr(result.report, "helo.name"));
+	assert_non_null(strstr(result.report, "b.rules:2:5"));
+	generation_result_done(&result);
+}
+
 static void test_list_changes(void **state)
 {
 	struct generation *gen = load_good(), *next;
@@ -219,6 +251,7 @@ int main(void)
 		ONE(test_load),
 		ONE(test_all_mistakes),
 		ONE(test_failing_example),
+		ONE(test_settings_alone),
 		ONE(test_list_changes),
 		ONE(test_list_emptied),
 		ONE(test_snapshot),
