@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ static bool paused;
 static bool shut; /* paused for good */
 static bool serving;
 static pthread_t server;
+static struct stat entry; /* of the real one's path, if it has one */
 
 static int idle_socket(void)
 {
@@ -40,6 +42,37 @@ static int idle_socket(void)
 	if (fd >= 0)
 		close(fd);
 	return -1;
+}
+
+/* The path of a Unix socket; NULL for one without. */
+static const char *path_of(const struct sockaddr_storage *address)
+{
+	const struct sockaddr_un *name = (const struct sockaddr_un *)address;
+
+	return name->sun_family == AF_UNIX && name->sun_path[0] != '\0'
+		       ? name->sun_path
+		       : NULL;
+}
+
+static void note_entry(int fd)
+{
+	struct sockaddr_storage address = { 0 };
+	socklen_t len = sizeof(address);
+
+	entry = (struct stat){ 0 };
+	if (getsockname(fd, (struct sockaddr *)&address, &len) == 0 &&
+	    path_of(&address) != NULL)
+		(void)lstat(path_of(&address), &entry);
+}
+
+/* Whoever has removed the path may have made another there. */
+static bool is_ours(const struct sockaddr_storage *address)
+{
+	struct stat now;
+
+	return path_of(address) == NULL ||
+	       (lstat(path_of(address), &now) == 0 &&
+		now.st_dev == entry.st_dev && now.st_ino == entry.st_ino);
 }
 
 int listener_open(int fd)
@@ -57,6 +90,7 @@ int listener_open(int fd)
 	shown = fd;
 	real = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	idle = idle_socket();
+	note_entry(fd);
 	return real < 0 || idle < 0 ? -1 : 0;
 }
 
@@ -136,7 +170,7 @@ void listener_wake(void)
 
 void listener_knock(void)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = { 0 };
 	socklen_t len = sizeof(address);
 	int fd = -1;
 
@@ -148,6 +182,7 @@ void listener_knock(void)
 	pthread_mutex_unlock(&lock);
 	if (fd < 0)
 		return;
-	(void)connect(fd, (struct sockaddr *)&address, len);
+	if (is_ours(&address))
+		(void)connect(fd, (struct sockaddr *)&address, len);
 	close(fd);
 }

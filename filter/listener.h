@@ -40,7 +40,8 @@ void listener_wake(void);
 
 /*
  * Connects to the socket that MTAs connect to, and goes away: see admission.c.
- * Does nothing while paused, or where libmilter has bound the socket itself.
+ * Does nothing while paused, where libmilter has bound the socket itself, or
+ * where something else has taken its path.
  */
 void listener_knock(void);
 

@@ -7,8 +7,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -95,9 +97,51 @@ static void test_pause_and_resume(void **state)
 	close(fd);
 }
 
+static int listen_at(const char *path)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (void *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	return fd;
+}
+
+/* A successor at our path is not our door. */
+static void test_knock(void **state)
+{
+	char folder[] = "/tmp/sy-listener-XXXXXX", path[64];
+	int fd, other, got;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/socket", folder);
+	fd = listen_at(path);
+	assert_int_equal(listener_open(fd), 0);
+	listener_knock();
+	got = take(fd);
+	assert_true(got >= 0);
+	close(got);
+
+	assert_int_equal(unlink(path), 0);
+	other = listen_at(path);
+	listener_knock();
+	assert_int_equal(take(other), -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(unlink(path), 0);
+	listener_knock();
+	close(other);
+	close(fd);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_knock),
+		/* the last: it shuts the listener */
 		cmocka_unit_test(test_pause_and_resume),
 	};
 
