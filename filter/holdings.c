@@ -102,6 +102,16 @@ bool holdings_read(struct holdings *ret, const char *config)
 
 /* --- sockets ------------------------------------------------------------ */
 
+/* In such a folder anybody can take the MTA's mail, or answer for us. */
+static void warn_exposed(const char *setting,
+			 const struct listen_address *address)
+{
+	if (address->kind == LISTEN_UNIX && listen_is_exposed(address->path))
+		log_event(LOG_WARNING, "start",
+			  "setting=%s socket=%s folder=writable-by-all",
+			  setting, address->path);
+}
+
 static bool open_listener(struct listen_socket *ret, const char *setting,
 			  const char *name, const char *value,
 			  const struct listen_rights *rights)
@@ -118,7 +128,7 @@ static bool open_listener(struct listen_socket *ret, const char *setting,
 		return true;
 	}
 	switch (listen_open(ret, &address, rights, why, sizeof(why))) {
-	case LISTEN_OK: return true;
+	case LISTEN_OK: warn_exposed(setting, &address); return true;
 	case LISTEN_RUNNING: return complain("%s", why);
 	case LISTEN_FAILED: break;
 	}
@@ -133,12 +143,13 @@ static bool open_milter(struct holdings *h, uid_t uid)
 
 #ifndef MILTER_TAKES_FD
 	/* libmilter opens its socket itself, in the filter */
-	struct listen_address address;
+	struct listen_address address, socket;
 	char why[WHY_SIZE];
 	char *slash;
 
 	if (!listen_parse(h->set.milter_socket, &address, why, sizeof(why)))
 		return complain("set milter_socket: %s", why);
+	socket = address;
 	slash = strrchr(address.path, '/');
 	if (address.kind != LISTEN_UNIX || !slash || slash == address.path)
 		return true;
@@ -146,6 +157,7 @@ static bool open_milter(struct holdings *h, uid_t uid)
 	*slash = '\0';
 	if (listen_make_folder(address.path, 0750, rights.uid, rights.gid) < 0)
 		return complain("%s: %s", address.path, strerror(errno));
+	warn_exposed("milter_socket", &socket);
 	return true;
 #else
 	if (rights.gid == (gid_t)-1 && h->become.drop)

@@ -160,18 +160,36 @@ int listen_make_folder(const char *path, mode_t mode, uid_t uid, gid_t gid)
 	return make_one(part, mode, uid, gid) < 0 ? -1 : 0;
 }
 
+/* False for one that cannot be named: in the root, or where we stand. */
+static bool folder_of(const char *path, char ret[LISTEN_PATH_SIZE])
+{
+	char *slash;
+
+	snprintf(ret, LISTEN_PATH_SIZE, "%s", path);
+	slash = strrchr(ret, '/');
+	if (!slash || slash == ret)
+		return false;
+	*slash = '\0';
+	return true;
+}
+
 static int make_folder_of(const char *path, const struct listen_rights *rights)
 {
 	char folder[LISTEN_PATH_SIZE];
-	char *slash;
 
-	snprintf(folder, sizeof(folder), "%s", path);
-	slash = strrchr(folder, '/');
-	if (!slash || slash == folder)
+	if (!folder_of(path, folder))
 		return 0;
-	*slash = '\0';
 	return listen_make_folder(folder, FOLDER_MODE, rights->uid,
 				  rights->gid);
+}
+
+bool listen_is_exposed(const char *path)
+{
+	char folder[LISTEN_PATH_SIZE];
+	struct stat st;
+
+	return folder_of(path, folder) && stat(folder, &st) == 0 &&
+	       (st.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH;
 }
 
 /* --- Unix sockets ------------------------------------------------------- */

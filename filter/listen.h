@@ -87,4 +87,8 @@ bool listen_matches(int fd, const struct listen_address *address);
  * existing one is left as it is.  -1 with errno. */
 int listen_make_folder(const char *path, mode_t mode, uid_t uid, gid_t gid);
 
+/* May anybody remove what is in the folder that `path` lies in, and put
+ * something else there? */
+bool listen_is_exposed(const char *path);
+
 #endif

@@ -334,6 +334,36 @@ static void test_a_strange_host(void **state)
 	assert_non_null(strstr(p->why, "192.0.2.300"));
 }
 
+/* --- folders ------------------------------------------------------------- */
+
+static void test_exposed_folders(void **state)
+{
+	static const struct {
+		const char *claim;
+		mode_t mode;
+		bool exposed;
+	} rows[] = {
+		{ "ours alone", 0750, false },
+		{ "a group's", 0770, false },
+		{ "like /tmp", 01777, false },
+		{ "anybody's", 0777, true },
+		{ "without looking into it", 0703, true },
+	};
+	struct place *p = *state;
+	char path[80];
+
+	snprintf(path, sizeof(path), "%s/x.sock", p->folder);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(chmod(p->folder, rows[i].mode), 0);
+		if (listen_is_exposed(path) != rows[i].exposed)
+			fail_msg("%s", rows[i].claim);
+	}
+	assert_int_equal(chmod(p->folder, 0700), 0);
+	assert_false(listen_is_exposed("x.sock"));
+	assert_false(listen_is_exposed("/x.sock"));
+	assert_false(listen_is_exposed("/nowhere/x.sock"));
+}
+
 /* --- locks --------------------------------------------------------------- */
 
 static void test_a_lock(void **state)
@@ -437,6 +467,7 @@ int main(void)
 		EACH(test_only_our_own_is_removed),
 		EACH(test_a_port),
 		EACH(test_a_strange_host),
+		EACH(test_exposed_folders),
 		EACH(test_a_lock),
 		EACH(test_a_lock_is_no_link),
 		EACH(test_a_lock_is_nobody_elses),
