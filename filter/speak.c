@@ -149,7 +149,7 @@ enum answer speak_early(struct session *s, const struct hits *hits,
 	const struct session_settings *set = &s->generation->settings.session;
 	struct verdict verdict;
 
-	if (set->mode == MODE_OBSERVE)
+	if (set->mode == MODE_OBSERVE || phase < set->earliest_refusal)
 		return ANSWER_CONTINUE;
 	verdict = verdict_of(hits, &set->verdict);
 	if (!verdict.certain || !refuses(verdict.word))
