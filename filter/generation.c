@@ -189,6 +189,25 @@ void generation_finish(struct generation *gen)
 	phases_plan(gen, &gen->plan);
 }
 
+/*
+ * An editor that empties a file before it writes it, or a file left out by
+ * mistake, would switch the filter off (faults R2).
+ */
+static bool has_shrunk(struct generation *gen,
+		       const struct generation *previous)
+{
+	size_t now = ruleset_rule_count(gen->rules);
+	size_t before = ruleset_rule_count(previous->rules);
+
+	if (before < 5 || now * 10 >= before)
+		return false;
+	diag_error(&gen->parts->diag, (struct place){ .file = 0 },
+		   "only %zu rules are left of %zu", now, before);
+	diag_hint(&gen->parts->diag,
+		  "`steelyardctl reload --force` takes them all the same");
+	return true;
+}
+
 static bool read_settings(struct generation *gen, const char *path,
 			  const struct texts *texts)
 {
@@ -215,6 +234,8 @@ static bool load(struct generation *gen, const char *path,
 	gen->rules = ruleset_compile(&parts->ast, &parts->diag);
 	if (gen->rules == NULL)
 		return false;
+	if (!force && previous != NULL && has_shrunk(gen, previous))
+		good = false;
 	good = generation_load_lists(gen, texts, previous, force) && good;
 	if (good)
 		good = ruleset_run_examples(gen->rules, &gen->lists,

@@ -197,6 +197,35 @@ static void test_list_emptied(void **state)
 	generation_unref(gen);
 }
 
+/* Nine of ten rules gone: a file that is being written, or a mistake. */
+static void test_rules_emptied(void **state)
+{
+	struct generation *gen;
+	struct generation_result result;
+	char text[1024] = "";
+
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		size_t used = strlen(text);
+
+		snprintf(text + used, sizeof(text) - used,
+			 "rule R%d 1.0 if helo.is_ip\n", i);
+	}
+	write_file(extra, text, 100);
+	gen = load_good();
+	write_file(extra, "", 100);
+	result = generation_load(conf, gen, false);
+	assert_null(result.generation);
+	assert_non_null(strstr(result.report, "only 1 rules are left of 11"));
+	assert_non_null(strstr(result.report, "--force"));
+	generation_result_done(&result);
+	result = generation_load(conf, gen, true);
+	assert_non_null(result.generation);
+	generation_unref(result.generation);
+	generation_result_done(&result);
+	generation_unref(gen);
+}
+
 static void test_snapshot(void **state)
 {
 	struct generation *gen = load_good();
@@ -254,6 +283,7 @@ int main(void)
 		ONE(test_settings_alone),
 		ONE(test_list_changes),
 		ONE(test_list_emptied),
+		ONE(test_rules_emptied),
 		ONE(test_snapshot),
 		ONE(test_texts_refuse_what_does_not_add_up),
 	};
