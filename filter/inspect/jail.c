@@ -25,8 +25,6 @@ static const int allowed[] = {
 	SCMP_SYS(recvfrom),
 	SCMP_SYS(sendto),
 	SCMP_SYS(futex),
-	SCMP_SYS(recvmsg),
-	SCMP_SYS(sendmsg),
 	SCMP_SYS(read),
 	SCMP_SYS(close),
 	/* malloc */
@@ -36,10 +34,7 @@ static const int allowed[] = {
 	SCMP_SYS(madvise),
 	/* the clock, where the vDSO does not answer */
 	SCMP_SYS(clock_gettime),
-	SCMP_SYS(gettimeofday),
-	SCMP_SYS(time),
 	/* threads and their end */
-	SCMP_SYS(sched_yield),
 	SCMP_SYS(getpid),
 	SCMP_SYS(gettid),
 	SCMP_SYS(rt_sigprocmask),
@@ -49,10 +44,11 @@ static const int allowed[] = {
 	SCMP_SYS(exit_group),
 #ifdef SANITIZED
 	/*
-	 * The run time of a sanitizer sleeps while it waits for a lock, asks
-	 * for its own limits, looks after signal stacks, and may have a thread
-	 * of its own that is only starting.
+	 * The run time of a sanitizer yields or sleeps while it waits for a
+	 * lock, asks for its own limits, looks after signal stacks, and may
+	 * have a thread of its own that is only starting.
 	 */
+	SCMP_SYS(sched_yield),
 	SCMP_SYS(rseq),
 	SCMP_SYS(set_robust_list),
 	SCMP_SYS(nanosleep),

@@ -129,6 +129,21 @@ static void receive_by_io_uring(void)
 	syscall(SYS_io_uring_setup, 1, NULL);
 }
 
+/* A message that is sent so may carry descriptors, and so may one received. */
+static void pass_descriptors(void)
+{
+	struct msghdr message = { 0 };
+
+	syscall(SYS_sendmsg, channel, &message, MSG_DONTWAIT);
+}
+
+static void take_descriptors(void)
+{
+	struct msghdr message = { 0 };
+
+	syscall(SYS_recvmsg, channel, &message, MSG_DONTWAIT);
+}
+
 /* --- what goes on working ----------------------------------------------- */
 
 static void use_channel(void)
@@ -207,6 +222,8 @@ static const struct attempt {
 	{ "changes its process", allow_core, SIGSYS },
 	{ "lifts its limits", more_files, SIGSYS },
 	{ "goes round the list by io_uring", receive_by_io_uring, SIGSYS },
+	{ "passes descriptors on", pass_descriptors, SIGSYS },
+	{ "takes descriptors", take_descriptors, SIGSYS },
 	{ "uses its channel", use_channel, 0 },
 	{ "uses memory", use_memory, 0 },
 	{ "asks the clock", use_clock, 0 },
