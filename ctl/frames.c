@@ -6,6 +6,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +53,7 @@ static bool open_inet(struct frames *f, const char *place, int family)
 	struct addrinfo hints = { .ai_family = family,
 				  .ai_socktype = SOCK_STREAM };
 	struct addrinfo *all = NULL;
+	int one = 1;
 	const char *host = strchr(place, '@');
 	char port[16];
 	int error;
@@ -63,6 +66,8 @@ static bool open_inet(struct frames *f, const char *place, int family)
 		return frames_fail(f, "%s: %s", place, gai_strerror(error));
 	for (struct addrinfo *a = all; a != NULL; a = a->ai_next) {
 		f->fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		(void)setsockopt(f->fd, IPPROTO_TCP, TCP_NODELAY, &one,
+				 sizeof(one)); /* as MTAs do */
 		if (f->fd >= 0 &&
 		    connect(f->fd, a->ai_addr, a->ai_addrlen) == 0) {
 			freeaddrinfo(all);

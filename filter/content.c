@@ -16,7 +16,7 @@
 #include "rules/mail/limits.h"
 
 enum {
-	LEASE_WAIT_MS = 5000, /* for a free channel, where we may wait */
+	LEASE_WAIT_MS = 3000, /* for a free channel, where we may wait */
 	ANSWER_WAIT_MS = 4500, /* then the MTA hears that we still work */
 	EOM_WAIT_MS = 25000, /* of the MTA's 300 s, for all of it */
 };
@@ -125,6 +125,8 @@ void content_finish(struct session *s)
 	/* A body that could not be handed over must not look like none. */
 	if (m->inspection == NULL && m->body_bytes == 0 && !m->body_skipped)
 		begin(s, LEASE_WAIT_MS);
+	if (monotonic_ms() > until - EOM_WAIT_MS + LEASE_WAIT_MS / 2)
+		s->mta->progress(s->mta->context); /* it took a while */
 	if (m->inspection == NULL) {
 		m->unread = true;
 		inspection_unknown(&m->facts, rules, m->inspection_lost);

@@ -4,6 +4,8 @@
 #include <err.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -68,10 +70,12 @@ void dial_read(struct dial *ret_dial, const char *name)
 int dial_open(const struct dial *dial)
 {
 	int fd = socket(dial->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int saved;
+	int saved, one = 1;
 
 	if (fd < 0)
 		return -1;
+	/* As MTAs do; a unix socket refuses, and does not need it. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (connect(fd, (const struct sockaddr *)&dial->addr, dial->len) == 0)
 		return fd;
 	saved = errno;
