@@ -49,6 +49,8 @@ static const int allowed[] = {
 	 * have a thread of its own that is only starting.
 	 */
 	SCMP_SYS(sched_yield),
+	SCMP_SYS(gettimeofday),
+	SCMP_SYS(time),
 	SCMP_SYS(rseq),
 	SCMP_SYS(set_robust_list),
 	SCMP_SYS(nanosleep),
