@@ -1,0 +1,57 @@
+/*
+ * lookups.h - what is asked of DNS about one message.
+ *
+ * Questions start as soon as it is heard what they are about: the client's
+ * names and the lists about its address with the connection, HELO's with HELO,
+ * the sender's with MAIL, the author's when the header was read.  Asking never
+ * waits.  Where an answer is due, the session waits once for all of them and
+ * then settles: what has come by then are facts, and what has not is unknown
+ * for the rest of this message.
+ *
+ * Only what the rules read is asked.  Facts about the client from DNS count as
+ * known at MAIL, not before: whether it has logged in is known only then, and
+ * such a client is not asked about.
+ *
+ * An object belongs to one session; answers arrive on the resolver's thread.
+ */
+#ifndef STEELYARD_FILTER_LOOKUPS_H
+#define STEELYARD_FILTER_LOOKUPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lists/ip.h"
+#include "rules/facts.h"
+
+struct facts;
+struct lookups;
+struct resolver;
+struct ruleset;
+
+/* All is borrowed.  NULL without memory, or where the rules ask for nothing. */
+struct lookups *lookups_new(struct resolver *resolver,
+			    const struct ruleset *rules);
+void lookups_free(struct lookups *lookups); /* gives up what is still asked */
+
+/* Each starts questions.  An object takes each of these once. */
+void lookups_client(struct lookups *lookups, const struct ip *client);
+void lookups_helo(struct lookups *lookups, const char *helo);
+/* `facts` hold what MAIL said, and are only read. */
+void lookups_sender(struct lookups *lookups, const struct facts *facts);
+/* `facts` hold what the header says. */
+void lookups_content(struct lookups *lookups, const struct facts *facts);
+
+/* No fact about the client or its HELO is to come out of this. */
+void lookups_skip_client(struct lookups *lookups);
+
+/* True when all has come; false when this moment has (monotonic_ms()). */
+bool lookups_wait(struct lookups *lookups, int64_t until_ms);
+
+/*
+ * Sets the facts of the phase: PHASE_MAIL for client, HELO and sender,
+ * PHASE_EOM for the content.  Once for each; texts live as long as `lookups`.
+ */
+void lookups_settle(struct lookups *lookups, enum phase phase,
+		    struct facts *facts);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * resolver.h - the resolver and the health of DNS lists, as one thing that
+ * generations of the configuration share.
+ *
+ * A new generation takes over the resolver of the one before it, unless the
+ * settings about DNS have changed.  Counted, any thread; the last reference
+ * closes it, which waits for its thread: so never drop one from within a
+ * resolver's callback.
+ */
+#ifndef STEELYARD_FILTER_RESOLVER_H
+#define STEELYARD_FILTER_RESOLVER_H
+
+#include <stdatomic.h>
+
+#include "lists/dns.h"
+#include "lists/dnsbl.h"
+
+struct dns_zone;
+struct settings;
+
+struct resolver {
+	atomic_uint refs;
+	struct dns *dns;
+	struct dnsbls *dnsbls;
+	char *key; /* the settings it was made from, as text */
+	struct dns_zone *zone; /* owned; NULL: the network */
+};
+
+/*
+ * `zone` (a file of lists/dns_zonefile.h, or NULL) stands in for the network.
+ * NULL, with a sentence in `error`.
+ */
+struct resolver *resolver_open(const struct settings *settings,
+			       const char *zone, char error[DNS_ERROR_SIZE]);
+struct resolver *resolver_ref(struct resolver *resolver);
+void resolver_unref(struct resolver *resolver); /* NULL is fine */
+
+/* Would these settings make the same one? */
+bool resolver_fits(const struct resolver *resolver,
+		   const struct settings *settings);
+
+#endif
