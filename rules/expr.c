@@ -181,11 +181,11 @@ static enum truth test_value(const struct test *test, struct text value,
 	}
 }
 
-/* Any of several values will do. */
+/* Any of several values will do, also one that we may have missed. */
 static enum truth test_set(const struct test *test, const struct fact *fact,
 			   struct expr_view *view)
 {
-	enum truth answer = TRUTH_FALSE;
+	enum truth answer = fact->partial ? TRUTH_UNKNOWN : TRUTH_FALSE;
 
 	for (size_t i = 0; i < fact->set.count && answer != TRUTH_TRUE; i++)
 		answer = truth_or(answer,

@@ -13,6 +13,8 @@ static const char *const spf_words[] = { "pass",      "fail",
 					 "softfail",  "neutral",
 					 "permerror", "temperror",
 					 NULL };
+static const char *const resolve_words[] = { "ok", "fail", "temp", "forged",
+					     NULL };
 static const char *const dkim_words[] = { "pass",      "policy",
 					  "fail",      "neutral",
 					  "permerror", "temperror",
@@ -25,6 +27,10 @@ static const char *const policy_words[] = { "reject", "quarantine", NULL };
 	[FACT_##id] = { .name = n, .type = FACT_TYPE_##t,                      \
 			.kind = FACT_KIND_##k, .phase = PHASE_##p,             \
 			.built = true, .meaning = m }
+#define ENUM_ROW(id, n, p, w, m)                                               \
+	[FACT_##id] = { .name = n, .type = FACT_TYPE_ENUM,                     \
+			.kind = FACT_KIND_PLAIN, .phase = PHASE_##p,           \
+			.words = w, .built = true, .meaning = m }
 #define RCPT_ROW(id, n, k, m)                                                  \
 	[FACT_##id] = { .name = n, .type = FACT_TYPE_STRING,                   \
 			.kind = FACT_KIND_##k, .phase = PHASE_RCPT,            \
@@ -43,12 +49,12 @@ static const struct fact_row table[FACT_ID_COUNT] = {
 	    "source port of the SMTP client"),
 	ROW(CLIENT_MTA_NAME, "client.mta_name", STRING, DOMAIN, CONNECT,
 	    "the client's host name as the MTA found it; none if it found none"),
+	ROW(CLIENT_MTA_PTR, "client.mta_ptr", STRING, DOMAIN, CONNECT,
+	    "the name that the MTA's reverse look-up gave, unproven"),
+	ENUM_ROW(CLIENT_MTA_RESOLVE, "client.mta_resolve", CONNECT, resolve_words,
+	    "how the MTA's look-up of the client's name went; Sendmail alone says"),
 	ROW(CLIENT_IS_LOCAL, "client.is_local", BOOL, PLAIN, CONNECT,
 	    "the client came over a local socket or from a loopback address"),
-	LATER(CLIENT_NAME, "client.name", SET, DOMAIN, CONNECT, NULL,
-	    "names of the client that a forward look-up confirmed"),
-	LATER(CLIENT_PTR, "client.ptr", SET, DOMAIN, CONNECT, NULL,
-	    "names that the client's reverse zone publishes, unproven"),
 	ROW(MTA_DAEMON, "mta.daemon", STRING, PLAIN, CONNECT,
 	    "name of the MTA's listener, macro {daemon_name}"),
 	ROW(HELO_NAME, "helo.name", STRING, DOMAIN, HELO,
@@ -63,6 +69,8 @@ static const struct fact_row table[FACT_ID_COUNT] = {
 	    "HELO gave a well-formed host name or address literal"),
 	ROW(HELO_IS_CLIENT_IP, "helo.is_client_ip", BOOL, PLAIN, HELO,
 	    "HELO gave the client's own address, as a literal or bare"),
+	ROW(HELO_IS_OURS, "helo.is_ours", BOOL, PLAIN, HELO,
+	    "HELO gave our MTA's own name or address, and the client is not local"),
 	ROW(SENDER, "sender", STRING, ADDRESS, MAIL,
 	    "envelope sender; none for the null sender"),
 	ROW(SENDER_LOCAL, "sender.local", STRING, PLAIN, MAIL,
@@ -93,6 +101,32 @@ static const struct fact_row table[FACT_ID_COUNT] = {
 	    "issuer of the client certificate, macro {cert_issuer}"),
 	ROW(CLIENT_CERT_VERIFIED, "client.cert.verified", BOOL, PLAIN, MAIL,
 	    "the MTA trusts the client certificate, macro {verify} is OK"),
+	ROW(CLIENT_TRANSACTIONS, "client.transactions", NUMBER, PLAIN, MAIL,
+	    "messages begun on this connection before this one"),
+	ROW(CLIENT_RESETS, "client.resets", NUMBER, PLAIN, MAIL,
+	    "messages given up before their end on this connection (RSET and the like)"),
+	ROW(CLIENT_UNKNOWN_COMMANDS, "client.unknown_commands", NUMBER, PLAIN, MAIL,
+	    "commands on this connection that the MTA did not know"),
+	ROW(CLIENT_REFUSED_RCPTS, "client.refused_rcpts", NUMBER, PLAIN, MAIL,
+	    "recipients on this connection that the MTA itself refused, until this MAIL"),
+	ROW(CLIENT_PTR, "client.ptr", SET, DOMAIN, MAIL,
+	    "names that the client's reverse zone publishes, unproven"),
+	ROW(CLIENT_NAME, "client.name", SET, DOMAIN, MAIL,
+	    "names of the client that a forward look-up confirmed"),
+	ROW(CLIENT_IS_DYNAMIC, "client.is_dynamic", BOOL, PLAIN, MAIL,
+	    "a name in client.ptr looks like that of a dial-up or cable customer"),
+	ROW(HELO_RESOLVES, "helo.resolves", BOOL, PLAIN, MAIL,
+	    "the name that HELO gave has an address in DNS; none for a literal"),
+	ROW(HELO_MATCHES_CLIENT, "helo.matches_client", BOOL, PLAIN, MAIL,
+	    "the client's address is among those of HELO's name"),
+	ROW(SENDER_EXISTS, "sender.exists", BOOL, PLAIN, MAIL,
+	    "the sender's domain has MX or address records; none for the null sender"),
+	ROW(SENDER_MX, "sender.mx", SET, DOMAIN, MAIL,
+	    "host names in the MX records of the sender's domain"),
+	ROW(SENDER_NULL_MX, "sender.null_mx", BOOL, PLAIN, MAIL,
+	    "the sender's domain says that it takes no mail (RFC 7505)"),
+	ROW(SENDER_BOGUS_MX, "sender.bogus_mx", BOOL, PLAIN, MAIL,
+	    "all mail hosts of the sender's domain lie at loopback, private or unspecified addresses"),
 	LATER(SPF, "spf", ENUM, PLAIN, MAIL, spf_words,
 	    "SPF result for the envelope sender (RFC 7208)"),
 	RCPT_ROW(RCPT, "rcpt", ADDRESS,
@@ -178,7 +212,7 @@ static const struct fact_row table[FACT_ID_COUNT] = {
 	    .phase = PHASE_EOM, .built = true,
 	    .meaning = "header.raw(\"N\"): each field N as it was sent, folds as LF" },
 	[FACT_DNSBL] = { .name = "dnsbl", .type = FACT_TYPE_SET,
-	    .phase = PHASE_CONNECT,
+	    .phase = PHASE_MAIL, .built = true,
 	    .meaning = "answers of a DNS list" },
 };
 
@@ -301,6 +335,24 @@ void facts_set(struct facts *facts, enum fact_id id, const struct text *items,
 	facts->fixed[id] = set_of(items, count);
 }
 
+static struct fact partial_of(const struct text *items, size_t count,
+			      enum fact_cause cause)
+{
+	if (count == 0)
+		return unknown_of(cause);
+	return (struct fact){ .state = FACT_KNOWN,
+			      .cause = cause,
+			      .partial = true,
+			      .set = { .items = items, .count = count } };
+}
+
+void facts_set_partial(struct facts *facts, enum fact_id id,
+		       const struct text *items, size_t count,
+		       enum fact_cause cause)
+{
+	facts->fixed[id] = partial_of(items, count, cause);
+}
+
 void facts_none(struct facts *facts, enum fact_id id)
 {
 	facts->fixed[id] = (struct fact){ .state = FACT_NONE };
@@ -315,6 +367,18 @@ void facts_slot_set(struct facts *facts, unsigned slot,
 		    const struct text *items, size_t count)
 {
 	facts->slots[slot] = set_of(items, count);
+}
+
+void facts_slot_set_partial(struct facts *facts, unsigned slot,
+			    const struct text *items, size_t count,
+			    enum fact_cause cause)
+{
+	facts->slots[slot] = partial_of(items, count, cause);
+}
+
+void facts_slot_not_asked(struct facts *facts, unsigned slot)
+{
+	facts->slots[slot] = (struct fact){ .state = FACT_NOT_ASKED };
 }
 
 void facts_slot_none(struct facts *facts, unsigned slot)

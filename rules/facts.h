@@ -40,9 +40,9 @@ enum fact_id {
 	FACT_CLIENT_IP,
 	FACT_CLIENT_PORT,
 	FACT_CLIENT_MTA_NAME,
+	FACT_CLIENT_MTA_PTR,
+	FACT_CLIENT_MTA_RESOLVE,
 	FACT_CLIENT_IS_LOCAL,
-	FACT_CLIENT_NAME,
-	FACT_CLIENT_PTR,
 	FACT_MTA_DAEMON,
 	/* HELO */
 	FACT_HELO_NAME,
@@ -51,6 +51,7 @@ enum fact_id {
 	FACT_HELO_IS_QUALIFIED,
 	FACT_HELO_IS_VALID,
 	FACT_HELO_IS_CLIENT_IP,
+	FACT_HELO_IS_OURS,
 	/* MAIL */
 	FACT_SENDER,
 	FACT_SENDER_LOCAL,
@@ -67,6 +68,21 @@ enum fact_id {
 	FACT_CLIENT_CERT_SUBJECT,
 	FACT_CLIENT_CERT_ISSUER,
 	FACT_CLIENT_CERT_VERIFIED,
+	/* how the connection went until MAIL */
+	FACT_CLIENT_TRANSACTIONS,
+	FACT_CLIENT_RESETS,
+	FACT_CLIENT_UNKNOWN_COMMANDS,
+	FACT_CLIENT_REFUSED_RCPTS,
+	/* from DNS, known at MAIL; see filter/lookups.h */
+	FACT_CLIENT_PTR,
+	FACT_CLIENT_NAME,
+	FACT_CLIENT_IS_DYNAMIC,
+	FACT_HELO_RESOLVES,
+	FACT_HELO_MATCHES_CLIENT,
+	FACT_SENDER_EXISTS,
+	FACT_SENDER_MX,
+	FACT_SENDER_NULL_MX,
+	FACT_SENDER_BOGUS_MX,
 	FACT_SPF,
 	/* one recipient */
 	FACT_RCPT,
@@ -166,7 +182,12 @@ struct text {
 
 struct fact {
 	enum fact_state state;
-	enum fact_cause cause; /* of FACT_UNKNOWN */
+	enum fact_cause cause; /* of FACT_UNKNOWN, or why a set is partial */
+	/*
+	 * Of a set that is known: there may be more values than these, so a
+	 * test that none of them passes is unknown.
+	 */
+	bool partial;
 	union {
 		bool yes;
 		int64_t number;
@@ -195,7 +216,8 @@ struct fact_row {
 /* The row of any fact; parametric ones have a row too (type, phase). */
 const struct fact_row *fact_row(enum fact_id id);
 
-/* The fact of this name, or -1.  Parametric names are "header", "header.raw". */
+/* The fact of this name, or -1.  Parametric names are "header", "header.raw".
+ */
 int fact_find(const char *name, size_t len);
 
 const char *phase_name(enum phase phase);
@@ -233,13 +255,21 @@ void facts_ip(struct facts *facts, enum fact_id id, const struct ip *ip);
 void facts_word(struct facts *facts, enum fact_id id, unsigned word);
 void facts_set(struct facts *facts, enum fact_id id, const struct text *items,
 	       size_t count);
+/* What is there for certain; without any item the fact is unknown. */
+void facts_set_partial(struct facts *facts, enum fact_id id,
+		       const struct text *items, size_t count,
+		       enum fact_cause cause);
 void facts_none(struct facts *facts, enum fact_id id);
 void facts_unknown(struct facts *facts, enum fact_id id, enum fact_cause cause);
 
 /* The same for a slot: several values, none, or unknown. */
 void facts_slot_set(struct facts *facts, unsigned slot,
 		    const struct text *items, size_t count);
+void facts_slot_set_partial(struct facts *facts, unsigned slot,
+			    const struct text *items, size_t count,
+			    enum fact_cause cause);
 void facts_slot_none(struct facts *facts, unsigned slot);
+void facts_slot_not_asked(struct facts *facts, unsigned slot);
 void facts_slot_unknown(struct facts *facts, unsigned slot,
 			enum fact_cause cause);
 
