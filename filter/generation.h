@@ -22,7 +22,9 @@
 #include "filter/settings.h"
 #include "rules/ruleset.h"
 
+struct dnsbl;
 struct list_state;
+struct resolver;
 
 struct generation {
 	atomic_uint refs;
@@ -34,6 +36,12 @@ struct generation {
 	int64_t loaded; /* wall clock, seconds since 1970 */
 	char digest[33]; /* of the rules */
 	struct plan plan; /* what they need of the MTA */
+	/*
+	 * Who answers about DNS, and the lists as the rules number them: NULL
+	 * until generation_use_resolver(), so where nobody asks it.
+	 */
+	struct resolver *resolver;
+	struct dnsbl **dnsbls;
 	struct generation_parts *parts; /* ast, diag, texts: generation.c's */
 };
 
@@ -80,6 +88,13 @@ struct generation *generation_refresh_lists(struct generation *gen,
  */
 struct generation *generation_take_list(struct generation *gen, size_t index,
 					char **ret_summary);
+
+/*
+ * Before the generation is shared: takes a reference to the resolver, and looks
+ * up in it the DNS lists that the rules name.  False without memory, or where
+ * there are too many lists; nothing is changed then.
+ */
+bool generation_use_resolver(struct generation *gen, struct resolver *resolver);
 
 /* A sealed memfd with every text that was read, or -1. */
 int generation_snapshot(const struct generation *gen);

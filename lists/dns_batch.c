@@ -164,21 +164,30 @@ int dns_batch_pending(struct dns_batch *batch)
 	return pending;
 }
 
-void dns_batch_free(struct dns_batch *batch)
+void dns_batch_stop(struct dns_batch *batch)
 {
 	int count;
 
-	if (!batch)
-		return;
 	/* nothing is added from now on, not even by a `then` that runs */
 	pthread_mutex_lock(&batch->lock);
 	batch->closing = true;
 	count = batch->count;
 	pthread_mutex_unlock(&batch->lock);
-	for (int i = 0; i < count; i++)
-		if (slot_at(batch, i)->sent)
-			dns_give_up(batch->dns, &slot_at(batch, i)->asker);
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i++) {
+		struct slot *slot = slot_at(batch, i);
+
+		if (slot->sent)
+			dns_give_up(batch->dns, &slot->asker);
+		slot->sent = false;
+	}
+}
+
+void dns_batch_free(struct dns_batch *batch)
+{
+	if (!batch)
+		return;
+	dns_batch_stop(batch);
+	for (int i = 0; i < batch->count; i++)
 		dns_answer_unref(slot_at(batch, i)->answer);
 	for (int i = 0; i < PIECES; i++)
 		free(batch->pieces[i]);

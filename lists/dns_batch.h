@@ -36,9 +36,13 @@ typedef void dns_batch_then(struct dns_batch *batch, int slot,
 struct dns_batch *dns_batch_new(struct dns *dns);
 
 /*
- * Gives up what has not been answered.  No `then` runs from then on.  Not
- * from within a `then`.  NULL is fine.
+ * Gives up what has not been answered: no `then` runs any more when it returns,
+ * nothing can be asked, and what has come by then stays.  Not from within a
+ * `then`.
  */
+void dns_batch_stop(struct dns_batch *batch);
+
+/* Stops it and frees its answers.  NULL is fine. */
 void dns_batch_free(struct dns_batch *batch);
 
 /*

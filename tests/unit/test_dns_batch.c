@@ -179,6 +179,25 @@ static void test_freed_any_time(void **state)
 	}
 }
 
+/* What has come stays, what has not never will. */
+static void test_stopped(void **state)
+{
+	struct world *world = *state;
+	int silent, fast;
+
+	fast = dns_batch_ask(world->batch, "a.fast.test", DNS_A, NULL, NULL);
+	assert_true(wait(world));
+	silent = dns_batch_ask(world->batch, "silent.test", DNS_A, NULL, NULL);
+	dns_batch_stop(world->batch);
+	assert_int_equal(dns_batch_answer(world->batch, fast)->status,
+			 DNS_FOUND);
+	assert_null(dns_batch_answer(world->batch, silent));
+	assert_int_equal(dns_batch_ask(world->batch, "b.fast.test", DNS_A, NULL,
+				       NULL),
+			 -1);
+	dns_batch_stop(world->batch);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -186,7 +205,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_together),	   TEST(test_deadline), TEST(test_then),
 		TEST(test_known_at_once),  TEST(test_empty),	TEST(test_full),
-		TEST(test_freed_any_time),
+		TEST(test_freed_any_time), TEST(test_stopped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
