@@ -134,5 +134,7 @@ struct dnsbl_report {
 size_t dnsbls_count(const struct dnsbls *dnsbls);
 void dnsbls_report(const struct dnsbls *dnsbls, size_t index,
 		   struct dnsbl_report *ret);
+/* The same of one list; also from within a dnsbl_changed. */
+void dnsbl_report(const struct dnsbl *dnsbl, struct dnsbl_report *ret);
 
 #endif
