@@ -21,4 +21,5 @@ lists_liblists_a_SOURCES = \
 	lists/iplist.c lists/iplist.h \
 	lists/list.c lists/list.h \
 	lists/listfile.c lists/listfile.h \
-	lists/namelist.c lists/namelist.h
+	lists/namelist.c lists/namelist.h \
+	lists/suffix.c lists/suffix.h

@@ -9,7 +9,7 @@ dns_tests = tests/unit/test_dns_name tests/unit/test_dns_message \
 check_PROGRAMS += $(dns_tests)
 TESTS += $(dns_tests)
 
-dns_test_libs = lists/liblists.a $(CARES_LIBS) $(CMOCKA_LIBS)
+dns_test_libs = lists/liblists.a $(CARES_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_dns_name_SOURCES = tests/unit/test_dns_name.c
 tests_unit_test_dns_name_LDADD = $(dns_test_libs)

@@ -30,7 +30,7 @@ TESTS += $(session_tests)
 session_test_libs = filter/libsession.a filter/libinspector.a \
 	filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a $(PCRE2_LIBS) $(SECCOMP_LIBS) \
-	$(IDN2_LIBS) $(CMOCKA_LIBS)
+	$(IDN2_LIBS) $(CARES_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_settings_SOURCES = tests/unit/test_settings.c
 tests_unit_test_settings_LDADD = $(session_test_libs)
@@ -54,7 +54,7 @@ TESTS += $(control_tests)
 control_filter = tests/unit/control_filter.c tests/unit/control_filter.h
 control_test_libs = filter/libcontrol.a filter/libsession.a \
 	rules/librules.a lists/liblists.a $(PCRE2_LIBS) $(JANSSON_LIBS) \
-	$(IDN2_LIBS) $(CMOCKA_LIBS)
+	$(IDN2_LIBS) $(CARES_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_control_SOURCES = tests/unit/test_control.c $(control_filter)
 tests_unit_test_control_LDADD = $(control_test_libs)

@@ -2,11 +2,11 @@
 if HAVE_CMOCKA
 lists_tests = tests/unit/test_ip tests/unit/test_iplist tests/unit/test_hash \
 	tests/unit/test_entry tests/unit/test_namelist tests/unit/test_list \
-	tests/unit/test_file tests/unit/test_listfile
+	tests/unit/test_file tests/unit/test_listfile tests/unit/test_suffix
 check_PROGRAMS += $(lists_tests)
 TESTS += $(lists_tests)
 
-lists_test_libs = lists/liblists.a $(CMOCKA_LIBS)
+lists_test_libs = lists/liblists.a $(PSL_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_ip_SOURCES = tests/unit/test_ip.c
 tests_unit_test_ip_LDADD = $(lists_test_libs)
@@ -33,4 +33,7 @@ tests_unit_test_file_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fstat
 
 tests_unit_test_listfile_SOURCES = tests/unit/test_listfile.c
 tests_unit_test_listfile_LDADD = $(lists_test_libs)
+
+tests_unit_test_suffix_SOURCES = tests/unit/test_suffix.c
+tests_unit_test_suffix_LDADD = $(lists_test_libs)
 endif
