@@ -32,6 +32,11 @@ void phases_check(enum phase phase, const struct envelope *envelope,
  * always asked, as it is logged; so is the queue id.  "j" always has a value:
  * where MAIL brings no macro at all, libmilter keeps those of the message
  * before.
+ *
+ * Either MTA sends what it has of those asked for at CONNECT and is silent
+ * about the rest.  Postfix has no {if_name} and {if_addr} but, from 3.2 on,
+ * {daemon_addr}, the address that the client came to; Sendmail's is that which
+ * the daemon was told to listen on, often 0.0.0.0.
  */
 static const struct {
 	enum phase phase;
@@ -40,6 +45,15 @@ static const struct {
 	enum fact_id fact;
 } macros[] = {
 	{ PHASE_CONNECT, "{daemon_name}", false, FACT_MTA_DAEMON },
+	{ PHASE_CONNECT, "{client_ptr}", false, FACT_CLIENT_MTA_PTR },
+	{ PHASE_CONNECT, "{client_ptr}", false, FACT_CLIENT_MTA_NAME },
+	{ PHASE_CONNECT, "{client_resolve}", false, FACT_CLIENT_MTA_RESOLVE },
+	{ PHASE_CONNECT, "{client_resolve}", false, FACT_CLIENT_MTA_PTR },
+	{ PHASE_CONNECT, "{client_resolve}", false, FACT_CLIENT_MTA_NAME },
+	{ PHASE_CONNECT, "j", false, FACT_HELO_IS_OURS },
+	{ PHASE_CONNECT, "{if_name}", false, FACT_HELO_IS_OURS },
+	{ PHASE_CONNECT, "{if_addr}", false, FACT_HELO_IS_OURS },
+	{ PHASE_CONNECT, "{daemon_addr}", false, FACT_HELO_IS_OURS },
 	{ PHASE_MAIL, "j", true, 0 },
 	{ PHASE_MAIL, "i", true, 0 },
 	{ PHASE_MAIL, "{auth_type}", true, 0 },
@@ -52,6 +66,14 @@ static const struct {
 	{ PHASE_EOM, "i", true, 0 },
 };
 
+/* Two facts that need the same macro stand in rows that follow each other. */
+static bool is_listed(const char *list, const char *macro)
+{
+	const char *last = strrchr(list, ' ');
+
+	return strcmp(last != NULL ? last + 1 : list, macro) == 0;
+}
+
 static void plan_macros(const struct ruleset *rules, struct plan *plan)
 {
 	for (size_t i = 0; i < sizeof(macros) / sizeof(macros[0]); i++) {
@@ -59,6 +81,8 @@ static void plan_macros(const struct ruleset *rules, struct plan *plan)
 		size_t used = strlen(list);
 
 		if (!macros[i].always && !ruleset_reads(rules, macros[i].fact))
+			continue;
+		if (is_listed(list, macros[i].macro))
 			continue;
 		snprintf(list + used, sizeof(plan->macros[0]) - used, "%s%s",
 			 used == 0 ? "" : " ", macros[i].macro);

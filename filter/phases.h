@@ -30,10 +30,18 @@ struct envelope {
 	unsigned client_port;
 	bool client_is_local;
 	const char *client_mta_name;
+	const char *client_mta_ptr; /* {client_ptr} */
+	const char *client_mta_resolve; /* {client_resolve} */
 	const char *daemon;
+	const char *our_name; /* j */
+	const char *our_if_name; /* {if_name}, which Sendmail alone has */
+	const char *our_addr; /* {if_addr} of Sendmail, {daemon_addr} of
+			       * Postfix; the first where both are there */
 	const char *helo;
 	/* ... or not even whether there was one, for want of memory */
-	bool client_mta_name_lost, daemon_lost, helo_lost;
+	bool client_mta_name_lost, client_mta_ptr_lost, client_mta_resolve_lost;
+	bool daemon_lost, helo_lost;
+	bool our_name_lost, our_if_name_lost, our_addr_lost;
 	/* MAIL or RCPT: the path and its parameters */
 	char **args;
 };
