@@ -9,8 +9,9 @@ filter_libsession_a_SOURCES = \
 	filter/generation_lists.c filter/generation_parts.h \
 	filter/generation_print.c filter/log.c filter/log.h filter/message.h \
 	filter/phases.c filter/phases.h filter/ref.c filter/ref.h \
-	filter/report.c filter/session.c filter/session.h filter/settings.c \
-	filter/settings.h filter/settings_read.c filter/settings_table.h \
+	filter/report.c filter/resolver.c filter/resolver.h filter/session.c \
+	filter/session.h filter/settings.c filter/settings.h \
+	filter/settings_read.c filter/settings_table.h \
 	filter/speak.c filter/texts.c filter/texts.h filter/inspector.h
 
 # The control socket; steelyardctl answers from files with the same verbs.

@@ -12,8 +12,11 @@
 
 #include <stdatomic.h>
 
+#include <stdbool.h>
+
 #include "lists/dns.h"
 #include "lists/dnsbl.h"
+#include "lists/file.h"
 
 struct dns_zone;
 struct settings;
@@ -24,18 +27,27 @@ struct resolver {
 	struct dnsbls *dnsbls;
 	char *key; /* the settings it was made from, as text */
 	struct dns_zone *zone; /* owned; NULL: the network */
+	char *zone_path;
+	struct file_stamp zone_stamp;
 };
 
 /*
  * `zone` (a file of lists/dns_zonefile.h, or NULL) stands in for the network.
- * NULL, with a sentence in `error`.
+ * NULL, with a sentence in `error`, which begins with file:line:column if the
+ * file is what is wrong.
+ *
+ * What happens to lists is logged (event=dnsbl), and that answers can be forged
+ * on their way, where the servers are on other machines (D7).
  */
 struct resolver *resolver_open(const struct settings *settings,
 			       const char *zone, char error[DNS_ERROR_SIZE]);
 struct resolver *resolver_ref(struct resolver *resolver);
 void resolver_unref(struct resolver *resolver); /* NULL is fine */
 
-/* Would these settings make the same one? */
+/*
+ * Would these settings make the same one now?  The system's servers, where none
+ * are set, and the zone's file are looked at again.
+ */
 bool resolver_fits(const struct resolver *resolver,
 		   const struct settings *settings);
 

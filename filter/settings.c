@@ -15,6 +15,7 @@
 #include <syslog.h>
 
 #include "filter/settings_table.h"
+#include "lists/dns_server.h"
 #include "rules/ast.h"
 
 static const struct choice mode_words[] = { { "enforce", MODE_ENFORCE },
@@ -46,6 +47,8 @@ static bool valid_milter_socket(const char *value, const char **ret_why);
 static bool valid_unix_socket(const char *value, const char **ret_why);
 static bool valid_path(const char *value, const char **ret_why);
 static bool valid_facility(const char *value, const char **ret_why);
+static bool valid_dns_servers(const char *value, const char **ret_why);
+static bool valid_dns_bind(const char *value, const char **ret_why);
 
 /* The address of a field, if it has the type; else the compiler objects. */
 #define FIELD(f, t)                     \
@@ -152,8 +155,17 @@ static const struct setting_row table[] = {
 	     "time an inspector may take for its answer before it is killed"),
 	WORD("log_level", session.log_level, unsigned, "info", level_words,
 	     "least level of log lines: error, warning, info, debug"),
-	LATER("dns_servers", "", "the resolver is not built in"),
-	LATER("dns_timeout", "3s", "the resolver is not built in"),
+	STRING("dns_servers", dns.servers, "", valid_dns_servers, false,
+	       "DNS servers: 127.0.0.1:5353, [::1]:53; empty: the system's"),
+	/* a callback must end within 8 s */
+	TIME("dns_timeout", dns.timeout, "3s", 1, 7,
+	     "give up on a question to DNS after this time"),
+	COUNT("dns_tries", dns.tries, "2", 1, 5, false,
+	      "how often each DNS server is asked within that time"),
+	SIZE("dns_cache_size", dns.cache_size, "16MiB", 64 * KIB, 1024 * MIB,
+	     "memory for answers of DNS"),
+	STRING("dns_bind", dns.bind, "", valid_dns_bind, false,
+	       "address to ask DNS from, one of IPv4 and IPv6; empty: any"),
 	LATER("authserv_id", "", "authentication is not built in"),
 	LATER("greylist_size", "1GiB", "greylisting is not built in"),
 	LATER("bulk_window", "1d", "bulk detection is not built in"),
@@ -210,6 +222,27 @@ static bool valid_facility(const char *value, const char **ret_why)
 	return strcmp(value, "mail") == 0 || strcmp(value, "daemon") == 0 ||
 	       (strlen(value) == 6 && strncmp(value, "local", 5) == 0 &&
 		value[5] >= '0' && value[5] <= '7');
+}
+
+static bool valid_dns_servers(const char *value, const char **ret_why)
+{
+	struct dns_server servers[DNS_SERVERS_MAX];
+	char error[DNS_SERVER_ERROR_SIZE];
+
+	*ret_why = "up to 8 addresses, with or without a port, such as "
+		   "\"127.0.0.1:5353, [::1]:53, 192.0.2.1\"";
+	return value[0] == '\0' ||
+	       dns_servers_parse(value, servers, error) > 0;
+}
+
+static bool valid_dns_bind(const char *value, const char **ret_why)
+{
+	char error[DNS_SERVER_ERROR_SIZE];
+	struct ip bind4, bind6;
+
+	*ret_why = "one IPv4 and one IPv6 address at most, such as "
+		   "\"192.0.2.1, 2001:db8::1\"";
+	return dns_bind_parse(value, &bind4, &bind6, error) == 0;
 }
 
 const struct setting_row *settings_row(size_t index)

@@ -49,9 +49,19 @@ struct session_settings {
 	unsigned log_level; /* LOG_* of syslog.h */
 };
 
+/* How DNS is asked; a reload that changes any of it makes a new resolver. */
+struct resolver_settings {
+	char *servers; /* as in dns_servers_parse(), or "": the system's */
+	unsigned timeout; /* seconds for one question, all its tries */
+	unsigned tries; /* of each server */
+	uint64_t cache_size; /* bytes */
+	char *bind; /* as in dns_bind_parse(), or "": any */
+};
+
 struct settings {
 	struct process_settings process;
 	struct session_settings session;
+	struct resolver_settings dns;
 };
 
 /*

@@ -21,32 +21,6 @@ static unsigned or_default(unsigned value, unsigned otherwise)
 	return value > 0 ? value : otherwise;
 }
 
-static int take_bind(struct dns_net_settings *set, const char *text,
-		     char error[DNS_ERROR_SIZE])
-{
-	struct ip ip;
-
-	for (text += strspn(text, ", "); *text != '\0';
-	     text += strspn(text, ", ")) {
-		size_t len = strcspn(text, ", ");
-		struct ip *to;
-
-		to = ip_parse(text, len, &ip) < 0 ? NULL
-		     : ip.family == 4		  ? &set->bind4
-						  : &set->bind6;
-		if (!to || to->family != 0) {
-			snprintf(error, DNS_ERROR_SIZE,
-				 "\"%.*s\" cannot be bound to: one IPv4 and "
-				 "one IPv6 address at most",
-				 len > 40 ? 40 : (int)len, text);
-			return -1;
-		}
-		*to = ip;
-		text += len;
-	}
-	return 0;
-}
-
 static int take_settings(struct dns *dns, const struct dns_settings *settings,
 			 char error[DNS_ERROR_SIZE])
 {
@@ -65,8 +39,11 @@ static int take_settings(struct dns *dns, const struct dns_settings *settings,
 		set->tries = TRIES_MAX;
 	if (dns->zone)
 		return 0;
-	if (settings->bind && take_bind(set, settings->bind, error) < 0)
+	if (settings->bind &&
+	    dns_bind_parse(settings->bind, &set->bind4, &set->bind6, why) < 0) {
+		snprintf(error, DNS_ERROR_SIZE, "%s", why);
 		return -1;
+	}
 	if (settings->servers && *settings->servers != '\0') {
 		count = dns_servers_parse(settings->servers, set->servers, why);
 		if (count < 0) {

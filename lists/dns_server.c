@@ -86,6 +86,33 @@ int dns_servers_parse(const char *text, struct dns_server list[DNS_SERVERS_MAX],
 	return count;
 }
 
+int dns_bind_parse(const char *text, struct ip *ret_ip4, struct ip *ret_ip6,
+		   char error[DNS_SERVER_ERROR_SIZE])
+{
+	struct ip ip;
+
+	*ret_ip4 = *ret_ip6 = (struct ip){ .family = 0 };
+	for (text += strspn(text, SEPARATORS); *text != '\0';
+	     text += strspn(text, SEPARATORS)) {
+		size_t len = strcspn(text, SEPARATORS);
+		struct ip *to;
+
+		to = ip_parse(text, len, &ip) < 0 ? NULL
+		     : ip.family == 4		  ? ret_ip4
+						  : ret_ip6;
+		if (!to || to->family != 0) {
+			snprintf(error, DNS_SERVER_ERROR_SIZE,
+				 "\"%.*s\" cannot be bound to: one IPv4 and "
+				 "one IPv6 address at most",
+				 len > 40 ? 40 : (int)len, text);
+			return -1;
+		}
+		*to = ip;
+		text += len;
+	}
+	return 0;
+}
+
 int dns_servers_system(const char *path,
 		       struct dns_server list[DNS_SERVERS_MAX])
 {

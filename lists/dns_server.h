@@ -30,6 +30,14 @@ int dns_servers_parse(const char *text, struct dns_server list[DNS_SERVERS_MAX],
 		      char error[DNS_SERVER_ERROR_SIZE]);
 
 /*
+ * Reads the addresses to ask from: "192.0.2.1, 2001:db8::1", one IPv4 and one
+ * IPv6 address at most; what is not given becomes no address.  0, or -1 with a
+ * sentence in `error`.
+ */
+int dns_bind_parse(const char *text, struct ip *ret_ip4, struct ip *ret_ip6,
+		   char error[DNS_SERVER_ERROR_SIZE]);
+
+/*
  * The "nameserver" lines of a file like /etc/resolv.conf (NULL means that
  * one); all else in it is left alone: no search list, no options.  Like the C
  * library it takes 127.0.0.1 when there is no such line or file.  Servers with

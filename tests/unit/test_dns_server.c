@@ -98,12 +98,45 @@ static void test_loopback(void **state)
 	assert_false(dns_server_is_loopback(&list[3]));
 }
 
+static void test_bind(void **state)
+{
+	static const struct {
+		const char *text, *ip4, *ip6;
+		bool good;
+	} cases[] = {
+		{ "", "", "", true },
+		{ "192.0.2.1", "192.0.2.1", "", true },
+		{ "2001:db8::1, 192.0.2.1", "192.0.2.1", "2001:db8::1", true },
+		{ "192.0.2.1, 192.0.2.2", NULL, NULL, false },
+		{ "192.0.2.1:53", NULL, NULL, false },
+		{ "eth0", NULL, NULL, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char error[DNS_SERVER_ERROR_SIZE], buf[IP_TEXT_SIZE];
+		struct ip ip4, ip6;
+		int got = dns_bind_parse(cases[i].text, &ip4, &ip6, error);
+
+		assert_int_equal(got, cases[i].good ? 0 : -1);
+		if (!cases[i].good) {
+			assert_non_null(strstr(error, "cannot be bound to"));
+			continue;
+		}
+		assert_string_equal(ip_format(&ip4, buf, sizeof(buf)),
+				    cases[i].ip4);
+		assert_string_equal(ip_format(&ip6, buf, sizeof(buf)),
+				    cases[i].ip6);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_system),
 		cmocka_unit_test(test_loopback),
+		cmocka_unit_test(test_bind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

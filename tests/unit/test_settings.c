@@ -55,6 +55,16 @@ static void test_values(void **state)
 		{ "set milter_socket \"inet6:8893@::1\"", "milter_socket",
 		  "\"inet6:8893@::1\"" },
 		{ "set user \"nobody\"", "user", "\"nobody\"" },
+		{ "", "dns_servers", "\"\"" },
+		{ "set dns_servers \"127.0.0.1:5353, [::1]:53\"", "dns_servers",
+		  "\"127.0.0.1:5353, [::1]:53\"" },
+		{ "", "dns_timeout", "3s" },
+		{ "set dns_timeout 7s", "dns_timeout", "7s" },
+		{ "", "dns_tries", "2" },
+		{ "", "dns_cache_size", "16MiB" },
+		{ "set dns_cache_size 64KiB", "dns_cache_size", "64KiB" },
+		{ "set dns_bind \"192.0.2.1, 2001:db8::1\"", "dns_bind",
+		  "\"192.0.2.1, 2001:db8::1\"" },
 	};
 
 	(void)state;
@@ -106,8 +116,16 @@ static void test_complaints(void **state)
 		{ "set milter_socket_mode \"07777\"", "wants an octal mode" },
 		{ "set state_dir \"var\"", "state_dir wants a path" },
 		{ "set syslog_facility \"local8\"", "syslog_facility wants" },
-		{ "set dns_timeout 3s",
-		  "the setting dns_timeout has no effect" },
+		{ "set authserv_id \"mx.example.org\"",
+		  "the setting authserv_id has no effect" },
+		{ "set dns_servers \"ns.example.org\"",
+		  "test:1:17: error: dns_servers wants up to 8 addresses" },
+		{ "set dns_timeout 0", "must lie between 1s and 7s" },
+		{ "set dns_timeout 8s", "must lie between 1s and 7s" },
+		{ "set dns_tries 6", "must lie between 1 and 5" },
+		{ "set dns_cache_size 1KiB", "between 64KiB and 1024MiB" },
+		{ "set dns_bind \"127.0.0.1, 127.0.0.2\"",
+		  "dns_bind wants one IPv4 and one IPv6 address" },
 	};
 
 	(void)state;
