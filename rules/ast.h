@@ -94,6 +94,13 @@ struct ast_reply {
 	const char *description; /* or NULL */
 };
 
+/* Which name a DNS list is asked about, where a fact is a domain. */
+enum dnsbl_ask {
+	DNSBL_ASK_FULL, /* as it is */
+	DNSBL_ASK_ORGANISATION, /* the organisation's (public suffix list) */
+	DNSBL_ASK_BOTH,
+};
+
 struct ast_word { /* a name with its place */
 	struct place place;
 	const char *text;
@@ -178,6 +185,11 @@ struct ast_statement {
 		struct {
 			const struct ast_word *of; /* none: client.ip */
 			size_t of_count;
+			enum dnsbl_ask ask;
+			bool has_ask;
+			struct place ask_place;
+			/* What it lists for tests; NULL: not said, "": none. */
+			const char *test;
 			const struct ast_reply *replies;
 			size_t reply_count;
 		} dnsbl;

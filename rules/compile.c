@@ -13,11 +13,12 @@ enum {
 	ARENA_CEILING = 1 << 30,
 	WEIGHT_MAX = 100000 * 100, /* hundredths: sums stay far from limits */
 	RULES_MAX = 100000,
+	DNSBLS_MAX = 256, /* each is tested by and by; see lists/dnsbl.h */
 };
 
 /* How many there will be of each, so that arrays never move. */
 struct counts {
-	size_t rules, groups, classes, exempts, lists;
+	size_t rules, groups, classes, exempts, lists, dnsbls;
 };
 
 void *compile_got(struct compiler *c, void *memory)
@@ -79,6 +80,7 @@ static struct counts count_all(const struct ast *ast)
 		counts.classes += at->kind == AST_CLASS;
 		counts.exempts += at->kind == AST_EXEMPT;
 		counts.lists += at->kind == AST_LIST;
+		counts.dnsbls += at->kind == AST_DNSBL;
 		if (at->kind == AST_DNSBL)
 			counts.rules += at->dnsbl.reply_count;
 	}
@@ -99,16 +101,17 @@ static void arrays_make(struct compiler *c, const struct counts *counts)
 						    sizeof(*rules->exempts)));
 	rules->lists = compile_got(c, arena_array(c->arena, counts->lists,
 						  sizeof(*rules->lists)));
+	rules->dnsbls = compile_got(c, arena_array(c->arena, counts->dnsbls,
+						   sizeof(*rules->dnsbls)));
 	if (c->no_memory)
 		return;
 	rules->classes[0].name = "default";
 	rules->class_count = 1;
 }
 
-/* True if the name is new; else it was reported. */
-static bool name_declare(struct compiler *c, struct names *names,
-			 const char *name, uint32_t number, struct place place,
-			 const char *what, uint32_t *ret_number)
+bool compile_declare(struct compiler *c, struct names *names, const char *name,
+		     uint32_t number, struct place place, const char *what,
+		     uint32_t *ret_number)
 {
 	int added = names_add(names, name, number, ret_number);
 
@@ -153,9 +156,9 @@ static void symbol_declare(struct compiler *c, const char *name,
 	if (fact_find(name, strlen(name)) >= 0)
 		diag_error(c->diag, place, "\"%s\" is the name of a fact",
 			   name);
-	if (!name_declare(c, &c->symbols, info->name,
-			  (uint32_t)rules->rule_count, place, "symbol",
-			  &number) &&
+	if (!compile_declare(c, &c->symbols, info->name,
+			     (uint32_t)rules->rule_count, place, "symbol",
+			     &number) &&
 	    !c->no_memory)
 		compile_hint_first(c, rules->rules[number].info.place);
 	rules->rule_count++;
@@ -164,13 +167,7 @@ static void symbol_declare(struct compiler *c, const char *name,
 static void dnsbl_declare(struct compiler *c,
 			  const struct ast_statement *statement)
 {
-	uint32_t line;
-
-	if (!name_declare(c, &c->zones, statement->name,
-			  statement->name_place.line, statement->name_place,
-			  "DNS list", &line) &&
-	    !c->no_memory)
-		diag_hint(c->diag, "first defined in line %u", line);
+	compile_dnsbl_declare(c, statement);
 	for (size_t i = 0; i < statement->dnsbl.reply_count; i++) {
 		const struct ast_reply *reply = &statement->dnsbl.replies[i];
 
@@ -208,8 +205,9 @@ static void list_declare(struct compiler *c,
 	};
 	if (info->name == NULL)
 		return;
-	if (!name_declare(c, &c->lists, info->name, (uint32_t)rules->list_count,
-			  statement->name_place, "list", &number) &&
+	if (!compile_declare(c, &c->lists, info->name,
+			     (uint32_t)rules->list_count, statement->name_place,
+			     "list", &number) &&
 	    !c->no_memory)
 		compile_hint_first(c, rules->lists[number].info.place);
 	rules->list_count++;
@@ -232,8 +230,8 @@ static void group_declare(struct compiler *c,
 	if (info->has_max && info->max < 0)
 		diag_error(c->diag, statement->name_place,
 			   "the most that a group adds cannot be negative");
-	name_declare(c, &c->groups, info->name, (uint32_t)rules->group_count,
-		     statement->name_place, "group", &number);
+	compile_declare(c, &c->groups, info->name, (uint32_t)rules->group_count,
+			statement->name_place, "group", &number);
 	rules->group_count++;
 }
 
@@ -248,9 +246,9 @@ static void class_declare(struct compiler *c,
 	class->place = statement->name_place;
 	if (class->name == NULL)
 		return;
-	if (!name_declare(c, &c->classes, class->name,
-			  (uint32_t)rules->class_count, statement->name_place,
-			  "class", &number) &&
+	if (!compile_declare(c, &c->classes, class->name,
+			     (uint32_t)rules->class_count,
+			     statement->name_place, "class", &number) &&
 	    !c->no_memory)
 		compile_hint_first(c, rules->classes[number].place);
 	if (strcmp(class->name, "default") == 0)
@@ -368,6 +366,7 @@ static void conditions_compile(struct compiler *c)
 {
 	struct rule *rule = c->rules->rules;
 	struct rule_class *class = c->rules->classes + 1;
+	struct rule_set_dnsbl *dnsbl = c->rules->dnsbls;
 
 	for (const struct ast_statement *at = c->ast->first;
 	     at != NULL && !c->no_memory; at = at->next) {
@@ -380,7 +379,7 @@ static void conditions_compile(struct compiler *c)
 			rule++;
 			break;
 		case AST_DNSBL:
-			compile_dnsbl(c, at, (size_t)(rule - c->rules->rules));
+			compile_dnsbl(c, at, dnsbl++);
 			rule += at->dnsbl.reply_count;
 			break;
 		case AST_CLASS:
@@ -409,6 +408,11 @@ static void compile_all(struct compiler *c)
 {
 	struct counts counts = count_all(c->ast);
 
+	if (counts.dnsbls > DNSBLS_MAX) {
+		diag_error(c->diag, (struct place){ .file = 0 },
+			   "more than %d DNS lists", DNSBLS_MAX);
+		return;
+	}
 	if (counts.rules > RULES_MAX) {
 		diag_error(c->diag, (struct place){ .file = 0 },
 			   "more than %d rules", RULES_MAX);

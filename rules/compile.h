@@ -27,6 +27,11 @@ struct compiler {
 	bool warned[FACT_ID_COUNT]; /* that it is not built in */
 };
 
+/* True if the name is new; else it was reported. */
+bool compile_declare(struct compiler *c, struct names *names, const char *name,
+		     uint32_t number, struct place place, const char *what,
+		     uint32_t *ret_number);
+
 /* Remembers that memory ran out when `memory` is NULL; returns it. */
 void *compile_got(struct compiler *c, void *memory);
 
@@ -68,9 +73,14 @@ int64_t compile_slot(struct compiler *c, const struct fact_slot *slot);
 void compile_list(struct compiler *c, const struct ast_statement *statement,
 		  struct rule_set_list *list);
 
-/* compile_dnsbl.c: fills the rules from `first` on. */
+/*
+ * compile_dnsbl.c: the next list, whose symbols are still to be declared; and
+ * then, the lists being taken in the same order, what it is asked about.
+ */
+void compile_dnsbl_declare(struct compiler *c,
+			   const struct ast_statement *statement);
 void compile_dnsbl(struct compiler *c, const struct ast_statement *statement,
-		   size_t first);
+		   struct rule_set_dnsbl *dnsbl);
 
 /* compile_verdict.c: verdicts, greylist, and classes with theirs. */
 void compile_verdicts(struct compiler *c);

@@ -54,6 +54,11 @@ struct rule_class {
 	struct greylist_info greylist;
 };
 
+struct rule_set_dnsbl {
+	struct dnsbl_info info;
+	size_t first, count; /* its symbols among the rules */
+};
+
 struct rule_set_list {
 	struct rule_list_info info;
 	struct rule_list *content; /* NULL for one from a file */
@@ -104,6 +109,8 @@ struct ruleset {
 	size_t exempt_count;
 	struct rule_set_list *lists;
 	size_t list_count;
+	struct rule_set_dnsbl *dnsbls;
+	size_t dnsbl_count;
 	struct fact_slot *slots;
 	size_t slot_count;
 	struct example *examples;

@@ -109,6 +109,20 @@ static void put_rules(FILE *out, const struct ruleset *rules)
 	}
 }
 
+/* What is asked, and how; the filters stand in the rules. */
+static void put_dnsbls(FILE *out, const struct ruleset *rules)
+{
+	for (size_t i = 0; i < rules->dnsbl_count; i++) {
+		const struct dnsbl_info *info = &rules->dnsbls[i].info;
+
+		put_name(out, info->zone);
+		for (size_t of = 0; of < info->of_count; of++)
+			put_name(out, fact_row(info->of[of])->name);
+		fprintf(out, "%d %d ", (int)info->ask, info->test != NULL);
+		put_name(out, info->test);
+	}
+}
+
 static void put_lists(FILE *out, const struct ruleset *rules)
 {
 	for (size_t i = 0; i < rules->list_count; i++) {
@@ -160,6 +174,7 @@ int ruleset_digest_make(struct ruleset *rules)
 		return -1;
 	put_rules(out, rules);
 	put_lists(out, rules);
+	put_dnsbls(out, rules);
 	put_classes(out, rules);
 	failed = ferror(out);
 	if (fclose(out) != 0 || failed) {

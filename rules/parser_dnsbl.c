@@ -243,10 +243,9 @@ static bool parse_of(struct parser *parser, struct ast_statement *statement)
 	return fine;
 }
 
-/* Letters, figures, hyphens, underscores; labels of 1 to 63, 190 in all. */
-static bool is_zone(const char *text, size_t len)
+/* Letters, figures, hyphens, underscores; labels of 1 to 63. */
+static bool is_name(const char *text, size_t len, size_t room)
 {
-	const size_t room = 253 - 63; /* a reversed IPv6 address goes before */
 	size_t label = 0;
 
 	for (size_t i = 0; i < len; i++) {
@@ -267,6 +266,117 @@ static bool is_zone(const char *text, size_t len)
 	return len > 0 && len <= room;
 }
 
+enum { NAME_ROOM = 253, ZONE_ROOM = NAME_ROOM - 63 }; /* an IPv6 address */
+
+/* One that can stand before the zone: without a dot or a hyphen at the end. */
+static bool is_host(const struct ast_value *name, const char *zone)
+{
+	const char *text = name->text;
+	size_t room = NAME_ROOM - 1 - strlen(zone);
+
+	if (!is_name(text, name->len, room) || memchr(text, '_', name->len))
+		return false;
+	for (size_t i = 0; i < name->len; i++) {
+		bool first = i == 0 || text[i - 1] == '.';
+		bool last = i + 1 == name->len || text[i + 1] == '.';
+
+		if ((first || last) && text[i] == '-')
+			return false;
+	}
+	return text[name->len - 1] != '.';
+}
+
+static bool parse_ask(struct parser *parser, struct ast_statement *statement)
+{
+	static const char *const words[] = { "full", "organisation", "both",
+					     NULL };
+
+	for (unsigned i = 0; words[i] != NULL; i++)
+		if (parser_accept_word(parser, words[i])) {
+			statement->dnsbl.ask = (enum dnsbl_ask)i;
+			statement->dnsbl.has_ask = true;
+			return true;
+		}
+	parser_expected(parser, "full, organisation or both");
+	if (!parser_at_end(parser))
+		parser_suggest(parser, &parser->token, words);
+	return false;
+}
+
+static bool parse_test(struct parser *parser, struct ast_statement *statement)
+{
+	struct ast_value name;
+
+	if (parser_accept_word(parser, "none")) {
+		statement->dnsbl.test = "";
+		return true;
+	}
+	if (!parse_string(parser,
+			  "a name that the list holds for tests, or "
+			  "none",
+			  &name))
+		return false;
+	/* The zone may be the one that is wrong. */
+	if (!statement->broken && !is_host(&name, statement->name)) {
+		diag_error(parser->diag, name.place,
+			   "this is not the name of a host");
+		diag_hint(parser->diag,
+			  "what is listed for tests stands before the zone, as "
+			  "in: test \"dbltest.com\"");
+		return true;
+	}
+	statement->dnsbl.test = name.text;
+	return true;
+}
+
+/* What may stand between zone and brace, each once. */
+enum clause { CLAUSE_OF, CLAUSE_ASK, CLAUSE_TEST, CLAUSES };
+
+static bool parse_clauses(struct parser *parser,
+			  struct ast_statement *statement)
+{
+	static const char *const words[] = { "of", "ask", "test", NULL };
+	static parse_statement *const parse[CLAUSES] = {
+		parse_of,
+		parse_ask,
+		parse_test,
+	};
+	bool seen[CLAUSES] = { false };
+
+	while (parser_peek(parser) != TOKEN_OPEN_BRACE) {
+		const struct token token = parser->token;
+		unsigned clause = 0;
+
+		while (clause < CLAUSES &&
+		       !parser_accept_word(parser, words[clause]))
+			clause++;
+		if (clause == CLAUSES) {
+			parser_expected(
+				parser,
+				seen[CLAUSE_OF] && !seen[CLAUSE_ASK] &&
+						!seen[CLAUSE_TEST]
+					? "\",\", \"ask\", \"test\" or "
+					  "\"{\""
+					: "\"of\", \"ask\", \"test\" or "
+					  "\"{\"");
+			if (!parser_at_end(parser))
+				parser_suggest(parser, &token, words);
+			return false;
+		}
+		if (clause == CLAUSE_ASK)
+			statement->dnsbl.ask_place = token.place;
+		if (seen[clause]) {
+			diag_error(parser->diag, token.place,
+				   "\"%s\" stands here twice", words[clause]);
+			return false;
+		}
+		seen[clause] = true;
+		if (!parse[clause](parser, statement))
+			return false;
+	}
+	return true;
+}
+
 bool parse_dnsbl(struct parser *parser, struct ast_statement *statement)
 {
 	struct ast_value zone;
@@ -275,16 +385,11 @@ bool parse_dnsbl(struct parser *parser, struct ast_statement *statement)
 		return false;
 	statement->name = zone.text;
 	statement->name_place = zone.place;
-	if (!is_zone(zone.text, zone.len))
+	if (!is_name(zone.text, zone.len, ZONE_ROOM)) {
 		diag_error(parser->diag, zone.place,
 			   "this is not the name of a DNS zone");
-	if (parser_accept_word(parser, "of") && !parse_of(parser, statement))
-		return false;
-	if (parser_peek(parser) != TOKEN_OPEN_BRACE) {
-		parser_expected(parser, statement->dnsbl.of_count > 0
-						? "\",\" or \"{\""
-						: "\"of\" or \"{\"");
-		return false;
+		statement->broken = true;
 	}
-	return parse_replies(parser, statement);
+	return parse_clauses(parser, statement) &&
+	       parse_replies(parser, statement);
 }

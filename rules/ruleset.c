@@ -76,6 +76,31 @@ const struct fact_slot *ruleset_slot(const struct ruleset *rules, unsigned slot)
 	return &rules->slots[slot];
 }
 
+size_t ruleset_dnsbl_count(const struct ruleset *rules)
+{
+	return rules->dnsbl_count;
+}
+
+const struct dnsbl_info *ruleset_dnsbl(const struct ruleset *rules,
+				       size_t index)
+{
+	return &rules->dnsbls[index].info;
+}
+
+void ruleset_dnsbl_each_symbol(const struct ruleset *rules, size_t index,
+			       const char *answer,
+			       void (*each)(void *context, size_t rule_index),
+			       void *context)
+{
+	const struct rule_set_dnsbl *dnsbl = &rules->dnsbls[index];
+	const struct text text = { answer, strlen(answer) };
+
+	for (size_t i = dnsbl->first; i < dnsbl->first + dnsbl->count; i++)
+		if (answer_passes(text, rules->rules[i].filters,
+				  rules->rules[i].filter_count))
+			each(context, i);
+}
+
 void ruleset_close_phase(const struct ruleset *rules, struct facts *facts,
 			 enum phase phase)
 {

@@ -106,13 +106,43 @@ struct fact_slot {
 	enum fact_id id; /* FACT_HEADER, FACT_HEADER_RAW or FACT_DNSBL */
 	const char *name; /* header field name, or DNS list's zone */
 	enum phase phase;
-	/* A DNS list has one slot for each phase in which the facts become
-	 * known that it is asked about; these are the facts of this one. */
+	/*
+	 * A DNS list has a slot for what is known by MAIL that it is asked
+	 * about, client and HELO included, and one for what is known at the
+	 * end of the message; `of` are the facts of this one, never empty.
+	 * Facts that no check establishes are left out, and so is a list all of
+	 * whose symbols are switched off.
+	 */
 	const enum fact_id *of;
 	size_t of_count;
+	size_t dnsbl; /* its list's index; of FACT_DNSBL alone */
 };
 const struct fact_slot *ruleset_slot(const struct ruleset *rules,
 				     unsigned slot);
+
+/* DNS lists, one for each `dnsbl` statement; no two have the same zone. */
+struct dnsbl_info {
+	const char *zone; /* lower case, without a dot at the end */
+	const enum fact_id *of; /* as written, also what is not established */
+	size_t of_count;
+	enum dnsbl_ask ask;
+	const char *test; /* NULL: what RFC 5782 says; "": there is none */
+	bool off; /* all symbols are: it has no slots and is not asked */
+	struct place place;
+};
+size_t ruleset_dnsbl_count(const struct ruleset *rules);
+const struct dnsbl_info *ruleset_dnsbl(const struct ruleset *rules,
+				       size_t index);
+
+/*
+ * What one answer (an address as text) of this list means: calls `each` with
+ * the index of each rule whose filter it passes, also of one that is off; see
+ * ruleset_rule().  What is no listing passes none.
+ */
+void ruleset_dnsbl_each_symbol(const struct ruleset *rules, size_t index,
+			       const char *answer,
+			       void (*each)(void *context, size_t rule_index),
+			       void *context);
 
 /* Ends a phase for all facts, slots included; see facts_close(). */
 void ruleset_close_phase(const struct ruleset *rules, struct facts *facts,

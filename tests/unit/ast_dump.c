@@ -96,8 +96,14 @@ static void put_filter(FILE *out, const struct ast_filter *filter)
 
 static void put_dnsbl(FILE *out, const struct ast_statement *st)
 {
+	static const char *const asks[] = { "full", "organisation", "both" };
+
 	fprintf(out, "dnsbl %s ", st->name);
 	put_words(out, st->dnsbl.of, st->dnsbl.of_count);
+	if (st->dnsbl.has_ask)
+		fprintf(out, " ask %s", asks[st->dnsbl.ask]);
+	if (st->dnsbl.test != NULL)
+		fprintf(out, " test \"%s\"", st->dnsbl.test);
 	for (size_t i = 0; i < st->dnsbl.reply_count; i++) {
 		const struct ast_reply *reply = &st->dnsbl.replies[i];
 

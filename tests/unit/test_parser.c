@@ -74,6 +74,18 @@ static void test_statements(void **state)
 		  "M 1 on 127.0.0.0 mask 0.0.0.4 }",
 		  "dnsbl m.example {sender.domain helo.name} M 100 "
 		  "7f000000&4\n" },
+		{ "dnsbl \"m.example\" of sender.domain ask organisation "
+		  "test \"dbltest.com\" { M 1 on 127.0.0.2 }",
+		  "dnsbl m.example {sender.domain} ask organisation "
+		  "test \"dbltest.com\" M 100 7f000002-7f000002\n" },
+		{ "dnsbl \"m.example\" test none ask full of helo.name {\n"
+		  "M 1 on 127.0.0.2 }",
+		  "dnsbl m.example {helo.name} ask full test \"\" M 100 "
+		  "7f000002-7f000002\n" },
+		{ "dnsbl \"m.example\" of helo.name ask both"
+		  " test \"TEST\" {\nM 1 on 127.0.0.2 }",
+		  "dnsbl m.example {helo.name} ask both test \"TEST\" M 100 "
+		  "7f000002-7f000002\n" },
 		{ "group g max 12.0 { A, B C }", "group g max 1200 {A B C}\n" },
 		{ "group g { A }", "group g {A}\n" },
 		{ "rule A 1.5 if client.ptr is none \"why\"",
@@ -256,6 +268,39 @@ static void test_mistakes(void **state)
 		  43, "a mask has some bit", NULL },
 		{ "dnsbl \"x.example\" of { A 1 on 127.0.0.2 }", 1, 22,
 		  "expected a fact", NULL },
+		{ "dnsbl \"x.example\" off helo.name { A 1 on 127.0.0.2 }", 1,
+		  19, "expected \"of\", \"ask\", \"test\" or \"{\"",
+		  "did you mean \"of\"?" },
+		{ "dnsbl \"x.example\" of helo.name aks both { "
+		  "A 1 on 127.0.0.2 }",
+		  1, 32, "expected \",\", \"ask\", \"test\" or \"{\"",
+		  "did you mean \"ask\"?" },
+		{ "dnsbl \"x.example\" ask both helo.name { "
+		  "A 1 on 127.0.0.2 }",
+		  1, 28, "expected \"of\", \"ask\", \"test\" or \"{\"", NULL },
+		{ "dnsbl \"x.example\" of helo.name ask organization { "
+		  "A 1 on 127.0.0.2 }",
+		  1, 36, "expected full, organisation or both",
+		  "did you mean \"organisation\"?" },
+		{ "dnsbl \"x.example\" of helo.name ask { A 1 on 127.0.0.2 }",
+		  1, 36, "expected full, organisation or both", NULL },
+		{ "dnsbl \"x.example\" of helo.name ask", 1, 35,
+		  "expected full, organisation or both", NULL },
+		{ "dnsbl \"x.example\" ask both ask full { A 1 on 127.0.0.2 }",
+		  1, 28, "\"ask\" stands here twice", NULL },
+		{ "dnsbl \"x.example\" test dbltest.com { A 1 on 127.0.0.2 }",
+		  1, 24, "expected a name that the list holds for tests",
+		  "quotes" },
+		{ "dnsbl \"x.example\" test \"\" { A 1 on 127.0.0.2 }", 1, 24,
+		  "this is not the name of a host", "before the zone" },
+		{ "dnsbl \"x.example\" test \"a b.c\" { A 1 on 127.0.0.2 }", 1,
+		  24, "this is not the name of a host", NULL },
+		{ "dnsbl \"x.example\" test \"a-.c\" { A 1 on 127.0.0.2 }", 1,
+		  24, "this is not the name of a host", NULL },
+		{ "dnsbl \"x.example\" test \"a.c.\" { A 1 on 127.0.0.2 }", 1,
+		  24, "this is not the name of a host", NULL },
+		{ "dnsbl \"x..y\" test \"a.c.\" { A 1 on 127.0.0.2 }", 1, 7,
+		  "this is not the name of a DNS zone", NULL },
 		{ "group g max -1 { A }", 1, 13, "the most that a group adds",
 		  NULL },
 		{ "group g maximum 1 { A }", 1, 9, "expected \"max\" or \"{\"",

@@ -68,7 +68,13 @@ static void test_names(void **state)
 		{ "a DNS list twice",
 		  "dnsbl \"x.test\" { A 1.0 on 127.0.0.2 }\n"
 		  "dnsbl \"x.test\" { B 1.0 on 127.0.0.3 }",
-		  "error: DNS list \"x.test\" is defined twice", NULL },
+		  ":2:7: error: DNS list \"x.test\" is defined twice",
+		  "first defined at test:1" },
+		{ "the same zone, written otherwise",
+		  "dnsbl \"x.test\" { A 1.0 on 127.0.0.2 }\n"
+		  "dnsbl \"X.Test.\" of helo.name { B 1.0 on 127.0.0.3 }",
+		  ":2:7: error: DNS list \"x.test\" is defined twice",
+		  "first defined at test:1" },
 		{ "a list twice",
 		  "list l ip { 10.0.0.1 }\nlist l ip { 10.0.0.2 }",
 		  ":2:6: error: list \"l\" is defined twice",
@@ -190,6 +196,29 @@ static void test_types(void **state)
 		{ "a DNS list about nothing known",
 		  "dnsbl \"x.test\" of helo.nam { A 1.0 on 127.0.0.2 }",
 		  "unknown fact \"helo.nam\"", "did you mean" },
+		{ "a DNS list about one thing twice",
+		  "dnsbl \"x.test\" of helo.name, helo.name {\n"
+		  "A 1.0 on 127.0.0.2 }",
+		  ":1:30: error: \"helo.name\" is named twice", NULL },
+		{ "an address's organisation",
+		  "dnsbl \"x.test\" ask both { A 1.0 on 127.0.0.2 }",
+		  ":1:16: error: this list is asked about an address",
+		  "of sender.domain" },
+		{ "an address's organisation, spelt out",
+		  "dnsbl \"x.test\" of client.ip ask full {\n"
+		  "A 1.0 on 127.0.0.2 }",
+		  ":1:29: error: this list is asked about an address", NULL },
+		{ "a DNS list about what nobody finds out",
+		  "dnsbl \"x.test\" of sender.domain, body.urls {\n"
+		  "A 1.0 on 127.0.0.2 }",
+		  ":1:34: warning: the check for \"body.urls\" is not built "
+		  "in; \"x.test\" is not asked about it",
+		  NULL },
+		{ "a DNS list about nothing else",
+		  "dnsbl \"x.test\" of body.urls { A 1.0 on 127.0.0.2 }",
+		  ":1:19: warning: the check for \"body.urls\" is not built "
+		  "in",
+		  "it is never asked" },
 		{ "a filter for errors only",
 		  "dnsbl \"x.test\" { A 1.0 on 127.255.255.0 - "
 		  "127.255.255.255 }",
@@ -237,9 +266,8 @@ static void test_verdicts(void **state)
 		  NULL },
 		{ "greylisting is for later", "greylist at 2.0",
 		  "warning: the check for greylist is not built in", NULL },
-		{ "so are DNS lists", "dnsbl \"x.test\" { A 1.0 on 127.0.0.2 }",
-		  "warning: the check for DNS lists is not built in", NULL },
-		{ "and SPF", "rule A 1 if spf is fail\nrule B 1 if spf is pass",
+		{ "so is SPF",
+		  "rule A 1 if spf is fail\nrule B 1 if spf is pass",
 		  ":1:13: warning: the check for \"spf\" is not built in; it "
 		  "will never be known",
 		  NULL },
@@ -254,6 +282,15 @@ static void test_verdicts(void **state)
 	free(said);
 	said = rule_bench_said("rule A 1 if spf is fail\noverride A off");
 	assert_string_equal(said, ""); /* off: nobody misses it */
+	free(said);
+	said = rule_bench_said("dnsbl \"x.test\" of sender.domain, client.ptr, "
+			       "from.domain ask both test \"x.y\" {\n"
+			       "A 1.0 on 127.0.0.2 }");
+	assert_string_equal(said, ""); /* DNS lists are built in */
+	free(said);
+	said = rule_bench_said("dnsbl \"x.test\" of body.urls {\n"
+			       "A 1.0 on 127.0.0.2 }\noverride A off");
+	assert_string_equal(said, "");
 	free(said);
 }
 
@@ -287,6 +324,7 @@ static void test_phases(void **state)
 		{ "A", PHASE_CONNECT, false }, { "B", PHASE_MAIL, false },
 		{ "C", PHASE_RCPT, true },     { "D", PHASE_EOM, true },
 		{ "E", PHASE_CONNECT, false }, { "DBL", PHASE_EOM, false },
+		{ "ZEN", PHASE_MAIL, false },  { "NO", PHASE_CONNECT, false },
 	};
 	struct rule_bench bench;
 
@@ -298,8 +336,12 @@ static void test_phases(void **state)
 		"rule B 1.0 if A and sender.is_null\n"
 		"rule A 1.0 if client.is_local\n"
 		"rule E 1.0 if body.nul\noverride E off\n"
-		"dnsbl \"dbl.test\" of helo.name, body.urls, sender.domain {\n"
-		"  DBL 1.0 on 127.0.1.2 }\n");
+		"dnsbl \"dbl.test\" of helo.name, from.domain, sender.domain {\n"
+		"  DBL 1.0 on 127.0.1.2 }\n"
+		"dnsbl \"zen.test\" of client.ip, body.urls {\n"
+		"  ZEN 1.0 on 127.0.0.2 }\n"
+		"dnsbl \"no.test\" of reply_to.domain { NO 1.0 on 127.0.0.2 }\n"
+		"override NO off\n");
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		int index = ruleset_find_rule(bench.rules, rows[i].name);
 		const struct rule_info *info =
@@ -310,11 +352,13 @@ static void test_phases(void **state)
 	}
 	assert_true(ruleset_reads(bench.rules, FACT_HEADER));
 	assert_true(ruleset_reads(bench.rules, FACT_DNSBL));
-	assert_true(ruleset_reads(bench.rules, FACT_BODY_URLS));
+	assert_true(ruleset_reads(bench.rules, FACT_FROM_DOMAIN));
+	assert_false(ruleset_reads(bench.rules, FACT_BODY_URLS)); /* unbuilt */
+	assert_false(ruleset_reads(bench.rules, FACT_REPLY_TO_DOMAIN));
 	assert_false(ruleset_reads(bench.rules, FACT_BODY_NUL)); /* off */
 	assert_false(ruleset_reads(bench.rules, FACT_SUBJECT));
-	assert_true(
-		ruleset_reads_any(bench.rules, FACT_BODY_SIZE, FACT_BODY_URLS));
+	assert_true(ruleset_reads_any(bench.rules, FACT_FROM_DOMAIN,
+				      FACT_BODY_URLS));
 	assert_false(ruleset_reads_any(bench.rules, FACT_BODY_SIZE,
 				       FACT_BODY_LONGEST_LINE));
 	assert_false(ruleset_reads_any(bench.rules, FACT_CLIENT_IP,
@@ -333,9 +377,9 @@ static void test_slots(void **state)
 	} rows[] = {
 		{ FACT_HEADER, "Subject", PHASE_EOM, 0 },
 		{ FACT_HEADER_RAW, "subject", PHASE_EOM, 0 },
-		{ FACT_DNSBL, "dbl.test", PHASE_HELO, 1 },
-		{ FACT_DNSBL, "dbl.test", PHASE_MAIL, 1 },
-		{ FACT_DNSBL, "zen.test", PHASE_CONNECT, 1 },
+		{ FACT_DNSBL, "dbl.test", PHASE_MAIL, 3 },
+		{ FACT_DNSBL, "dbl.test", PHASE_EOM, 1 },
+		{ FACT_DNSBL, "zen.test", PHASE_MAIL, 1 },
 	};
 	struct rule_bench bench;
 	const struct fact *slot;
@@ -345,9 +389,12 @@ static void test_slots(void **state)
 			"rule A 1.0 if (header(\"Subject\") ~ /x/ and\n"
 			"    header(\"SUBJECT\") ~ /y/ and\n"
 			"    header.raw(\"subject\") ~ /x/)\n"
-			"dnsbl \"dbl.test\" of sender.domain, helo.name {\n"
+			"dnsbl \"off.test\" { OFF 1.0 on 127.0.0.2 }\n"
+			"dnsbl \"Dbl.test.\" of sender.domain, from.domain,"
+			"    client.ptr, body.urls, helo.name {\n"
 			"  DBL 1.0 on 127.0.1.2 }\n"
-			"dnsbl \"zen.test\" { ZEN 1.0 on 127.0.0.2 }\n");
+			"dnsbl \"zen.test\" { ZEN 1.0 on 127.0.0.2 }\n"
+			"override OFF off\n");
 	assert_int_equal(ruleset_slot_count(bench.rules), COUNT(rows));
 	for (unsigned i = 0; i < COUNT(rows); i++) {
 		const struct fact_slot *at = ruleset_slot(bench.rules, i);
@@ -357,18 +404,89 @@ static void test_slots(void **state)
 		assert_int_equal(at->phase, rows[i].phase);
 		assert_int_equal(at->of_count, rows[i].of_count);
 	}
-	assert_int_equal(ruleset_slot(bench.rules, 3)->of[0],
+	assert_int_equal(ruleset_slot(bench.rules, 2)->of[0],
 			 FACT_SENDER_DOMAIN);
+	assert_int_equal(ruleset_slot(bench.rules, 2)->of[1], FACT_CLIENT_PTR);
+	assert_int_equal(ruleset_slot(bench.rules, 2)->of[2], FACT_HELO_NAME);
+	assert_int_equal(ruleset_slot(bench.rules, 3)->of[0], FACT_FROM_DOMAIN);
+	assert_int_equal(ruleset_slot(bench.rules, 3)->dnsbl, 1);
+	assert_int_equal(ruleset_slot(bench.rules, 4)->dnsbl, 2);
 	/* An early listing counts early. */
 	rule_bench_facts(&bench, "dnsbl:dbl.test=127.0.1.2");
 	assert_int_equal(rule_bench_rule(&bench, "DBL"), TRUTH_TRUE);
 	/* A phase ends for the slots that it ends for. */
-	ruleset_close_phase(bench.rules, &bench.facts, PHASE_MAIL);
+	ruleset_close_phase(bench.rules, &bench.facts, PHASE_HELO);
 	slot = bench.facts.slots;
+	assert_int_equal(slot[4].state, FACT_PENDING);
+	ruleset_close_phase(bench.rules, &bench.facts, PHASE_MAIL);
 	assert_int_equal(slot[0].state, FACT_PENDING);
 	assert_int_equal(slot[2].state, FACT_KNOWN);
-	assert_int_equal(slot[3].state, FACT_NOT_ASKED);
+	assert_int_equal(slot[3].state, FACT_PENDING);
 	assert_int_equal(slot[4].state, FACT_NOT_ASKED);
+	rule_bench_done(&bench);
+}
+
+static void symbol_note(void *context, size_t rule)
+{
+	char *names = context;
+
+	snprintf(names + strlen(names), 16, "%c", (char)('0' + (int)rule));
+}
+
+static void test_dnsbls(void **state)
+{
+	static const struct {
+		const char *claim;
+		size_t list;
+		const char *answer, *rules;
+	} rows[] = {
+		{ "one symbol", 0, "127.0.0.2", "1" },
+		{ "two, one of them switched off", 0, "127.0.0.4", "23" },
+		{ "nothing that means something", 0, "127.0.0.9", "" },
+		{ "an error is no listing", 0, "127.255.255.254", "" },
+		{ "nor is an address elsewhere", 0, "192.0.2.2", "" },
+		{ "nor what is no address", 0, "::1", "" },
+		{ "the other list's answers are its own", 1, "127.0.1.2", "4" },
+	};
+	struct rule_bench bench;
+	const struct dnsbl_info *info;
+
+	(void)state;
+	rule_bench_open(
+		&bench,
+		"rule FIRST 1.0 if helo.is_ip\n"
+		"dnsbl \"zen.test\" { A 6.0 on 127.0.0.2\n"
+		"  B 8.0 on 127.0.0.4 - 127.0.0.7  C 1.0 on 127.*.*.4 }\n"
+		"dnsbl \"DBL.test.\" of sender.domain, body.urls ask both"
+		"  test \"dbltest.com\" { D -6.0 on 127.0.1.2 }\n"
+		"dnsbl \"off.test\" test none { E 6.0 on 127.0.1.2 }\n"
+		"override E off\noverride C off\n");
+	assert_int_equal(ruleset_dnsbl_count(bench.rules), 3);
+	info = ruleset_dnsbl(bench.rules, 0);
+	assert_string_equal(info->zone, "zen.test");
+	assert_int_equal(info->of_count, 1);
+	assert_int_equal(info->of[0], FACT_CLIENT_IP);
+	assert_int_equal(info->ask, DNSBL_ASK_FULL);
+	assert_null(info->test);
+	assert_false(info->off);
+	assert_int_equal(info->place.line, 2);
+	info = ruleset_dnsbl(bench.rules, 1);
+	assert_string_equal(info->zone, "dbl.test");
+	assert_int_equal(info->of_count, 2);
+	assert_int_equal(info->of[1], FACT_BODY_URLS);
+	assert_int_equal(info->ask, DNSBL_ASK_BOTH);
+	assert_string_equal(info->test, "dbltest.com");
+	info = ruleset_dnsbl(bench.rules, 2);
+	assert_string_equal(info->test, "");
+	assert_true(info->off);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char names[64] = "";
+
+		ruleset_dnsbl_each_symbol(bench.rules, rows[i].list,
+					  rows[i].answer, symbol_note, names);
+		if (strcmp(names, rows[i].rules) != 0)
+			fail_msg("%s: %s", rows[i].claim, names);
+	}
 	rule_bench_done(&bench);
 }
 
@@ -442,6 +560,34 @@ static void digest_of(const char *text, char hex[33])
 	rule_bench_open(&bench, text);
 	ruleset_digest(bench.rules, hex);
 	rule_bench_done(&bench);
+}
+
+/* What a list is asked, and how, is part of what the rules say. */
+static void test_digest_dnsbl(void **state)
+{
+	static const char *const rows[] = {
+		"dnsbl \"x.test\" of helo.name { A 1 on 127.0.0.2 }",
+		"dnsbl \"y.test\" of helo.name { A 1 on 127.0.0.2 }",
+		"dnsbl \"x.test\" of sender.domain { A 1 on 127.0.0.2 }",
+		"dnsbl \"x.test\" of helo.name, client.ptr { A 1 on 127.0.0.2 }",
+		"dnsbl \"x.test\" of helo.name ask both { A 1 on 127.0.0.2 }",
+		"dnsbl \"x.test\" of helo.name ask organisation {\n"
+		"A 1 on 127.0.0.2 }",
+		"dnsbl \"x.test\" of helo.name test none { A 1 on 127.0.0.2 }",
+		"dnsbl \"x.test\" of helo.name test \"t\" { A 1 on 127.0.0.2 }",
+	};
+	char hex[COUNT(rows)][33], same[33];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		digest_of(rows[i], hex[i]);
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(hex[i], hex[j]);
+	}
+	digest_of("dnsbl \"X.test.\" of helo.name ask full {\n"
+		  "A 1.00 on 127.0.0.2 \"why\" }",
+		  same);
+	assert_string_equal(same, hex[0]);
 }
 
 static void test_digest(void **state)
@@ -570,8 +716,10 @@ int main(void)
 		cmocka_unit_test(test_all_mistakes),
 		cmocka_unit_test(test_phases),
 		cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_dnsbls),
 		cmocka_unit_test(test_told),
 		cmocka_unit_test(test_digest),
+		cmocka_unit_test(test_digest_dnsbl),
 		cmocka_unit_test(test_threads),
 	};
 
