@@ -88,6 +88,9 @@ void compile_verdicts(struct compiler *c);
 /* compile_order.c: order, circles, phases, what is read. */
 void compile_order(struct compiler *c);
 
+/* exempts.c: which rules the exemptions read, once there is an order. */
+void compile_exempts(struct compiler *c);
+
 /* example.c */
 void compile_examples(struct compiler *c);
 

@@ -282,6 +282,7 @@ void compile_order(struct compiler *c)
 		rules_span(c->rules);
 		weights_make(c);
 		exempts_span(c->rules);
+		compile_exempts(c);
 	}
 	classes_span(c, ordered);
 	watched_make(c);

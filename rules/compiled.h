@@ -107,6 +107,8 @@ struct ruleset {
 	size_t class_count;
 	struct exemption *exempts;
 	size_t exempt_count;
+	uint32_t *exempt_order; /* rules that they read, as in `order` */
+	size_t exempt_order_count;
 	struct rule_set_list *lists;
 	size_t list_count;
 	struct rule_set_dnsbl *dnsbls;

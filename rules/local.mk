@@ -27,7 +27,7 @@ rules_librules_a_SOURCES += \
 	rules/compile_expr.c rules/compile_test.c rules/compile_list.c \
 	rules/compile_dnsbl.c rules/compile_verdict.c rules/compile_order.c \
 	rules/compiled.h rules/ruleset.c rules/ruleset.h rules/rule_list.c \
-	rules/digest.c rules/example.c rules/hits.c rules/hits.h \
+	rules/digest.c rules/example.c rules/exempts.c rules/hits.c rules/hits.h \
 	rules/bounds.c rules/verdict.c rules/verdict.h \
 	rules/reply_text.c rules/reply_text.h
 

@@ -39,7 +39,8 @@ judge_tests = tests/unit/test_regex tests/unit/test_names \
 	tests/unit/test_expr tests/unit/test_ruleset tests/unit/test_bounds \
 	tests/unit/test_hits tests/unit/test_verdict \
 	tests/unit/test_reply_text tests/unit/test_example \
-	tests/unit/test_early
+	tests/unit/test_early tests/unit/test_exempts \
+	tests/unit/test_compile_dnsbl
 check_PROGRAMS += $(judge_tests)
 TESTS += $(judge_tests)
 
@@ -58,6 +59,13 @@ tests_unit_test_expr_LDADD = $(judge_test_libs)
 
 tests_unit_test_ruleset_SOURCES = tests/unit/test_ruleset.c $(rule_bench)
 tests_unit_test_ruleset_LDADD = $(judge_test_libs)
+
+tests_unit_test_compile_dnsbl_SOURCES = tests/unit/test_compile_dnsbl.c \
+	$(rule_bench)
+tests_unit_test_compile_dnsbl_LDADD = $(judge_test_libs)
+
+tests_unit_test_exempts_SOURCES = tests/unit/test_exempts.c $(rule_bench)
+tests_unit_test_exempts_LDADD = $(judge_test_libs)
 
 tests_unit_test_bounds_SOURCES = tests/unit/test_bounds.c $(rule_bench)
 tests_unit_test_bounds_LDADD = $(judge_test_libs)
