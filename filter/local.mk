@@ -2,8 +2,10 @@
 # way from the MTA's words to the verdict, and the configuration it is judged by.
 noinst_LIBRARIES += filter/libsession.a
 filter_libsession_a_SOURCES = \
-	filter/checks/checks.h filter/checks/client.c filter/checks/helo.c \
-	filter/checks/sender.c \
+	filter/checks/asking.c filter/checks/asking.h filter/checks/checks.h \
+	filter/checks/client.c filter/checks/dynamic.c filter/checks/helo.c \
+	filter/checks/helo_dns.c filter/checks/rdns.c filter/checks/sender.c \
+	filter/checks/sender_dns.c \
 	filter/content.c filter/counters.c filter/counters.h filter/fault.c \
 	filter/fault.h filter/generation.c filter/generation.h \
 	filter/generation_lists.c filter/generation_parts.h \

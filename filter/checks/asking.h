@@ -20,16 +20,45 @@
 #include "lists/dns_batch.h"
 #include "lists/ip.h"
 #include "rules/facts.h"
+#include "rules/mail/address.h"
 
 struct arena;
 
 enum {
-	RDNS_NAMES_MAX = 10, /* PTR records that are looked at */
+	RDNS_NAMES_MAX = 10, /* PTR names whose addresses are looked at */
 	MX_HOSTS_MAX = 5, /* hosts whose addresses are looked at, best first */
 };
 
 /* Why a fact that depends on this answer is unknown; NULL: it has not come. */
 enum fact_cause asking_cause(const struct dns_answer *answer);
+
+/* --- asking.c: what the checks have in common ----------------------------- */
+
+/* What has become of a question. */
+struct asked {
+	const struct dns_answer *answer; /* NULL: none has come */
+	bool known; /* found or proven absent; else `cause` says why not */
+	bool found;
+	bool no_name; /* NXDOMAIN: so there is nothing of any other type */
+	enum fact_cause cause;
+};
+
+/* Of a slot; -1 is one that could not be asked, for want of room. */
+struct asked asking_answer(struct dns_batch *batch, int slot);
+
+/* Is this among the addresses found? */
+bool asked_has_ip(const struct asked *asked, const struct ip *ip);
+
+/* Not found: none if that is proven, else unknown. */
+void asking_tell_absent(const struct asked *asked, struct facts *facts,
+			enum fact_id id);
+
+/* A bool: does the name of these two questions have any address? */
+void asking_tell_addresses(const struct asked *a, const struct asked *aaaa,
+			   struct facts *facts, enum fact_id id);
+
+/* The name as DNS is asked about it; false for an address or no domain. */
+bool asking_domain(const char *name, size_t len, struct domain *ret_domain);
 
 /* --- rdns.c: client.ptr, client.name, client.is_dynamic ------------------ */
 
@@ -43,15 +72,20 @@ struct rdns {
 		int forward;
 	} names[RDNS_NAMES_MAX];
 	size_t name_count;
+	bool more_names; /* host names beyond these */
 	/*
-	 * Called for each name, as soon as it is known, on the thread that
-	 * brings it (domain lists ask about it); may be NULL.
+	 * Called for each of these names, as soon as it is known, on the thread
+	 * that brings it (domain lists ask about it); may be NULL.  The text
+	 * lives as long as the batch.
 	 */
 	void (*on_name)(void *context, const char *name);
 	void *context;
 };
 
-/* Needs client.name, so also asks for the addresses of each name? */
+/*
+ * wants_forward: client.name is wanted, so the addresses of each name are asked
+ * for.  Without it nothing is said of client.name.  on_name is set before.
+ */
 void rdns_ask(struct rdns *rdns, struct dns_batch *batch,
 	      const struct ip *client, bool wants_forward);
 void rdns_tell(const struct rdns *rdns, struct dns_batch *batch,
@@ -60,7 +94,7 @@ void rdns_tell(const struct rdns *rdns, struct dns_batch *batch,
 /*
  * True where the name holds the address (as figures in either order, hex, with
  * or without separators) or speaks of dial-up, cable or dhcp customers, and
- * does not look like that of a server.  Pure.
+ * does not look like that of a server.  Pure; `name` as in dns_name.h.
  */
 bool name_is_dynamic(const char *name, const struct ip *ip);
 
@@ -69,10 +103,11 @@ bool name_is_dynamic(const char *name, const struct ip *ip);
 struct helo_dns {
 	struct ip client;
 	bool asked;
+	bool is_name; /* of two labels or more; else nothing is asked */
 	int a, aaaa; /* slots, -1 where it could not be asked */
 };
 
-/* Asks nothing about what is no domain name. */
+/* `name` may be NULL: no HELO.  Both facts are none for what is no name. */
 void helo_dns_ask(struct helo_dns *helo, struct dns_batch *batch,
 		  const char *name, const struct ip *client);
 void helo_dns_tell(const struct helo_dns *helo, struct dns_batch *batch,
@@ -82,15 +117,27 @@ void helo_dns_tell(const struct helo_dns *helo, struct dns_batch *batch,
 
 struct sender_dns {
 	bool asked, wants_hosts;
-	int mx, a, aaaa;
+	bool is_name; /* of two labels or more; else nothing is asked */
+	char domain[MAIL_DOMAIN_SIZE];
+	int mx;
+	int a, aaaa; /* of the domain, where it has no MX record */
 	struct {
 		const char *name; /* the MX answer's */
 		int a, aaaa;
 	} hosts[MX_HOSTS_MAX];
 	size_t host_count;
+	bool more_hosts; /* beyond these */
+	bool bad_host; /* one is written as an address, or localhost */
+	/* As rdns.on_name, for each of these hosts; may be NULL. */
+	void (*on_host)(void *context, const char *name);
+	void *context;
 };
 
-/* `domain` as in FACT_SENDER_DOMAIN; literals and null senders: no question. */
+/*
+ * `domain` as in FACT_SENDER_DOMAIN, len 0 for none.  For null senders, address
+ * literals and single labels nothing is asked, and all facts are none.  Without
+ * wants_hosts nothing is said of sender.bogus_mx.  on_host is set before.
+ */
 void sender_dns_ask(struct sender_dns *sender, struct dns_batch *batch,
 		    const char *domain, size_t len, bool wants_hosts);
 void sender_dns_tell(const struct sender_dns *sender, struct dns_batch *batch,
