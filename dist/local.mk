@@ -1,9 +1,18 @@
 # What an installation is configured by.  The folders lie to each other as in
 # the source, so that rules/default/local.rules finds its lists in both.
 shippedrulesdir = $(sysconfdir)/steelyard/rules/default
-dist_shippedrules_DATA = rules/default/verdicts.rules rules/default/helo.rules \
-	rules/default/sender.rules rules/default/header.rules \
-	rules/default/local.rules
+dist_shippedrules_DATA = rules/default/verdicts.rules rules/default/dnsbl.rules \
+	rules/default/rdns.rules rules/default/helo.rules \
+	rules/default/sender.rules rules/default/manners.rules \
+	rules/default/header.rules rules/default/local.rules
+
+# DNS lists that are asked only where a postmaster includes their file.
+optionalrulesdir = $(sysconfdir)/steelyard/rules/optional
+dist_optionalrules_DATA = rules/optional/abusix.rules \
+	rules/optional/barracuda.rules rules/optional/hostkarma.rules \
+	rules/optional/spameatingmonkey.rules \
+	rules/optional/spamhaus-dqs.rules rules/optional/uceprotect.rules \
+	rules/optional/validity.rules
 
 shipped_lists = lists/default/allow-networks.list \
 	lists/default/deny-networks.list lists/default/allow-senders.list \
@@ -31,4 +40,5 @@ uninstall-local:
 		if cmp -s "$$from" "$$to"; then rm -f "$$to"; fi; \
 	done
 	-cd "$(DESTDIR)$(sysconfdir)/steelyard" && \
-		rmdir lists/default lists rules/default rules . 2>/dev/null
+		rmdir lists/default lists rules/default rules/optional \
+		rules . 2>/dev/null
