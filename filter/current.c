@@ -13,6 +13,7 @@
 #include "filter/generation.h"
 #include "filter/holdings.h"
 #include "filter/log.h"
+#include "filter/message.h"
 #include "filter/serve.h"
 
 enum { NAMES_SIZE = 512 };
@@ -93,11 +94,13 @@ bool serve_reload(bool force, char **ret_report)
 	done = loaded.generation != NULL;
 	if (done) {
 		keep_frozen(old, loaded.generation, &loaded.report);
+		switch_to(generation_ref(loaded.generation));
+		/* who reads this line may rely on it */
 		log_event(LOG_NOTICE, "reload",
 			  "generation=%" PRIu64 " rules=%s warnings=%zu",
 			  loaded.generation->number, loaded.generation->digest,
 			  loaded.warnings);
-		switch_to(loaded.generation);
+		generation_unref(loaded.generation);
 		atomic_fetch_add(&current.reloads, 1);
 	} else {
 		log_event(LOG_ERR, "R1",
@@ -119,9 +122,10 @@ static bool take_lists(struct generation *gen, const char *summary)
 	if (summary)
 		log_event(LOG_WARNING, "R2", "%s", summary);
 	if (gen) {
+		switch_to(generation_ref(gen));
 		log_event(LOG_INFO, "lists", "generation=%" PRIu64,
 			  gen->number);
-		switch_to(gen);
+		generation_unref(gen);
 	}
 	return !summary;
 }
@@ -133,7 +137,7 @@ void current_refresh(void)
 
 	pthread_mutex_lock(&current.loading);
 	old = serve_generation();
-	gen = generation_refresh_lists(old, &summary);
+	gen = generation_refresh_lists(old, monotonic_ms(), &summary);
 	take_lists(gen, summary);
 	free(summary);
 	generation_unref(old);

@@ -74,13 +74,14 @@ struct generation_result generation_load_snapshot(int fd);
 void generation_result_done(struct generation_result *result); /* keeps gen */
 
 /*
- * Call from one thread alone.  If list files of `gen` have changed on disk: a
- * new generation with the same rules and the new contents; NULL if nothing
- * changed or a new content was refused (then `*ret_summary` says why,
- * malloc'ed; else it is NULL).
+ * Call from one thread alone, every second or so.  If list files of `gen` have
+ * changed on disk, and the changes have settled (lists/file.h): a new
+ * generation with the same rules and the new contents; NULL if nothing
+ * changed.  If a new content is refused, or looks unfinished, `*ret_summary`
+ * says why, malloc'ed and once; else it is NULL.  The time goes only forward.
  */
 struct generation *generation_refresh_lists(struct generation *gen,
-					    char **ret_summary);
+					    int64_t now_ms, char **ret_summary);
 
 /*
  * The same for one list that was edited just now, on purpose: neither a look

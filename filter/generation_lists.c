@@ -76,6 +76,7 @@ static bool load_list(struct generation *gen, size_t index,
 		ruleset_list_info(gen->rules, index);
 	struct list_context context = { .diag = &gen->parts->diag,
 					.place = info->place };
+	struct file_stamp *stamp = &gen->list_states[index].watch.loaded;
 	struct list *list = NULL;
 	char why[256] = "";
 
@@ -88,9 +89,9 @@ static bool load_list(struct generation *gen, size_t index,
 		list = list_from_texts(info, texts, &context);
 	else if (list_load_file(info->path, (enum list_kind)info->kind,
 				previous_content(previous, info), force, &list,
-				&gen->list_states[index].watch.loaded,
-				list_problem, &context) != LIST_LOADED)
+				stamp, list_problem, &context) != LIST_LOADED)
 		list = NULL;
+	gen->list_states[index].ends_line = stamp->ends_line;
 	free(context.first);
 	if (list == NULL)
 		return false;
@@ -149,25 +150,30 @@ static struct generation *copy_for_lists(struct generation *gen)
 	return copy;
 }
 
+/* The sentence, unless this change of the file was spoken of already. */
+static int put_off(struct list_state *state, const char *why, char **ret_why)
+{
+	if (state->told)
+		return 0;
+	*ret_why = strdup(why);
+	state->told = *ret_why != NULL;
+	return -1;
+}
+
 /* 1: changed, 0: the same or not now, -1: refused with *ret_why set. */
-static int refresh_list(struct generation *gen, size_t index, bool force,
+static int read_changed(struct generation *gen, size_t index, bool force,
 			struct rule_list **ret_list,
 			struct file_stamp *ret_stamp, char **ret_why)
 {
 	const struct rule_list_info *info =
 		ruleset_list_info(gen->rules, index);
-	struct file_watch *watch = &gen->list_states[index].watch;
+	struct list_state *state = &gen->list_states[index];
 	struct list_context context = { .diag = NULL };
 	enum list_load answer;
-	enum file_change change;
 	struct list *list;
 	char why[256] = "";
+	int result;
 
-	if (info->path == NULL)
-		return 0;
-	change = file_watch_look(watch, info->path);
-	if (change != FILE_CHANGED && !(force && change == FILE_CHANGING))
-		return 0;
 	answer = list_load_file(info->path, (enum list_kind)info->kind,
 				rule_list_content(gen->lists.at[index]), force,
 				&list, ret_stamp, list_problem, &context);
@@ -180,13 +186,42 @@ static int refresh_list(struct generation *gen, size_t index, bool force,
 		context.first = strdup(why);
 	}
 	if (answer == LIST_LOAD_BUSY) {
+		state->watch.moving = false;
+		result = put_off(state, context.first ? context.first : "",
+				 ret_why);
 		free(context.first);
-		return 0;
+		return result;
 	}
 	/* Told once: not tried again until the file changes again. */
-	watch->loaded = watch->seen;
+	state->watch.loaded = state->watch.seen;
 	*ret_why = context.first;
 	return -1;
+}
+
+/* The same, of a list whose file may have changed. */
+static int refresh_list(struct generation *gen, size_t index, int64_t now_ms,
+			bool force, struct rule_list **ret_list,
+			struct file_stamp *ret_stamp, char **ret_why)
+{
+	const struct rule_list_info *info =
+		ruleset_list_info(gen->rules, index);
+	struct list_state *state = &gen->list_states[index];
+	char why[FILE_ERROR_SIZE];
+	enum file_change change;
+
+	if (info->path == NULL)
+		return 0;
+	change = file_watch_look(&state->watch, info->path, now_ms);
+	if (change == FILE_UNCHANGED)
+		state->told = false;
+	if (change == FILE_UNCHANGED || (change == FILE_CHANGING && !force))
+		return 0;
+	if (!force && file_is_unfinished(info->path, state->ends_line, why,
+					 sizeof(why))) {
+		state->watch.moving = false; /* and has to settle anew */
+		return put_off(state, why, ret_why);
+	}
+	return read_changed(gen, index, force, ret_list, ret_stamp, ret_why);
 }
 
 /* Puts a new content into `*copy`, which is made from `gen` if need be. */
@@ -204,6 +239,7 @@ static bool put_list(struct generation *gen, struct generation **copy,
 	(*copy)->lists.at[index] = list;
 	(*copy)->list_states[index] = (struct list_state){
 		.watch.loaded = *stamp,
+		.ends_line = stamp->ends_line,
 	};
 	return true;
 }
@@ -225,7 +261,7 @@ static char *join(char *before, char *why)
 }
 
 struct generation *generation_refresh_lists(struct generation *gen,
-					    char **ret_summary)
+					    int64_t now_ms, char **ret_summary)
 {
 	struct generation *copy = NULL;
 
@@ -234,8 +270,8 @@ struct generation *generation_refresh_lists(struct generation *gen,
 		struct rule_list *list;
 		struct file_stamp stamp;
 		char *why = NULL;
-		int change = refresh_list(copy != NULL ? copy : gen, i, false,
-					  &list, &stamp, &why);
+		int change = refresh_list(copy != NULL ? copy : gen, i, now_ms,
+					  false, &list, &stamp, &why);
 
 		if (change < 0) {
 			*ret_summary = join(*ret_summary, why);
@@ -254,7 +290,7 @@ struct generation *generation_take_list(struct generation *gen, size_t index,
 	struct file_stamp stamp;
 
 	*ret_summary = NULL;
-	if (refresh_list(gen, index, true, &list, &stamp, ret_summary) > 0)
+	if (refresh_list(gen, index, 0, true, &list, &stamp, ret_summary) > 0)
 		put_list(gen, &copy, index, list, &stamp);
 	return copy;
 }

@@ -35,6 +35,8 @@ struct generation_parts {
 /* A list's file, as it was when its content was loaded. */
 struct list_state {
 	struct file_watch watch;
+	bool ends_line; /* the file's last line did */
+	bool told; /* why a change of it is not taken over yet */
 };
 
 /* malloc'ed, with a NUL behind it. */

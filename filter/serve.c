@@ -35,11 +35,12 @@
 #include "filter/log.h"
 #include "filter/milter.h"
 #include "filter/privileges.h"
+#include "filter/resolver.h"
 
 enum {
 	DRAIN_SECONDS = 25,
 	LEAVE_MS = 28000, /* a drain that has not ended by then never will */
-	REFRESH_SECONDS = 5, /* how often list files are looked at */
+	REFRESH_SECONDS = 1, /* how often list files are looked at */
 	STACK_SIZE = 512 * 1024, /* of threads that serve sessions */
 	LOADER_STACK_SIZE = 8 * 1024 * 1024, /* the parser is recursive */
 };
@@ -47,6 +48,7 @@ enum {
 static struct {
 	struct filter_start start;
 	struct inspector_pool *pool;
+	struct resolver *resolver; /* the newest generation's; loaders' alone */
 
 	char *socket; /* the milter's, as at the start */
 
@@ -87,10 +89,41 @@ static void tell(enum link_verb verb, int32_t value, const int *fd)
 
 /* --- the configuration --------------------------------------------------- */
 
+/*
+ * Gives it the resolver of the one before, unless the settings say otherwise.
+ * Without one mail flows, and all that DNS could say is not asked.
+ */
+static void take_resolver(struct generation *gen)
+{
+	char error[DNS_ERROR_SIZE];
+	struct resolver *fresh;
+
+	if (gen->resolver != NULL)
+		return; /* only its lists are new */
+	if (filter.resolver == NULL ||
+	    !resolver_fits(filter.resolver, &gen->settings)) {
+		fresh = resolver_open(&gen->settings, filter.start.dns_zone,
+				      error);
+		if (fresh == NULL) {
+			log_event(LOG_ERR, "dns", "error=\"%s\"", error);
+		} else {
+			resolver_unref(filter.resolver);
+			filter.resolver = fresh;
+		}
+	}
+	if (filter.resolver != NULL &&
+	    !generation_use_resolver(gen, filter.resolver))
+		log_event(LOG_ERR, "dns",
+			  "error=\"too many lists, or no memory:"
+			  " nobody is asked\"");
+}
+
 /* Called for each one before it holds. */
 static void take_settings(struct generation *gen)
 {
 	int fd = generation_snapshot(gen);
+
+	take_resolver(gen);
 
 	log_level((int)gen->settings.session.log_level);
 	inspector_pool_set_timeout(
@@ -144,6 +177,16 @@ static bool await_work(bool *ret_stop)
 	return wanted;
 }
 
+/* DNS lists are tested whether mail comes or not. */
+static void look_after_lists(void)
+{
+	struct generation *gen = serve_generation();
+
+	if (gen->resolver != NULL)
+		dnsbls_tick(gen->resolver->dnsbls);
+	generation_unref(gen);
+}
+
 static void *keep(void *unused)
 {
 	bool stop, wanted;
@@ -161,6 +204,7 @@ static void *keep(void *unused)
 			tell(LINK_RELOADED, done, NULL);
 		} else {
 			current_refresh();
+			look_after_lists();
 		}
 	}
 }

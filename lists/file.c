@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define READ_TRIES 3
@@ -193,6 +195,7 @@ static enum attempt read_once(const struct complaint *to, size_t max_bytes,
 		goto done;
 	buf[len] = '\0';
 	stamp.digest = hash_digest(buf, len);
+	stamp.ends_line = len == 0 || buf[len - 1] == '\n';
 	*ret_stamp = stamp;
 	*ret_buf = buf;
 	buf = NULL;
@@ -238,25 +241,81 @@ bool file_stamp_differs(const char *path, const struct file_stamp *stamp)
 	return !stamp_equal(&now, stamp);
 }
 
-enum file_change file_watch_look(struct file_watch *watch, const char *path)
+enum file_change file_watch_look(struct file_watch *watch, const char *path,
+				 int64_t now_ms)
 {
-	struct file_stamp now;
+	struct file_stamp now = { 0 }; /* of no file */
 	struct stat st;
-	bool settled;
+	bool missing = lstat(path, &st) < 0;
 
-	if (lstat(path, &st) < 0) {
-		watch->moving = false;
-		return FILE_MISSING;
-	}
-	now = stamp_of(&st);
+	if (!missing)
+		now = stamp_of(&st);
 	if (stamp_equal(&now, &watch->loaded)) {
 		watch->moving = false;
 		return FILE_UNCHANGED;
 	}
-	settled = watch->moving && stamp_equal(&now, &watch->seen);
-	watch->seen = now;
-	watch->moving = true;
-	return settled ? FILE_CHANGED : FILE_CHANGING;
+	if (!watch->moving || !stamp_equal(&now, &watch->seen)) {
+		watch->seen = now;
+		watch->since_ms = now_ms;
+		watch->moving = true;
+	}
+	if (now_ms - watch->since_ms < FILE_SETTLE_MS)
+		return FILE_CHANGING;
+	return missing ? FILE_MISSING : FILE_CHANGED;
+}
+
+/*
+ * A lease for reading is not to be had while anybody has the file open for
+ * writing.  Whoever opens it in the instant that we hold one waits until we
+ * have let go, and we would get a signal: one that nobody minds.
+ */
+static bool has_writer(int fd)
+{
+	if (fcntl(fd, F_SETSIG, SIGURG) < 0)
+		return false;
+	if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
+		return errno == EAGAIN;
+	fcntl(fd, F_SETLEASE, F_UNLCK);
+	return false;
+}
+
+/* Has it changed lately, and ends within a line? */
+static bool ends_early(int fd)
+{
+	struct timespec now;
+	struct stat st;
+	int64_t age;
+	char last;
+
+	if (fstat(fd, &st) < 0 || st.st_size == 0 ||
+	    clock_gettime(CLOCK_REALTIME, &now) < 0 ||
+	    pread(fd, &last, 1, st.st_size - 1) != 1)
+		return false;
+	age = (int64_t)now.tv_sec - (int64_t)st.st_mtim.tv_sec;
+	return last != '\n' && age >= 0 && age < FILE_PATIENCE_S;
+}
+
+bool file_is_unfinished(const char *path, bool should_end, char *error,
+			size_t error_size)
+{
+	struct complaint to = { path, error, error_size };
+	bool unfinished = true;
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC |
+				    O_NOCTTY);
+
+	if (fd < 0)
+		return false; /* who reads it will say why it cannot be */
+	if (has_writer(fd))
+		complain(&to, EAGAIN, "somebody is writing to it");
+	else if (should_end && ends_early(fd))
+		complain(&to, EAGAIN,
+			 "its last line does not end, so it may be half "
+			 "written; it is read %d s after its last change",
+			 FILE_PATIENCE_S);
+	else
+		unfinished = false;
+	close(fd);
+	return unfinished;
 }
 
 /* The folder, opened, and the name in it. */

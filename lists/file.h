@@ -26,6 +26,7 @@ struct file_stamp {
 	uint64_t dev, ino, size;
 	int64_t mtime_ns, ctime_ns; /* since 1970 */
 	struct hash_digest digest; /* of the content */
+	bool ends_line; /* known when it was read: its last line has an end */
 };
 
 /*
@@ -55,13 +56,16 @@ bool file_stamp_same_content(const struct file_stamp *a,
 bool file_stamp_differs(const char *path, const struct file_stamp *stamp);
 
 /*
- * A look at a file every now and then that tells a finished change from one
- * in progress: a change counts once two looks in a row have found the same.
- * Set `loaded` to the stamp of what was read, and the rest to zero.
+ * A look at a file every second or so that tells a finished change from one
+ * in progress: a change counts once all looks for FILE_SETTLE_MS have found
+ * the same.  Set `loaded` to the stamp of what was read, and the rest to zero.
  */
+#define FILE_SETTLE_MS 7000
+
 struct file_watch {
 	struct file_stamp loaded;
 	struct file_stamp seen; /* at the last look; no digest */
+	int64_t since_ms; /* that `seen` has been so */
 	bool moving; /* `seen` differs from `loaded` */
 };
 
@@ -69,10 +73,23 @@ enum file_change {
 	FILE_UNCHANGED,
 	FILE_CHANGING, /* look again */
 	FILE_CHANGED, /* read it; said again until `loaded` is set anew */
-	FILE_MISSING, /* or cannot be looked at: errno */
+	FILE_MISSING, /* likewise; or it cannot be looked at */
 };
 
-enum file_change file_watch_look(struct file_watch *watch, const char *path);
+/* `now_ms` is of any clock that only goes forward. */
+enum file_change file_watch_look(struct file_watch *watch, const char *path,
+				 int64_t now_ms);
+
+/*
+ * Some write slowly.  True, with a sentence in `error`, when somebody has the
+ * file open for writing (the kernel says so to its owner and to root alone);
+ * and, where a last line is expected to end, when it does not end in a file
+ * that has changed within FILE_PATIENCE_S.
+ */
+#define FILE_PATIENCE_S 60
+
+bool file_is_unfinished(const char *path, bool should_end, char *error,
+			size_t error_size);
 
 /*
  * Replaces a regular file's content so that a reader, or the next start after

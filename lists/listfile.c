@@ -118,6 +118,10 @@ enum list_load list_load_file(
 		      sizeof(error)) < 0)
 		return complain_read(&to, error);
 	answer = LIST_LOAD_BUSY;
+	if (careful && file_is_unfinished(path, false, error, sizeof(error))) {
+		complain_read(&to, error);
+		goto done;
+	}
 	if (careful && half_written(text, &stamp)) {
 		complain(&to, "its last line does not end, and it has just "
 			      "changed: it may still be being written");

@@ -26,8 +26,9 @@ enum list_load {
  * Reads a list from a file (entries as in entry.h, one a line).  `previous`
  * is what this list was before, or NULL at start.  With it, and without
  * `force`, a file is refused that has suddenly lost all or more than nine in
- * ten of the entries, and for LIST_SETTLE_S seconds after a change one whose
- * last line does not end: it may be half written.
+ * ten of the entries, one that somebody has open for writing, and for
+ * LIST_SETTLE_S seconds after a change one whose last line does not end: it may
+ * be half written.
  *
  * Unless the answer is LIST_LOADED, `report` has heard why, and *ret_list and
  * *ret_stamp are left alone.  Otherwise the list is held once by the caller.

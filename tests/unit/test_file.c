@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -293,22 +294,86 @@ static void test_stamp(void **state)
 static void test_watch(void **state)
 {
 	struct file_watch watch = { .loaded = stamp_now() };
+	static const struct {
+		const char *claim, *text; /* NULL: left alone; "-": removed */
+		int64_t now_ms;
+		enum file_change change;
+	} rows[] = {
+		{ "nothing has happened", NULL, 1000, FILE_UNCHANGED },
+		{ "a change is seen", "ab", 2000, FILE_CHANGING },
+		{ "and goes on", "abcdef\n", 8999, FILE_CHANGING },
+		{ "it rests, though not for long", NULL, 8998 + FILE_SETTLE_MS,
+		  FILE_CHANGING },
+		{ "now it has settled", NULL, 8999 + FILE_SETTLE_MS,
+		  FILE_CHANGED },
+		{ "and is told until it is read", NULL, 90000, FILE_CHANGED },
+		{ "changed again before that", "abcd", 91000, FILE_CHANGING },
+		{ "gone for a moment", "-", 92000, FILE_CHANGING },
+		{ "and here again", "abc\n", 93000, FILE_CHANGING },
+		{ "gone", "-", 94000, FILE_CHANGING },
+		{ "for good", NULL, 94000 + FILE_SETTLE_MS, FILE_MISSING },
+	};
 
 	(void)state;
-	assert_int_equal(file_watch_look(&watch, path), FILE_UNCHANGED);
-	write_at(path, "ab");
-	assert_int_equal(file_watch_look(&watch, path), FILE_CHANGING);
-	write_at(path, "abcdef\n");
-	assert_int_equal(file_watch_look(&watch, path), FILE_CHANGING);
-	assert_int_equal(file_watch_look(&watch, path), FILE_CHANGED);
-	assert_int_equal(file_watch_look(&watch, path), FILE_CHANGED);
-	watch.loaded = stamp_now();
-	assert_int_equal(file_watch_look(&watch, path), FILE_UNCHANGED);
-	unlink(path);
-	assert_int_equal(file_watch_look(&watch, path), FILE_MISSING);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		print_message("%s\n", rows[i].claim);
+		if (rows[i].text != NULL && rows[i].text[0] == '-')
+			unlink(path);
+		else if (rows[i].text != NULL)
+			write_at(path, rows[i].text);
+		assert_int_equal(file_watch_look(&watch, path, rows[i].now_ms),
+				 rows[i].change);
+	}
 	write_at(path, "abc\n");
-	assert_int_equal(file_watch_look(&watch, path), FILE_CHANGING);
-	assert_int_equal(file_watch_look(&watch, path), FILE_CHANGED);
+	watch.loaded = stamp_now();
+	assert_int_equal(file_watch_look(&watch, path, 200000), FILE_UNCHANGED);
+}
+
+static void test_unfinished(void **state)
+{
+	static const struct {
+		const char *claim, *text;
+		bool should_end;
+		time_t ago;
+		bool unfinished;
+	} rows[] = {
+		{ "a line without end may be half of one", "a\nb", true, 0,
+		  true },
+		{ "also after some seconds", "a\nb", true, FILE_PATIENCE_S - 5,
+		  true },
+		{ "but not for ever", "a\nb", true, FILE_PATIENCE_S, false },
+		{ "and not where lines were never ended", "a\nb", false, 0,
+		  false },
+		{ "whole lines say nothing", "a\nb\n", true, 0, false },
+		{ "nor does an empty file", "", true, 0, false },
+		{ "nor a time to come", "a\nb", true, -3600, false },
+	};
+	char error[FILE_ERROR_SIZE];
+	int fd;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct timespec times[2] = { 0 };
+
+		print_message("%s\n", rows[i].claim);
+		write_at(path, rows[i].text);
+		times[1].tv_sec = time(NULL) - rows[i].ago;
+		assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+		assert_int_equal(file_is_unfinished(path, rows[i].should_end,
+						    error, sizeof(error)),
+				 rows[i].unfinished);
+	}
+	fd = open(path, O_WRONLY | O_APPEND);
+	assert_true(fd >= 0);
+	assert_true(file_is_unfinished(path, false, error, sizeof(error)));
+	assert_non_null(strstr(error, "somebody is writing to it"));
+	close(fd);
+	assert_false(file_is_unfinished(path, false, error, sizeof(error)));
+	fd = open(path, O_RDONLY);
+	assert_false(file_is_unfinished(path, false, error, sizeof(error)));
+	close(fd);
+	unlink(path);
+	assert_false(file_is_unfinished(path, true, error, sizeof(error)));
 }
 
 static int replace(const char *text, const struct file_stamp *expected,
@@ -425,6 +490,8 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stamp, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_watch, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unfinished, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_replace, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_replace_refused, setup,
 						teardown),

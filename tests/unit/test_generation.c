@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "filter/texts.h"
+#include "lists/file.h"
 #include "lists/list.h"
 
 static char folder[] = "/tmp/test_generation.XXXXXX";
@@ -157,18 +158,27 @@ static void test_settings_alone(void **state)
 	generation_result_done(&result);
 }
 
+/* A look at the lists, each so long after the one before that all settles. */
+static struct generation *look(struct generation *gen, char **ret_why)
+{
+	static int64_t now_ms;
+
+	now_ms += FILE_SETTLE_MS;
+	return generation_refresh_lists(gen, now_ms, ret_why);
+}
+
 static void test_list_changes(void **state)
 {
 	struct generation *gen = load_good(), *next;
 	char *why = NULL;
 
 	(void)state;
-	assert_null(generation_refresh_lists(gen, &why));
+	assert_null(look(gen, &why));
 	assert_null(why);
 	write_file(list, "a@b.example\n@c.example\n", 50);
-	next = generation_refresh_lists(gen, &why); /* sees it once */
+	next = look(gen, &why); /* sees it once */
 	if (next == NULL)
-		next = generation_refresh_lists(gen, &why); /* settled */
+		next = look(gen, &why); /* settled */
 	assert_non_null(next);
 	assert_int_equal(entries(gen), 1); /* sessions keep theirs */
 	assert_int_equal(entries(next), 2);
@@ -187,14 +197,51 @@ static void test_list_emptied(void **state)
 	(void)state;
 	write_file(list, "", 50);
 	for (int i = 0; i < 3 && why == NULL; i++)
-		assert_null(generation_refresh_lists(gen, &why));
+		assert_null(look(gen, &why));
 	assert_non_null(why);
 	assert_non_null(strstr(why, "partners.list"));
 	free(why);
-	assert_null(generation_refresh_lists(gen, &why));
+	assert_null(look(gen, &why));
 	assert_null(why);
 	assert_int_equal(entries(gen), 1);
 	generation_unref(gen);
+}
+
+/* Written slowly: told once, and in force when it is whole. */
+static void test_list_grows(void **state)
+{
+	struct generation *gen = load_good(), *next;
+	char *why = NULL;
+	int fd;
+
+	(void)state;
+	fd = open(list, O_WRONLY | O_TRUNC);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "a@b.example\n", 12), 12);
+	assert_null(look(gen, &why));
+	assert_null(why);
+	assert_null(look(gen, &why));
+	assert_non_null(why);
+	assert_non_null(strstr(why, "somebody is writing to it"));
+	free(why);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(write(fd, "@c.exa", 6), 6);
+		assert_null(look(gen, &why));
+		assert_null(look(gen, &why));
+		assert_null(why);
+	}
+	close(fd); /* given up in mid-line */
+	for (int i = 0; i < 5; i++)
+		assert_null(look(gen, &why));
+	assert_null(why);
+	write_file(list, "a@b.example\n@c.example\n", 0);
+	assert_null(look(gen, &why));
+	next = look(gen, &why);
+	assert_non_null(next);
+	assert_null(why);
+	assert_int_equal(entries(next), 2);
+	generation_unref(gen);
+	generation_unref(next);
 }
 
 /* Nine of ten rules gone: a file that is being written, or a mistake. */
@@ -282,6 +329,7 @@ int main(void)
 		ONE(test_failing_example),
 		ONE(test_settings_alone),
 		ONE(test_list_changes),
+		ONE(test_list_grows),
 		ONE(test_list_emptied),
 		ONE(test_rules_emptied),
 		ONE(test_snapshot),
