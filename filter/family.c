@@ -76,13 +76,14 @@ static void fit_channels(struct family *family)
 }
 
 bool family_open(struct family *family, struct holdings *holdings,
-		 const char *config, bool foreground)
+		 const char *config, const char *dns_zone, bool foreground)
 {
 	const struct process_settings *set = &holdings->set;
 
 	memset(family, 0, sizeof(*family));
 	family->holdings = holdings;
 	family->config = config;
+	family->dns_zone = dns_zone;
 	family->foreground = foreground;
 	family->link = family->snapshot = -1;
 	family->count = set->inspectors ? set->inspectors : cores();
@@ -112,8 +113,8 @@ static void close_fd(int *fd)
  * the start, by the configuration. */
 struct entries {
 	char text[6][ENTRY_SIZE];
-	char config[4096 + ENTRY_SIZE];
-	const char *at[8];
+	char config[4096 + ENTRY_SIZE], zone[4096 + ENTRY_SIZE];
+	const char *at[9];
 };
 
 static void fill_entries(struct entries *e, const struct family *family,
@@ -138,6 +139,11 @@ static void fill_entries(struct entries *e, const struct family *family,
 	if (!family->ever_ready)
 		e->at[count++] = e->text[4];
 	e->at[count++] = e->config;
+	if (family->dns_zone) {
+		snprintf(e->zone, sizeof(e->zone), "STEELYARD_DNS=%s",
+			 family->dns_zone);
+		e->at[count++] = e->zone;
+	}
 	e->at[count] = NULL;
 }
 

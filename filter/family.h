@@ -29,6 +29,7 @@ struct member {
 struct family {
 	struct holdings *holdings;
 	const char *config;
+	const char *dns_zone; /* NULL: the network */
 	bool foreground;
 	int image; /* our own program */
 	struct member filter;
@@ -43,9 +44,12 @@ struct family {
 	bool failed; /* the first filter did not come up */
 };
 
-/* Nothing is started yet.  False with the reason on stderr. */
+/*
+ * Nothing is started yet; the texts are borrowed.  False with the reason on
+ * stderr.
+ */
 bool family_open(struct family *family, struct holdings *holdings,
-		 const char *config, bool foreground);
+		 const char *config, const char *dns_zone, bool foreground);
 
 /* Kills what is left, and waits for it. */
 void family_close(struct family *family);

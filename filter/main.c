@@ -22,11 +22,12 @@
 #include "filter/log.h"
 #include "filter/serve.h"
 #include "filter/supervisor.h"
+#include "lists/dns_zonefile.h"
 
 enum { EXIT_YES = 0, EXIT_NO = 1, EXIT_USAGE = 2 };
 
 static const char usage[] =
-	"usage: steelyard [-f] [-c FILE]     serve the MTA\n"
+	"usage: steelyard [-f] [-c FILE] [--dns FILE]     serve the MTA\n"
 	"       steelyard -t [-c FILE]       check settings, rules and lists\n"
 	"       steelyard -T [-c FILE]       print all settings\n"
 	"       steelyard -V | -h\n"
@@ -35,6 +36,8 @@ static const char usage[] =
 	"/steelyard/steelyard.conf\n"
 	"            if not given\n"
 	"  -f        stay in the foreground and log to stderr\n"
+	"  --dns FILE\n"
+	"            ask this file instead of the network; for tests\n"
 	"\n"
 	"See steelyard(8).\n";
 
@@ -106,6 +109,7 @@ static int run_filter(void)
 {
 	struct filter_start start = {
 		.config = getenv("STEELYARD_CONFIG"),
+		.dns_zone = getenv("STEELYARD_DNS"),
 		.inspectors = number_in("STEELYARD_INSPECTORS"),
 		.channels = number_in("STEELYARD_CHANNELS"),
 		.foreground = getenv("STEELYARD_FOREGROUND") != NULL,
@@ -142,6 +146,13 @@ static int run_role(const char *name)
 
 /* --- what a person asks for ---------------------------------------------- */
 
+struct wish {
+	const char *config;
+	const char *dns_zone; /* a file in place of the network, or NULL */
+	bool foreground;
+	int task; /* a letter; 0: serve */
+};
+
 static int check(const char *config, bool print)
 {
 	struct generation_result loaded = generation_load(config, NULL, false);
@@ -168,29 +179,81 @@ static int wrong_use(const char *what, const char *detail)
 	return EXIT_USAGE;
 }
 
-static int serve(int argc, char **argv, const char *config, bool foreground)
+static bool check_zone(const char *path)
 {
-	char *path = strdup(config); /* the arguments make room for a title */
-	int code;
+	char error[DNS_ZONEFILE_ERROR_SIZE];
+	struct dns_zone *zone = dns_zonefile_load(path, error);
 
-	if (!path)
-		return EXIT_NO;
-	log_open(LOG_TO_STDERR, "steelyard");
-	child_title(argc, argv, "steelyard: supervisor");
-	code = supervisor_run(path, foreground);
-	free(path);
+	if (!zone)
+		fprintf(stderr, "steelyard: %s\n", error);
+	dns_zone_free(zone);
+	return zone != NULL;
+}
+
+static int serve(int argc, char **argv, const struct wish *wish)
+{
+	/* the arguments make room for a title */
+	char *config = strdup(wish->config);
+	char *zone = wish->dns_zone ? strdup(wish->dns_zone) : NULL;
+	int code = EXIT_NO;
+
+	if (config && (zone || !wish->dns_zone)) {
+		log_open(LOG_TO_STDERR, "steelyard");
+		child_title(argc, argv, "steelyard: supervisor");
+		code = supervisor_run(config, zone, wish->foreground);
+	}
+	free(config);
+	free(zone);
 	return code;
+}
+
+enum { OPTION_DNS = 256 }; /* beyond all letters */
+
+static const struct option longer[] = { { "dns", 1, NULL, OPTION_DNS },
+					{ "help", 0, NULL, 'h' },
+					{ "version", 0, NULL, 'V' },
+					{ NULL, 0, NULL, 0 } };
+
+/* -1, or the exit code when there is nothing to be done. */
+static int read_options(int argc, char **argv, struct wish *ret)
+{
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":c:fhtTV", longer, NULL)) !=
+	       -1) {
+		char letter[3] = { '-', (char)optopt, '\0' };
+
+		switch (option) {
+		case 'c': ret->config = optarg; break;
+		case 'f': ret->foreground = true; break;
+		case OPTION_DNS: ret->dns_zone = optarg; break;
+		case 'h':
+		case 't':
+		case 'T':
+		case 'V':
+			if (ret->task != 0 && ret->task != option)
+				return wrong_use("one task at a time", "");
+			ret->task = option;
+			break;
+		case ':':
+			return wrong_use("a FILE must follow ",
+					 optopt == OPTION_DNS ? "--dns"
+							      : letter);
+		default:
+			return wrong_use("unknown option ",
+					 optopt ? letter : argv[optind - 1]);
+		}
+	}
+	if (optind < argc)
+		return wrong_use("unexpected argument ", argv[optind]);
+	return -1;
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option longer[] = { { "help", 0, NULL, 'h' },
-						{ "version", 0, NULL, 'V' },
-						{ NULL, 0, NULL, 0 } };
-	const char *config = SYSCONFDIR "/steelyard/steelyard.conf";
-	bool foreground = false;
-	int task = 0;
-	int option, code;
+	struct wish wish = { .config = SYSCONFDIR "/steelyard/steelyard.conf" };
+	int code;
 
 	umask(0077);
 	fill_stdio();
@@ -200,35 +263,20 @@ int main(int argc, char **argv)
 		return code;
 	inherit_open();
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":c:fhtTV", longer, NULL)) !=
-	       -1) {
-		char letter[3] = { '-', (char)optopt, '\0' };
-
-		switch (option) {
-		case 'c': config = optarg; break;
-		case 'f': foreground = true; break;
-		case 'h':
-		case 't':
-		case 'T':
-		case 'V':
-			if (task != 0 && task != option)
-				return wrong_use("one task at a time", "");
-			task = option;
-			break;
-		case ':': return wrong_use("a FILE must follow ", letter);
-		default:
-			return wrong_use("unknown option ",
-					 optopt ? letter : argv[optind - 1]);
-		}
+	code = read_options(argc, argv, &wish);
+	if (code >= 0)
+		return code;
+	if (wish.task == 'h') {
+		fputs(usage, stdout);
+		return EXIT_YES;
 	}
-	if (optind < argc)
-		return wrong_use("unexpected argument ", argv[optind]);
-	switch (task) {
-	case 'h': fputs(usage, stdout); return EXIT_YES;
-	case 'V': puts(PACKAGE_STRING); return EXIT_YES;
-	case 't':
-	case 'T': return check(config, task == 'T');
-	default: return serve(argc, argv, config, foreground);
+	if (wish.task == 'V') {
+		puts(PACKAGE_STRING);
+		return EXIT_YES;
 	}
+	if (wish.dns_zone && !check_zone(wish.dns_zone))
+		return EXIT_NO;
+	if (wish.task != 0)
+		return check(wish.config, wish.task == 'T');
+	return serve(argc, argv, &wish);
 }

@@ -245,7 +245,8 @@ fail:
 	exit(1);
 }
 
-static bool start(struct supervisor *s, const char *config, bool foreground)
+static bool start(struct supervisor *s, const char *config,
+		  const char *dns_zone, bool foreground)
 {
 	s->parent = s->signal_fd = -1;
 	if (!holdings_read(&s->holdings, config))
@@ -265,16 +266,17 @@ static bool start(struct supervisor *s, const char *config, bool foreground)
 	raise_limits();
 	if (!holdings_open(&s->holdings))
 		return false;
-	return family_open(&s->family, &s->holdings, config, foreground);
+	return family_open(&s->family, &s->holdings, config, dns_zone,
+			   foreground);
 }
 
-int supervisor_run(const char *config, bool foreground)
+int supervisor_run(const char *config, const char *dns_zone, bool foreground)
 {
 	struct supervisor s;
 	int code = 1;
 
 	memset(&s, 0, sizeof(s));
-	if (start(&s, config, foreground)) {
+	if (start(&s, config, dns_zone, foreground)) {
 		log_event(LOG_NOTICE, "start",
 			  "version=%s pid=%d inspectors=%u", PACKAGE_VERSION,
 			  (int)getpid(), s.family.count);

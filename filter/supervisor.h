@@ -10,10 +10,11 @@
 #include <stdbool.h>
 
 /*
- * Runs until told to stop; returns the exit code.  In the background it returns
+ * Runs until told to stop; returns the exit code.  `dns_zone` is a file that
+ * stands in for the network, or NULL.  In the background it returns
  * twice: in the first process as soon as the filter is ready (0) or has failed
  * (1), in the other at the end.
  */
-int supervisor_run(const char *config, bool foreground);
+int supervisor_run(const char *config, const char *dns_zone, bool foreground);
 
 #endif
