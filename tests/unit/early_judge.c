@@ -17,6 +17,14 @@ struct world {
 	int rules[MODEL_RULES];
 };
 
+/* No value of it passes, but there may be one that nobody has seen. */
+static bool may_be_more(const struct node *node,
+			const struct model_value *value)
+{
+	return value->partial && node->op == AMONG &&
+	       (value->value & node->value) == 0;
+}
+
 static int known_leaf(const struct model_fact *fact, const struct node *node,
 		      int value)
 {
@@ -42,6 +50,8 @@ static int leaf_judge(const struct world *world, const struct node *node)
 	const struct model_fact *fact = &model_facts[node->fact];
 	const struct model_value *value = &world->values[node->fact];
 
+	if (value->state == FACT_KNOWN && may_be_more(node, value))
+		return F_UNKNOWN;
 	if (value->state == FACT_KNOWN)
 		return known_leaf(fact, node, value->value);
 	if (value->state == FACT_NONE) {
@@ -254,18 +264,32 @@ int model_harm(const struct model_answer *answer)
 	return answer->reject_5xx ? 2 : 0;
 }
 
-static int values_of(int fact)
+static bool is_open(const struct model_value *value)
 {
+	return value->state == FACT_UNKNOWN || value->state == FACT_NOT_ASKED ||
+	       value->partial;
+}
+
+/* In how many ways it may have been answered. */
+static uint64_t choices_of(const struct model_value *value, int fact)
+{
+	if (value->partial)
+		return 8; /* any letters beside those that are known */
 	switch (model_facts[fact].type) {
-	case MODEL_BOOL: return 2;
-	case MODEL_SET: return 7;
-	default: return 3;
+	case MODEL_BOOL: return 2 + 1;
+	case MODEL_SET: return 7 + 1;
+	default: return 3 + 1;
 	}
 }
 
 /* Choice 0 is none, any other one a value. */
 static void choose(struct model_value *value, int fact, int choice)
 {
+	if (value->partial) {
+		value->partial = false;
+		value->value |= choice;
+		return;
+	}
 	value->state = choice == 0 ? FACT_NONE : FACT_KNOWN;
 	value->value = choice - 1 + (model_facts[fact].type == MODEL_SET);
 }
@@ -278,9 +302,8 @@ int model_least_harm(struct model *model, const struct model_value *values,
 	int least = 2;
 
 	for (int fact = 0; fact < MODEL_FACTS; fact++)
-		if (values[fact].state == FACT_UNKNOWN ||
-		    values[fact].state == FACT_NOT_ASKED)
-			combinations *= (uint64_t)values_of(fact) + 1;
+		if (is_open(&values[fact]))
+			combinations *= choices_of(&values[fact], fact);
 	for (int try = 0; try < tries && (uint64_t)try < combinations; try++) {
 		uint64_t number = (uint64_t)try;
 		struct model_answer answer;
@@ -289,10 +312,9 @@ int model_least_harm(struct model *model, const struct model_value *values,
 			number = model_random(model, combinations);
 		memcpy(all, values, sizeof(all));
 		for (int fact = 0; fact < MODEL_FACTS; fact++) {
-			uint64_t count = (uint64_t)values_of(fact) + 1;
+			uint64_t count = choices_of(&values[fact], fact);
 
-			if (values[fact].state != FACT_UNKNOWN &&
-			    values[fact].state != FACT_NOT_ASKED)
+			if (!is_open(&values[fact]))
 				continue;
 			choose(&all[fact], fact, (int)(number % count));
 			number /= count;

@@ -7,12 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#define F(n, i, p, t)                              \
-	{                                          \
-		n, FACT_##i, PHASE_##p, MODEL_##t, \
-		{                                  \
-			0                          \
-		}                                  \
+#define F(n, i, p, t)                                          \
+	{                                                      \
+		.name = n, .id = FACT_##i, .phase = PHASE_##p, \
+		.type = MODEL_##t                              \
+	}
+#define DNS(n, i, p, t)                                        \
+	{                                                      \
+		.name = n, .id = FACT_##i, .phase = PHASE_##p, \
+		.type = MODEL_##t, .late = true                \
 	}
 const struct model_fact model_facts[MODEL_FACTS] = {
 	F("client.is_local", CLIENT_IS_LOCAL, CONNECT, BOOL),
@@ -24,7 +27,8 @@ const struct model_fact model_facts[MODEL_FACTS] = {
 	  FACT_SPF,
 	  PHASE_MAIL,
 	  MODEL_ENUM,
-	  { "pass", "fail", "softfail" } },
+	  { "pass", "fail", "softfail" },
+	  false },
 	F("client.auth", CLIENT_AUTH, MAIL, BOOL),
 	F("sender.size", SENDER_SIZE, MAIL, NUMBER),
 	F("rcpt.local", RCPT_LOCAL, RCPT, TEXTS),
@@ -34,10 +38,27 @@ const struct model_fact model_facts[MODEL_FACTS] = {
 	  FACT_DKIM,
 	  PHASE_EOM,
 	  MODEL_ENUM,
-	  { "pass", "policy", "fail" } },
+	  { "pass", "policy", "fail" },
+	  false },
 	F("header.nul", HEADER_NUL, EOM, BOOL),
 	F("header(\"X\")", HEADER, EOM, SET),
 	F("from.name", FROM_NAME, EOM, SET),
+	DNS("client.ptr", CLIENT_PTR, MAIL, SET),
+	DNS("client.name", CLIENT_NAME, MAIL, SET),
+	DNS("helo.resolves", HELO_RESOLVES, MAIL, BOOL),
+	DNS("sender.exists", SENDER_EXISTS, MAIL, BOOL),
+	DNS("w.test", DNSBL, MAIL, SET),
+	DNS("d.test", DNSBL, MAIL, SET),
+	DNS("d.test", DNSBL, EOM, SET),
+};
+
+/* The DNS lists: what they are asked about, and where their answers begin. */
+static const struct {
+	const char *zone, *of;
+	int first, count;
+} lists[MODEL_LISTS] = {
+	{ "w.test", "", MODEL_ANSWERS, 1 },
+	{ "d.test", " of sender.domain, from.domain", MODEL_ANSWERS + 1, 2 },
 };
 
 /* --- making ------------------------------------------------------------- */
@@ -70,7 +91,7 @@ static int leaf_make(struct model *model, enum phase latest)
 	memset(node, 0, sizeof(*node));
 	node->kind = LEAF;
 	do {
-		node->fact = pick(model, MODEL_FACTS);
+		node->fact = pick(model, MODEL_ANSWERS);
 		fact = &model_facts[node->fact];
 	} while (fact->phase > latest);
 	node->negated = chance(model, 40);
@@ -132,6 +153,38 @@ static int condition_make(struct model *model, int depth, enum phase latest,
 	return model->node_count++;
 }
 
+static int answer_make(struct model *model, int fact, int bits)
+{
+	struct node *node = &model->nodes[model->node_count];
+
+	memset(node, 0, sizeof(*node));
+	node->kind = LEAF;
+	node->fact = fact;
+	node->op = AMONG;
+	node->value = bits;
+	return model->node_count++;
+}
+
+/* A symbol holds if any of the list's answers passes its filter. */
+static int symbol_make(struct model *model, int list, enum phase *phase)
+{
+	int bits = 1 + pick(model, 7);
+	int at = answer_make(model, lists[list].first, bits);
+
+	for (int i = 1; i < lists[list].count; i++) {
+		int right = answer_make(model, lists[list].first + i, bits);
+		struct node *node = &model->nodes[model->node_count];
+
+		memset(node, 0, sizeof(*node));
+		node->kind = OR;
+		node->left = at;
+		node->right = right;
+		at = model->node_count++;
+	}
+	*phase = model_facts[lists[list].first + lists[list].count - 1].phase;
+	return at;
+}
+
 static void rules_make(struct model *model)
 {
 	static const int weights[] = { -300, -150, -50, 50,  100,
@@ -147,10 +200,18 @@ static void rules_make(struct model *model)
 	for (int i = 0; i < model->rule_count; i++) {
 		enum phase phase = PHASE_CONNECT;
 
-		model->rules[i].shadow = chance(model, 10);
+		model->rules[i].list =
+			chance(model, 30) ? pick(model, MODEL_LISTS) : -1;
+		model->rules[i].shadow =
+			model->rules[i].list < 0 && chance(model, 10);
 		model->rules[i].when =
-			condition_make(model, 2, phases[pick(model, 6)], i,
-				       model->rules[i].shadow, &phase);
+			model->rules[i].list >= 0
+				? symbol_make(model, model->rules[i].list,
+					      &phase)
+				: condition_make(model, 2,
+						 phases[pick(model, 6)], i,
+						 model->rules[i].shadow,
+						 &phase);
 		model->rules[i].phase = phase;
 		model->rules[i].written = weights[pick(model, 10)];
 		model->rules[i].group = pick(model, model->group_count + 1) - 1;
@@ -204,7 +265,7 @@ void model_make(struct model *model)
 			condition_make(model, 1,
 				       chance(model, 80) ? PHASE_MAIL
 							 : PHASE_EOM,
-				       0, false, &phase);
+				       model->rule_count, false, &phase);
 	for (int class = 0; class <= model->class_count; class ++)
 		verdicts_make(model, class);
 	model->defer_on_unknown = chance(model, 25);
@@ -223,7 +284,10 @@ static struct model_value value_make(struct model *model, int fact)
 		value.state = FACT_NOT_ASKED;
 	switch (model_facts[fact].type) {
 	case MODEL_BOOL: value.value = pick(model, 2); break;
-	case MODEL_SET: value.value = 1 + pick(model, 7); break;
+	case MODEL_SET:
+		value.value = 1 + pick(model, 7);
+		value.partial = value.state == FACT_KNOWN && chance(model, 25);
+		break;
 	default: value.value = pick(model, 3); break;
 	}
 	return value;
@@ -386,14 +450,8 @@ static void put_verdicts(struct out *out, const struct model *model, int class)
 	}
 }
 
-static void put_rule(struct out *out, const struct model *model, int rule)
+static void put_override(struct out *out, const struct model *model, int rule)
 {
-	put(out, "%srule R%d ", model->rules[rule].shadow ? "shadow " : "",
-	    rule);
-	put_number(out, model->rules[rule].written);
-	put(out, " if ");
-	put_node(out, model, model->rules[rule].when);
-	put(out, "\n");
 	if (!model->rules[rule].overridden)
 		return;
 	put(out, "override R%d ", rule);
@@ -402,6 +460,53 @@ static void put_rule(struct out *out, const struct model *model, int rule)
 	else
 		put_number(out, model->rules[rule].weight);
 	put(out, "\n");
+}
+
+static void put_rule(struct out *out, const struct model *model, int rule)
+{
+	if (model->rules[rule].list >= 0)
+		return;
+	put(out, "%srule R%d ", model->rules[rule].shadow ? "shadow " : "",
+	    rule);
+	put_number(out, model->rules[rule].written);
+	put(out, " if ");
+	put_node(out, model, model->rules[rule].when);
+	put(out, "\n");
+	put_override(out, model, rule);
+}
+
+static void put_list(struct out *out, const struct model *model, int list)
+{
+	static const char *const filters[8] = {
+		[1] = "127.0.0.2",
+		[2] = "127.0.0.3",
+		[3] = "127.0.0.2 - 127.0.0.3",
+		[4] = "127.0.0.4",
+		[5] = "127.0.0.2, 127.0.*.4",
+		[6] = "127.0.0.3, 127.0.0.0 mask 0.0.0.4",
+		[7] = "127.*.0.*",
+	};
+	int count = 0;
+
+	for (int rule = 0; rule < model->rule_count; rule++) {
+		int at = model->rules[rule].when;
+
+		if (model->rules[rule].list != list)
+			continue;
+		if (model->nodes[at].kind == OR)
+			at = model->nodes[at].left;
+		if (count++ == 0)
+			put(out, "dnsbl \"%s\"%s {\n", lists[list].zone,
+			    lists[list].of);
+		put(out, "R%d ", rule);
+		put_number(out, model->rules[rule].written);
+		put(out, " on %s\n", filters[model->nodes[at].value]);
+	}
+	if (count > 0)
+		put(out, "}\n");
+	for (int rule = 0; rule < model->rule_count; rule++)
+		if (model->rules[rule].list == list)
+			put_override(out, model, rule);
 }
 
 /* Some rule before what it reads, some behind. */
@@ -415,6 +520,8 @@ void model_print(struct model *model, char text[MODEL_TEXT])
 		put_node(&out, model, model->exempt_when[i]);
 		put(&out, "\n");
 	}
+	for (int i = 0; i < MODEL_LISTS; i++)
+		put_list(&out, model, i);
 	for (int i = 0; i < model->rule_count; i++)
 		put_rule(&out, model, (i + turn) % model->rule_count);
 	for (int i = 0; i < model->group_count; i++) {

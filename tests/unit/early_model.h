@@ -20,7 +20,9 @@ enum {
 	MODEL_CLASSES = 3,
 	MODEL_EXEMPTS = 2,
 	MODEL_GROUPS = 2,
-	MODEL_FACTS = 15,
+	MODEL_FACTS = 22,
+	MODEL_LISTS = 2, /* of DNS */
+	MODEL_ANSWERS = MODEL_FACTS - 3, /* what they say: the last facts */
 	MODEL_NODES = 1024,
 	MODEL_TEXT = 65536,
 };
@@ -34,21 +36,23 @@ enum model_type {
 };
 
 struct model_fact {
-	const char *name;
+	const char *name; /* of a DNS list's answers: its zone */
 	int id; /* enum fact_id; FACT_HEADER: the slot of header("X") */
 	enum phase phase;
 	enum model_type type;
 	const char *words[3]; /* values 0, 1, 2 of enums */
+	bool late; /* DNS says it, perhaps after later phases' facts */
 };
 extern const struct model_fact model_facts[MODEL_FACTS];
 
 /*
  * A value is 0 or 1, a number from 0 to 2, a word or letter from 0 to 2, or a
- * set of letters as bits 1 to 7.
+ * set of letters as bits 1 to 7; there may be more of them if it is partial.
  */
 struct model_value {
 	enum fact_state state; /* never pending */
 	int value;
+	bool partial;
 };
 
 struct node {
@@ -75,6 +79,7 @@ struct model {
 	struct {
 		int when; /* a node */
 		enum phase phase;
+		int list; /* a symbol of this DNS list, or -1 */
 		bool shadow, off, overridden;
 		int written, weight; /* hundredths */
 		int group; /* or -1 */

@@ -79,8 +79,13 @@ static void set_read(struct rule_bench *bench, char *value, struct fact *fact)
 
 	fact->set.items = items;
 	for (char *at = strtok_r(value, ",", &end); at != NULL;
-	     at = strtok_r(NULL, ",", &end))
-		items[fact->set.count++] = (struct text){ at, strlen(at) };
+	     at = strtok_r(NULL, ",", &end)) {
+		if (strcmp(at, "?") == 0)
+			fact->partial = true;
+		else
+			items[fact->set.count++] =
+				(struct text){ at, strlen(at) };
+	}
 }
 
 static unsigned word_find(const char *const *words, const char *value)

@@ -30,6 +30,7 @@ enum {
 static struct {
 	uint64_t cases, verdicts, early, early_refused, early_5xx;
 	uint64_t softened, exempt, apart, alike, checked_5xx;
+	uint64_t late_early, foreseen_exempt;
 	uint64_t words[VERDICT_WORDS];
 } seen;
 
@@ -54,6 +55,9 @@ struct trial {
 	struct bounds last[RECIPIENTS]; /* to be narrowed, never left */
 	bool has_last[RECIPIENTS];
 	bool alike[RECIPIENTS]; /* was judged like the first one, at RCPT */
+	int slots[MODEL_FACTS]; /* see slot_of() */
+	bool exempt; /* so said ruleset_exempts() */
+	enum phase settled; /* when what DNS said of MAIL was waited for */
 	uint64_t seed;
 	const char *text;
 };
@@ -64,51 +68,86 @@ static void fail_trial(const struct trial *trial, const char *what)
 	fail();
 }
 
-static void fact_set(struct facts *facts, int fact,
-		     const struct model_value *value)
+enum { FIXED = -1, UNREAD = -2 };
+
+/* The slot of a parametric fact, or that it has none. */
+static int slot_of(const struct ruleset *rules, int fact)
 {
-	static const struct text letters[3] = { { "A", 1 },
-						{ "b", 1 },
-						{ "C", 1 } };
-	static struct text sets[8][3];
 	const struct model_fact *row = &model_facts[fact];
-	enum fact_id id = (enum fact_id)row->id;
+
+	if (row->id < FACT_FIXED)
+		return FIXED;
+	for (unsigned i = 0; i < ruleset_slot_count(rules); i++) {
+		const struct fact_slot *slot = ruleset_slot(rules, i);
+
+		if ((int)slot->id == row->id && slot->phase == row->phase &&
+		    (slot->id == FACT_HEADER ||
+		     strcmp(slot->name, row->name) == 0))
+			return (int)i;
+	}
+	return UNREAD;
+}
+
+static void set_set(struct facts *facts, int fact, int slot,
+		    const struct model_value *value)
+{
+	static const char *const letters[3] = { "A", "b", "C" };
+	static const char *const answers[3] = { "127.0.0.2", "127.0.0.3",
+						"127.0.0.4" };
+	enum fact_id id = (enum fact_id)model_facts[fact].id;
+	struct text *items = arena_array(facts->arena, 3, sizeof(*items));
 	size_t count = 0;
 
-	if (id == FACT_HEADER && facts->slot_count == 0)
-		return; /* no rule reads it */
-	if (value->state == FACT_NOT_ASKED)
+	assert_non_null(items);
+	for (int i = 0; i < 3; i++) {
+		const char *text = (id == FACT_DNSBL ? answers : letters)[i];
+
+		if (value->value & 1 << i)
+			items[count++] = (struct text){ text, strlen(text) };
+	}
+	if (slot >= 0 && value->partial)
+		facts_slot_set_partial(facts, (unsigned)slot, items, count,
+				       CAUSE_TIMEOUT);
+	else if (slot >= 0)
+		facts_slot_set(facts, (unsigned)slot, items, count);
+	else if (value->partial)
+		facts_set_partial(facts, id, items, count, CAUSE_FAILED);
+	else
+		facts_set(facts, id, items, count);
+}
+
+static void fact_set(const struct trial *trial, struct facts *facts, int fact,
+		     const struct model_value *value)
+{
+	enum fact_id id = (enum fact_id)model_facts[fact].id;
+	int slot = trial->slots[fact];
+
+	if (slot == UNREAD || value->state == FACT_NOT_ASKED)
 		return; /* the end of the phase will see to it */
 	if (value->state == FACT_UNKNOWN) {
-		if (id == FACT_HEADER)
-			facts_slot_unknown(facts, 0, CAUSE_TIMEOUT);
+		if (slot >= 0)
+			facts_slot_unknown(facts, (unsigned)slot,
+					   CAUSE_TIMEOUT);
 		else
 			facts_unknown(facts, id, CAUSE_TIMEOUT);
 		return;
 	}
 	if (value->state == FACT_NONE) {
-		if (id == FACT_HEADER)
-			facts_slot_none(facts, 0);
+		if (slot >= 0)
+			facts_slot_none(facts, (unsigned)slot);
 		else
 			facts_none(facts, id);
 		return;
 	}
-	switch (row->type) {
+	switch (model_facts[fact].type) {
 	case MODEL_BOOL: facts_bool(facts, id, value->value != 0); return;
 	case MODEL_NUMBER: facts_number(facts, id, value->value); return;
 	case MODEL_ENUM: facts_word(facts, id, (unsigned)value->value); return;
 	case MODEL_TEXTS:
 		facts_text(facts, id, &"aBc"[value->value], 1);
 		return;
-	case MODEL_SET: break;
+	case MODEL_SET: set_set(facts, fact, slot, value); return;
 	}
-	for (int i = 0; i < 3; i++)
-		if (value->value & 1 << i)
-			sets[value->value][count++] = letters[i];
-	if (id == FACT_HEADER)
-		facts_slot_set(facts, 0, sets[value->value], count);
-	else
-		facts_set(facts, id, sets[value->value], count);
 }
 
 static bool says_5xx(const struct verdict *verdict)
@@ -160,7 +199,7 @@ static struct facts rcpt_facts(const struct trial *trial, int rcpt)
 		if (model_facts[fact].phase != PHASE_RCPT)
 			continue;
 		facts.fixed[model_facts[fact].id].state = FACT_NOT_ASKED;
-		fact_set(&facts, fact, &trial->values[rcpt][fact]);
+		fact_set(trial, &facts, fact, &trial->values[rcpt][fact]);
 	}
 	return facts;
 }
@@ -190,11 +229,24 @@ static void alike_note(struct trial *trial)
 	}
 }
 
+/* Asked without any hits; once it says so it stays so. */
+static void exempt_note(struct trial *trial, enum phase phase)
+{
+	bool exempt = ruleset_exempts(trial->rules, NULL, &trial->facts);
+
+	if (trial->exempt && !exempt)
+		fail_trial(trial, "exempt no longer");
+	if (exempt && !ruleset_may_exempt(trial->rules, phase))
+		fail_trial(trial, "exempt in a phase that never does");
+	trial->exempt = exempt;
+}
+
 /* Weighs what is known by now, and notes what is certain. */
 static void look(struct trial *trial, enum phase phase)
 {
 	struct verdict verdict;
 
+	exempt_note(trial, phase);
 	hits_weigh(trial->hits, &trial->facts);
 	verdict = verdict_of(trial->hits, &trial->settings);
 	promise_note(trial, &trial->all, &verdict, phase);
@@ -209,12 +261,9 @@ static void look(struct trial *trial, enum phase phase)
 	}
 }
 
-static void phase_end(struct trial *trial, enum phase phase)
+/* No refusal comes in a phase of which it is said that it brings none. */
+static void may_refuse_check(struct trial *trial, enum phase phase)
 {
-	ruleset_close_phase(trial->rules, &trial->facts, phase);
-	look(trial, phase);
-	if (phase == PHASE_RCPT)
-		alike_note(trial);
 	for (int rcpt = 0; rcpt < trial->recipients; rcpt++) {
 		const struct promise *promise = &trial->each[rcpt];
 
@@ -226,23 +275,50 @@ static void phase_end(struct trial *trial, enum phase phase)
 	}
 }
 
-static void phase_play(struct trial *trial, enum phase phase)
+/*
+ * Facts in any order, with a look now and then.  What DNS says about MAIL may
+ * not have been waited for: then it stays pending, and no phase is closed.
+ */
+static void facts_arrive(struct trial *trial, enum phase phase, bool dns)
 {
 	int order[MODEL_FACTS], count = 0;
 
-	for (int fact = 0; fact < MODEL_FACTS; fact++)
-		if (model_facts[fact].phase == phase && phase != PHASE_RCPT)
+	for (int fact = 0; fact < MODEL_FACTS; fact++) {
+		bool late = model_facts[fact].late;
+
+		if (model_facts[fact].phase == PHASE_RCPT || late != dns)
+			continue;
+		if (model_facts[fact].phase == phase ||
+		    (dns && model_facts[fact].phase < phase))
 			order[count++] = fact;
+	}
 	while (count > 0) {
 		int at = (int)model_random(trial->model, (uint64_t)count);
 
-		fact_set(&trial->facts, order[at],
+		fact_set(trial, &trial->facts, order[at],
 			 &trial->values[0][order[at]]);
 		order[at] = order[--count];
 		if (model_random(trial->model, 2) == 0)
 			look(trial, phase);
 	}
-	phase_end(trial, phase);
+}
+
+static void phase_play(struct trial *trial, enum phase phase)
+{
+	bool settled = phase < PHASE_MAIL || phase >= trial->settled;
+
+	facts_arrive(trial, phase, false);
+	look(trial, phase);
+	if (!settled && phase >= PHASE_RCPT)
+		seen.late_early += trial->each[0].made;
+	if (phase == trial->settled || phase == PHASE_EOM)
+		facts_arrive(trial, phase, true);
+	if (settled)
+		ruleset_close_phase(trial->rules, &trial->facts, phase);
+	look(trial, phase);
+	if (phase == PHASE_RCPT)
+		alike_note(trial);
+	may_refuse_check(trial, phase);
 }
 
 /* The same facts, all at once. */
@@ -312,6 +388,12 @@ static void recipient_check(struct trial *trial, int rcpt,
 	struct verdict verdict = rcpt_verdict(trial, rcpt, &hits);
 
 	words[rcpt] = verdict.word;
+	if (trial->exempt && !verdict.exempt)
+		fail_trial(trial, "called exempt, and then it was not");
+	if (verdict.exempt && !trial->exempt &&
+	    !ruleset_tells_recipients_apart(trial->rules))
+		fail_trial(trial, "exempt, and nobody had said so");
+	seen.foreseen_exempt += trial->exempt;
 	if (!verdict.certain)
 		fail_trial(trial, "nothing is left, and still not certain");
 	rules_compare(trial, hits, &answer);
@@ -351,6 +433,10 @@ static void message_play(struct trial *trial)
 	memset(trial->each, 0, sizeof(trial->each));
 	memset(trial->has_last, 0, sizeof(trial->has_last));
 	memset(trial->alike, 0, sizeof(trial->alike));
+	trial->exempt = false;
+	trial->settled = (enum phase)(
+		PHASE_MAIL +
+		(int)model_random(trial->model, PHASE_COUNT - PHASE_MAIL));
 	trial->recipients = 1 + (int)model_random(trial->model, RECIPIENTS);
 	model_message(trial->model, trial->values[0]);
 	for (int rcpt = 1; rcpt < trial->recipients; rcpt++) {
@@ -395,6 +481,8 @@ static void ruleset_play(struct model *model, uint64_t seed)
 		fail_trial(&trial, "it does not compile");
 	}
 	trial.rules = rules;
+	for (int fact = 0; fact < MODEL_FACTS; fact++)
+		trial.slots[fact] = slot_of(rules, fact);
 	trial.settings.defer_on_unknown = model->defer_on_unknown;
 	arena_init(&trial.arena, 1 << 20);
 	for (int i = 0; i < MESSAGES; i++)
@@ -435,6 +523,10 @@ static void test_early_is_final(void **state)
 		      " times harm tried on resolved unknowns\n",
 		      seen.softened, seen.exempt, seen.apart, seen.alike,
 		      seen.checked_5xx);
+	print_message("%" PRIu64 " foreseen as exempt, %" PRIu64
+		      " times certain at RCPT or DATA before DNS had "
+		      "answered\n",
+		      seen.foreseen_exempt, seen.late_early);
 	for (int word = 0; word < VERDICT_WORDS; word++)
 		print_message("%s %" PRIu64 "\n",
 			      verdict_word_name((enum verdict_word)word),
@@ -446,6 +538,8 @@ static void test_early_is_final(void **state)
 	assert_true(seen.early_5xx > seen.verdicts / 200);
 	assert_true(seen.softened > seen.verdicts / 200);
 	assert_true(seen.apart > seen.cases / 200);
+	assert_true(seen.late_early > seen.cases / 200);
+	assert_true(seen.foreseen_exempt > seen.cases / 200);
 	for (int word = 0; word < VERDICT_WORDS; word++)
 		assert_true(seen.words[word] > seen.verdicts / 200);
 }

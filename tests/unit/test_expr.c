@@ -280,6 +280,9 @@ static void test_answers(void **state)
 		{ "IPv6", "127.0.0.2", "::1", F },
 		{ "not listed", "127.0.0.2", "none", F },
 		{ "the list is silent", "127.0.0.2", "unknown", U },
+		{ "one question was answered, and listed", "127.0.0.2",
+		  "127.0.0.2,?", T },
+		{ "the other one might be", "127.0.0.3", "127.0.0.2,?", U },
 		{ "the list is muted", "127.0.0.2", "unasked", U },
 	};
 
@@ -301,6 +304,50 @@ static void test_answers(void **state)
 				 rows[i].truth);
 		rule_bench_done(&bench);
 	}
+}
+
+/* Some of the values are known, and there may be others. */
+static void test_partial(void **state)
+{
+	static const struct row rows[] = {
+		{ "one that is there will do", "client.ptr is \"a\"",
+		  "client.ptr=b,a,?", T },
+		{ "it may be among the others", "client.ptr is \"a\"",
+		  "client.ptr=b,?", U },
+		{ "in braces", "client.ptr in { \"c\", \"b\" }",
+		  "client.ptr=b,?", T },
+		{ "in a list", "client.ptr in names",
+		  "client.ptr=x.example.org,?", T },
+		{ "perhaps in a list", "client.ptr in names",
+		  "client.ptr=x.example.net,?", U },
+		{ "a pattern", "client.ptr ~ /^x/", "client.ptr=y,x,?", T },
+		{ "a pattern, perhaps", "client.ptr ~ /^x/", "client.ptr=y,?",
+		  U },
+		{ "a list of patterns, perhaps", "client.ptr in patterns",
+		  "client.ptr=y,?", U },
+		{ "denied of one is denied of all", "client.ptr is not \"a\"",
+		  "client.ptr=a,?", F },
+		{ "denied of those that are known", "client.ptr is not \"a\"",
+		  "client.ptr=b,?", U },
+		{ "no list holds those that are known",
+		  "client.ptr not in names", "client.ptr=b,?", U },
+		{ "no pattern that one matches", "client.ptr !~ /b/",
+		  "client.ptr=b,?", F },
+		{ "not", "not client.ptr is \"a\"", "client.ptr=b,?", U },
+		{ "not of what is there", "not client.ptr is \"b\"",
+		  "client.ptr=b,?", F },
+		{ "absence is disproven", "client.ptr is none",
+		  "client.ptr=b,?", F },
+		{ "there is one", "client.ptr is not none", "client.ptr=b,?",
+		  T },
+		{ "something is known", "client.ptr is unknown",
+		  "client.ptr=b,?", F },
+		{ "so it is not unknown", "client.ptr is not unknown",
+		  "client.ptr=b,?", T },
+	};
+
+	(void)state;
+	rows_check(rows, COUNT(rows));
 }
 
 /* A thousand terms are a tree a thousand deep. */
@@ -375,6 +422,7 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_sets),
 		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_partial),
 		cmocka_unit_test(test_long_chains),
 		cmocka_unit_test(test_depth),
 	};

@@ -111,6 +111,42 @@ static void test_values(void **state)
 	arena_done(&arena);
 }
 
+static void test_partial(void **state)
+{
+	const struct text two[] = { { "a", 1 }, { "b", 1 } };
+	struct facts facts;
+	struct arena arena;
+	const struct fact *fact;
+
+	(void)state;
+	arena_init(&arena, 1 << 16);
+	assert_int_equal(facts_init(&facts, &arena, 3), 0);
+
+	facts_set_partial(&facts, FACT_CLIENT_PTR, two, 2, CAUSE_TIMEOUT);
+	fact = &facts.fixed[FACT_CLIENT_PTR];
+	assert_int_equal(fact->state, FACT_KNOWN);
+	assert_true(fact->partial);
+	assert_int_equal(fact->cause, CAUSE_TIMEOUT);
+	assert_int_equal(fact->set.count, 2);
+	/* Of nothing it is not known that there is more. */
+	facts_set_partial(&facts, FACT_CLIENT_NAME, two, 0, CAUSE_FAILED);
+	fact = &facts.fixed[FACT_CLIENT_NAME];
+	assert_int_equal(fact->state, FACT_UNKNOWN);
+	assert_int_equal(fact->cause, CAUSE_FAILED);
+	/* Once all is known it is partial no more. */
+	facts_set(&facts, FACT_CLIENT_PTR, two, 2);
+	assert_false(facts.fixed[FACT_CLIENT_PTR].partial);
+
+	facts_slot_set_partial(&facts, 0, two, 1, CAUSE_BUSY);
+	assert_true(facts.slots[0].partial);
+	assert_int_equal(facts.slots[0].cause, CAUSE_BUSY);
+	facts_slot_set_partial(&facts, 1, two, 0, CAUSE_BUSY);
+	assert_int_equal(facts.slots[1].state, FACT_UNKNOWN);
+	facts_slot_not_asked(&facts, 2);
+	assert_int_equal(facts.slots[2].state, FACT_NOT_ASKED);
+	arena_done(&arena);
+}
+
 static void test_no_room(void **state)
 {
 	struct facts facts;
@@ -126,9 +162,8 @@ static void test_no_room(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_table),	cmocka_unit_test(test_names),
+		cmocka_unit_test(test_values),	cmocka_unit_test(test_partial),
 		cmocka_unit_test(test_no_room),
 	};
 

@@ -169,6 +169,38 @@ static void test_unknown(void **state)
 		  "rule SAVES -3.0 if spf is pass\n",
 		  "helo.is_ip=yes; spf=unknown", PHASE_EOM, false,
 		  VERDICT_DEFER, YES, YES, NO },
+		{ "what a white list has not said yet could have saved it",
+		  "rule A 9.0 if helo.is_ip\n"
+		  "dnsbl \"wl.test\" of helo.name, sender.domain {\n"
+		  "WL -5.0 on 127.0.*.3\nWL_LOW -0.5 on 127.0.*.1 }\n" LADDER,
+		  "helo.is_ip=yes; dnsbl:wl.test=127.0.3.1,?", PHASE_EOM, false,
+		  VERDICT_DEFER, YES, YES, NO },
+		{ "what it has said is too little",
+		  "rule A 9.0 if helo.is_ip\n"
+		  "dnsbl \"wl.test\" of helo.name, sender.domain {\n"
+		  "WL -5.0 on 127.0.*.3\nWL_LOW -0.5 on 127.0.*.1 }\n" LADDER,
+		  "helo.is_ip=yes; dnsbl:wl.test=127.0.3.1", PHASE_EOM, false,
+		  VERDICT_REJECT, YES, NO, NO },
+		{ "what a muted white list would have said, too",
+		  "rule A 9.0 if helo.is_ip\n"
+		  "dnsbl \"wl.test\" { WL -5.0 on 127.0.*.3 }\n" LADDER,
+		  "helo.is_ip=yes; dnsbl:wl.test=unasked", PHASE_EOM, false,
+		  VERDICT_DEFER, YES, YES, NO },
+		{ "what a black list has not said harms nobody",
+		  "dnsbl \"bl.test\" of helo.name, sender.domain {\n"
+		  "BL 9.0 on 127.0.0.2\nMILD 3.0 on 127.0.0.3 }\n" LADDER,
+		  "dnsbl:bl.test=127.0.0.3,?", PHASE_EOM, false, VERDICT_TAG,
+		  YES, NO, NO },
+		{ "one listing is enough, whatever the others say",
+		  "dnsbl \"bl.test\" of helo.name, sender.domain {\n"
+		  "BL 9.0 on 127.0.0.2 }\n" LADDER,
+		  "dnsbl:bl.test=127.0.0.2,?", PHASE_EOM, false, VERDICT_REJECT,
+		  YES, NO, NO },
+		{ "an exemption by a name that was not confirmed in time",
+		  "rule A 9.0 if helo.is_ip\n"
+		  "exempt if client.name is \"a.example\"\n" LADDER,
+		  "helo.is_ip=yes; client.name=b.example,?", PHASE_EOM, false,
+		  VERDICT_DEFER, YES, YES, NO },
 		{ "a reject of 4xx needs no softening",
 		  "rule A 9.0 if helo.is_ip\n"
 		  "verdict reject at 8.0 reply \"451 4.7.1 x\"\n"
