@@ -10,13 +10,18 @@
  *     that no list can hold, says that it is not listed.  That probe has a name
  *     that changes each second, so neither our cache nor another resolver's can
  *     hide that a list began to list the world.
- *   - Self tests (127.0.0.2 listed, 127.0.0.1 not; the same for IPv6 and names)
- *     run when a list is first used, hourly, and whenever something is odd: a
- *     fault, many questions without an answer, a jump in the share of hits.
+ *   - Self tests (127.0.0.2 listed, 127.0.0.1 not; the same for IPv6 and names;
+ *     a probe besides) run when a list is first used, hourly, and whenever
+ *     something is odd: a fault, many questions without an answer, a jump in
+ *     the share of hits.
  *   - A list that fails is muted: not asked, and so no fact.  It is tested
- * again until it is well, and then comes back by itself.
+ *     again until it is well, and then comes back by itself.
+ *   - A list that is not to be tested is muted for errors, foreign answers and
+ *     silence as well, but comes back as soon as a probe is answered, whatever
+ *     the answer is, if only it is no fault.
  *
- * Failures while the resolver itself is failing say nothing about a list.
+ * Failures while the resolver itself is failing say nothing about a list.  The
+ * judgement is in dnsbl_health.h, with its figures.
  *
  * All calls are for any thread and never block.
  */
@@ -36,6 +41,7 @@ struct dnsbl; /* one of them */
 enum {
 	DNSBL_NAME_SIZE = DNS_NAME_TEXT_SIZE,
 	DNSBL_MAX = 256, /* lists */
+	DNSBL_WHY_SIZE = 128,
 };
 
 enum dnsbl_health {
@@ -68,14 +74,17 @@ enum { DNSBL_OF_IP4 = 1, DNSBL_OF_IP6 = 2, DNSBL_OF_NAMES = 4 };
 struct dnsbl_start {
 	const char *zone;
 	unsigned of; /* DNSBL_OF_..., added up */
-	/* Name that is listed for tests; NULL: RFC 5782's; "": do not test. */
+	/*
+	 * What is listed for tests, an address or a domain, without the zone.
+	 * NULL: RFC 5782's, for each of the kinds; "": do not test.
+	 */
 	const char *test;
 };
 
 /*
  * The list of that zone, made if it is new; lives as long as `dnsbls`.  For one
  * that is there already what is `of` it grows and `test` is replaced.  NULL
- * when there are too many, or no memory.
+ * when there are too many, or no memory, or the zone is no name.
  */
 struct dnsbl *dnsbls_get(struct dnsbls *dnsbls,
 			 const struct dnsbl_start *start);
@@ -88,7 +97,8 @@ bool dnsbl_may_be_asked(const struct dnsbl *dnsbl);
 
 /*
  * The name to ask about an address or a domain: 0, or -1 where the name would
- * be too long or is none (a literal, one label, not a domain name).
+ * be too long or is none (an address or literal, one label, bytes that are in
+ * no host's name).  The domain is as in dns_name.h, in A-labels.
  */
 int dnsbl_ip_name(const struct dnsbl *dnsbl, const struct ip *ip,
 		  char buf[DNSBL_NAME_SIZE]);
@@ -112,13 +122,15 @@ void dnsbl_note(struct dnsbl *dnsbl, const struct dns_answer *answer);
 /*
  * Writes the probe's name that a listing has to be checked with now (ask type
  * A of it, in the same batch); false where this list is not to be tested.  All
- * who call within one second get the same name.
+ * who call within one second get the same name.  It is 127.x.y.z with x > 0, as
+ * an IPv6 address if the list is of these alone, or below "invalid".
  */
 bool dnsbl_probe_name(struct dnsbl *dnsbl, bool of_names,
 		      char buf[DNSBL_NAME_SIZE]);
 /*
  * What the probe said: true if listings count.  If the probe is listed the
  * list is muted; if its answer is unknown (*ret_unknown), so are the listings.
+ * After a fault they do not count either, as if the list had not been asked.
  */
 bool dnsbl_probe_passed(struct dnsbl *dnsbl, const struct dns_answer *answer,
 			bool *ret_unknown);
@@ -127,9 +139,14 @@ bool dnsbl_probe_passed(struct dnsbl *dnsbl, const struct dns_answer *answer,
 struct dnsbl_report {
 	const char *zone;
 	enum dnsbl_health health;
-	char why[128]; /* "127.0.0.1 is listed (127.0.0.2)"; "" if well */
+	char why[DNSBL_WHY_SIZE]; /* "127.0.0.1 is listed (127.0.0.2)"; "" if
+				     well */
 	uint64_t since_ms, tested_ms; /* of the clock; 0: never */
-	uint64_t asked, listed, faults, unanswered, muted; /* counts */
+	/*
+	 * How many questions, as noted; how many of these were listed, faults
+	 * and without answer; how many times it was muted.
+	 */
+	uint64_t asked, listed, faults, unanswered, muted;
 };
 size_t dnsbls_count(const struct dnsbls *dnsbls);
 void dnsbls_report(const struct dnsbls *dnsbls, size_t index,

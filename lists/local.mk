@@ -14,6 +14,9 @@ lists_liblists_a_SOURCES = \
 	lists/dns_zone.c lists/dns_zone.h \
 	lists/dns_zonefile.c lists/dns_zonefile.h \
 	lists/dns_zonewords.c lists/dns_zonewords.h \
+	lists/dnsbl.c lists/dnsbl.h lists/dnsbl_private.h \
+	lists/dnsbl_health.c lists/dnsbl_health.h lists/dnsbl_name.c \
+	lists/dnsbl_test.c \
 	lists/entry.c lists/entry.h \
 	lists/file.c lists/file.h \
 	lists/hash.c lists/hash.h \

@@ -1,0 +1,117 @@
+/*
+ * dnsbl_name.c - the names under which DNS lists are asked (RFC 5782).
+ */
+#include "lists/dnsbl_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int put(const struct dnsbl *dnsbl, const char *labels, size_t wire_len,
+	       char buf[DNSBL_NAME_SIZE])
+{
+	int len;
+
+	/* both count the root's byte */
+	if (wire_len + dnsbl->name.len - 1 > DNS_NAME_MAX)
+		return -1;
+	len = snprintf(buf, DNSBL_NAME_SIZE, "%s.%s", labels, dnsbl->zone);
+	return len > 0 && len < DNSBL_NAME_SIZE ? 0 : -1;
+}
+
+int dnsbl_ip_name(const struct dnsbl *dnsbl, const struct ip *ip,
+		  char buf[DNSBL_NAME_SIZE])
+{
+	char reversed[IP_REVERSED_SIZE];
+
+	if (*ip_reversed(ip, reversed, sizeof(reversed)) == '\0')
+		return -1;
+	return put(dnsbl, reversed, strlen(reversed) + 2, buf);
+}
+
+/* What no list holds, as no host is called so. */
+static bool is_host_byte(uint8_t c)
+{
+	return c > ' ' && c < 0x7f && !strchr(".@[]:\"<>\\", c);
+}
+
+static int domain_name(const struct dnsbl *dnsbl, const char *domain,
+		       size_t len, unsigned min_labels,
+		       char buf[DNSBL_NAME_SIZE])
+{
+	char labels[DNS_NAME_TEXT_SIZE];
+	struct dns_name name;
+	unsigned count = 0;
+	struct ip ip;
+
+	if (len > 0 && domain[len - 1] == '.')
+		len--;
+	if (len == 0 || ip_parse(domain, len, &ip) == 0 ||
+	    dns_name_parse(domain, len, &name) < 0)
+		return -1;
+	dns_name_lower(&name);
+	for (const uint8_t *label = name.wire; *label > 0;
+	     label += *label + 1) {
+		for (unsigned i = 1; i <= *label; i++)
+			if (!is_host_byte(label[i]))
+				return -1;
+		count++;
+	}
+	if (count < min_labels)
+		return -1;
+	dns_name_format(&name, labels);
+	return put(dnsbl, labels, name.len, buf);
+}
+
+int dnsbl_domain_name(const struct dnsbl *dnsbl, const char *domain, size_t len,
+		      char buf[DNSBL_NAME_SIZE])
+{
+	return domain_name(dnsbl, domain, len, 2, buf);
+}
+
+int dnsbl_test_name(const struct dnsbl *dnsbl, const char *domain,
+		    char buf[DNSBL_NAME_SIZE])
+{
+	return domain_name(dnsbl, domain, strlen(domain), 1, buf);
+}
+
+/*
+ * A number that nobody can foresee, but that all who ask within one second
+ * share: so one question serves them.  The kernel's random key makes it.
+ */
+static uint64_t number_of_the_second(const struct dnsbl *dnsbl, uint64_t now_ms)
+{
+	uint64_t of[2] = { dnsbl->id, now_ms / 1000 };
+
+	return hash_keyed(&dnsbl->dnsbls->key, of, sizeof(of));
+}
+
+int dnsbl_probe(const struct dnsbl *dnsbl, unsigned kind, uint64_t now_ms,
+		char buf[DNSBL_NAME_SIZE], char subject[DNSBL_SUBJECT_SIZE])
+{
+	static const char letters[32] = "abcdefghijklmnopqrstuvwxyz234567";
+	uint64_t number = number_of_the_second(dnsbl, now_ms);
+	char label[11] = { 0 };
+	struct ip ip = { .family = 4 };
+	uint8_t *bytes = ip.bytes;
+
+	if (kind == DNSBL_OF_NAMES) {
+		for (int i = 0; i < 10; i++, number >>= 5)
+			label[i] = letters[number & 31];
+		snprintf(subject, DNSBL_SUBJECT_SIZE, "%s.invalid", label);
+		return dnsbl_test_name(dnsbl, subject, buf);
+	}
+	if (kind == DNSBL_OF_IP6) {
+		ip.family = 6;
+		bytes[10] = bytes[11] = 0xff;
+		bytes += 12;
+	}
+	/* never 127.0.0.0/16, where lists have their test entries */
+	bytes[0] = 127;
+	bytes[1] = (uint8_t)(1 + number % 254);
+	bytes[2] = (uint8_t)(number >> 16);
+	bytes[3] = (uint8_t)(number >> 24);
+	snprintf(subject, DNSBL_SUBJECT_SIZE, "%s127.%u.%u.%u",
+		 kind == DNSBL_OF_IP6 ? "::ffff:" : "", bytes[1], bytes[2],
+		 bytes[3]);
+	return dnsbl_ip_name(dnsbl, &ip, buf);
+}
