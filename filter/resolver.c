@@ -135,6 +135,7 @@ static void resolver_close(struct resolver *resolver)
 	dnsbls_close(resolver->dnsbls);
 	dns_close(resolver->dns);
 	dns_zone_free(resolver->zone);
+	dns_zone_free(resolver->front);
 	free(resolver->zone_path);
 	free(resolver->key);
 	free(resolver);
@@ -151,6 +152,7 @@ static bool start(struct resolver *resolver,
 		.tries = set->tries,
 		.cache_bytes = (size_t)set->cache_size,
 		.zone = resolver->zone,
+		.front = resolver->front,
 	};
 
 	resolver->key = key_of(set, resolver->zone == NULL);
@@ -172,13 +174,22 @@ static bool start(struct resolver *resolver,
 struct resolver *resolver_open(const struct settings *settings,
 			       const char *zone, char error[DNS_ERROR_SIZE])
 {
+	return resolver_open_behind(settings, zone, NULL, error);
+}
+
+struct resolver *resolver_open_behind(const struct settings *settings,
+				      const char *zone, struct dns_zone *front,
+				      char error[DNS_ERROR_SIZE])
+{
 	struct resolver *resolver = calloc(1, sizeof(*resolver));
 
 	if (resolver == NULL) {
 		snprintf(error, DNS_ERROR_SIZE, "DNS: out of memory");
+		dns_zone_free(front);
 		return NULL;
 	}
 	atomic_init(&resolver->refs, 1);
+	resolver->front = front;
 	if ((zone != NULL && !read_zone(resolver, zone, error)) ||
 	    !start(resolver, &settings->dns, error)) {
 		resolver_close(resolver);

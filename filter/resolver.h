@@ -29,6 +29,7 @@ struct resolver {
 	struct dns_zone *zone; /* owned; NULL: the network */
 	char *zone_path;
 	struct file_stamp zone_stamp;
+	struct dns_zone *front; /* owned, or NULL: see struct dns_settings */
 };
 
 /*
@@ -41,6 +42,10 @@ struct resolver {
  */
 struct resolver *resolver_open(const struct settings *settings,
 			       const char *zone, char error[DNS_ERROR_SIZE]);
+/* The same for tests of a message; takes over `front`, which may be NULL. */
+struct resolver *resolver_open_behind(const struct settings *settings,
+				      const char *zone, struct dns_zone *front,
+				      char error[DNS_ERROR_SIZE]);
 struct resolver *resolver_ref(struct resolver *resolver);
 void resolver_unref(struct resolver *resolver); /* NULL is fine */
 

@@ -149,6 +149,7 @@ struct dns_answer *dns_ask(struct dns *dns, const char *name,
 	uint64_t now = dns_now_ms(), hash;
 	struct dns_answer *answer;
 	bool must_wake = false;
+	unsigned delay_ms;
 
 	asker->flight = NULL;
 	if (dns_name_parse(name, strlen(name), &question.name) < 0)
@@ -157,6 +158,8 @@ struct dns_answer *dns_ask(struct dns *dns, const char *name,
 	if (timeout_ms == 0 || timeout_ms > dns->timeout_ms)
 		timeout_ms = dns->timeout_ms;
 
+	if (dns->front && dns_zone_has(dns->front, &question))
+		return dns_zone_ask(dns->front, &question, now, &delay_ms);
 	answer = dns->zone ? NULL : dns_cache_get(dns->cache, &question, now);
 	if (answer)
 		return answer;

@@ -45,6 +45,11 @@ struct dns_settings {
 	unsigned breaker_failures; /* in a row; UINT_MAX is never [20] */
 	unsigned breaker_probe_ms; /* [5000] */
 	const struct dns_zone *zone; /* in place of the network; borrowed */
+	/*
+	 * Answers at once, delays or not, before anybody else is asked: what it
+	 * has by name and type (dns_zone_has()); borrowed.
+	 */
+	const struct dns_zone *front;
 };
 
 enum dns_breaker_state {

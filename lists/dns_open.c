@@ -31,6 +31,7 @@ static int take_settings(struct dns *dns, const struct dns_settings *settings,
 	dns->timeout_ms = or_default(settings->timeout_ms, 3000);
 	dns->max_flights = or_default(settings->max_flights, 2048);
 	dns->zone = settings->zone;
+	dns->front = settings->front;
 	dns->breaker.limit = or_default(settings->breaker_failures, 20);
 	dns->breaker.probe_ms = or_default(settings->breaker_probe_ms, 5000);
 	set->timeout_ms = dns->timeout_ms;

@@ -40,7 +40,7 @@ struct dns {
 	/* never changes after dns_open() */
 	struct dns_net_settings net_set;
 	unsigned timeout_ms, max_flights;
-	const struct dns_zone *zone;
+	const struct dns_zone *zone, *front;
 	struct dns_cache *cache;
 	struct hash_key key;
 	struct dns_flight **buckets;

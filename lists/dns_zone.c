@@ -317,6 +317,17 @@ static const struct dns_zone_rule *find_rule(const struct node *node,
 	return NULL;
 }
 
+bool dns_zone_has(const struct dns_zone *zone,
+		  const struct dns_question *question)
+{
+	const struct node *node =
+		find(zone, question->name.wire, question->name.len);
+
+	return node && (find_rule(node, question->type, true) ||
+			find_record(node, question->type) ||
+			find_rule(node, question->type, false));
+}
+
 static void put(struct writer *writer, const void *data, size_t len)
 {
 	if (len > sizeof(writer->buf) - writer->len) {

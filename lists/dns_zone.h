@@ -66,6 +66,13 @@ enum dns_zone_result dns_zone_set_delay(struct dns_zone *zone,
 void dns_zone_set_default_delay(struct dns_zone *zone, unsigned delay_ms);
 
 /*
+ * Does this very name have records of the type, or a rule for it?  No wildcard
+ * and no CNAME counts.
+ */
+bool dns_zone_has(const struct dns_zone *zone,
+		  const struct dns_question *question);
+
+/*
  * The answer, a reference for the caller, to be given after *ret_delay_ms.
  * DNS_ZONE_SILENT goes with DNS_TIMEOUT: it is up to the caller how long he
  * would have waited.

@@ -272,6 +272,50 @@ static void test_settings(void **state)
 	dns_close(NULL);
 }
 
+/* What stands in front is asked first, by name and type. */
+static void test_front(void **state)
+{
+	static const struct {
+		const char *name;
+		enum dns_type type;
+		enum dns_status status;
+		uint8_t last; /* byte of the address */
+	} rows[] = {
+		{ "a", DNS_A, DNS_FOUND, 9 },	 { "A", DNS_A, DNS_FOUND, 9 },
+		{ "a", DNS_TXT, DNS_FOUND, 0 },	 { "b", DNS_A, DNS_FOUND, 2 },
+		{ "c", DNS_A, DNS_NXDOMAIN, 0 }, { "x.d", DNS_A, DNS_FOUND, 4 },
+	};
+	static const char behind[] = "a A 192.0.2.1\na TXT \"x\"\n"
+				     "b A 192.0.2.2\nc A 192.0.2.3\n"
+				     "x.d A 192.0.2.4\n";
+	static const char front[] = "a A 192.0.2.9\nc NXDOMAIN\n"
+				    "*.d A 192.0.2.9\n";
+	char error[DNS_ZONEFILE_ERROR_SIZE];
+	struct dns_zone *zones[] = {
+		dns_zonefile_parse("behind", behind, strlen(behind), error),
+		dns_zonefile_parse("front", front, strlen(front), error),
+	};
+	const struct dns_settings settings = { .zone = zones[0],
+					       .front = zones[1] };
+	struct dns *dns = dns_open(&settings, error);
+
+	(void)state;
+	assert_non_null(dns);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct dns_answer *answer;
+
+		answer = dns_wait(dns, rows[i].name, rows[i].type, 0);
+		assert_int_equal(answer->status, rows[i].status);
+		if (rows[i].last != 0)
+			assert_int_equal(answer->records[0].ip.bytes[3],
+					 rows[i].last);
+		dns_answer_unref(answer);
+	}
+	dns_close(dns);
+	dns_zone_free(zones[0]);
+	dns_zone_free(zones[1]);
+}
+
 static void test_environment(void **state)
 {
 	static const char *const names[] = { "HOSTALIASES", "RES_OPTIONS",
@@ -299,6 +343,7 @@ int main(void)
 		TEST(test_free_in_callback),
 		TEST(test_close),
 		cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_front),
 		cmocka_unit_test(test_environment),
 	};
 
