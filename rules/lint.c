@@ -27,6 +27,7 @@ enum {
 	TRUST_PTR = 1,
 	TRUST_HELO = 2,
 	TRUST_MTA_NAME = 4,
+	TRUST_MTA_PTR = 8,
 };
 
 struct lint {
@@ -137,15 +138,32 @@ static struct chance expr_chance(const struct lint *lint,
 
 /* --- who is believed ----------------------------------------------------- */
 
-static unsigned test_trust(const struct test *test)
+static unsigned fact_trust(enum fact_id id)
 {
-	if (test->kind != TEST_TEXT && test->kind != TEST_LIST &&
-	    test->kind != TEST_REGEX)
-		return 0;
-	switch (test->ref.id) {
+	switch (id) {
 	case FACT_CLIENT_PTR: return TRUST_PTR;
 	case FACT_HELO_NAME: return TRUST_HELO;
 	case FACT_CLIENT_MTA_NAME: return TRUST_MTA_NAME;
+	case FACT_CLIENT_MTA_PTR: return TRUST_MTA_PTR;
+	default: return 0;
+	}
+}
+
+/* Who asks a DNS list about a name believes the name. */
+static unsigned test_trust(const struct ruleset *rules, const struct test *test)
+{
+	const struct fact_slot *slot;
+	unsigned trust = 0;
+
+	switch (test->kind) {
+	case TEST_TEXT:
+	case TEST_LIST:
+	case TEST_REGEX: return fact_trust(test->ref.id);
+	case TEST_ANSWER:
+		slot = &rules->slots[test->ref.slot];
+		for (size_t i = 0; i < slot->of_count; i++)
+			trust |= fact_trust(slot->of[i]);
+		return trust;
 	default: return 0;
 	}
 }
@@ -158,7 +176,7 @@ static unsigned expr_trust(const struct lint *lint, const struct expr *expr)
 		const struct code *code = &expr->code[i];
 
 		if (code->op == CODE_TEST)
-			trust |= test_trust(code->test);
+			trust |= test_trust(lint->rules, code->test);
 		else if (code->op == CODE_RULE)
 			trust |= lint->trusts[code->arg];
 	}
@@ -178,6 +196,13 @@ static void warn_trust(struct lint *lint, struct place place, const char *who,
 		diag_warning(lint->diag, place,
 			     "%s trusts client.ptr, which the client's network "
 			     "publishes as it likes",
+			     who);
+		diag_hint(lint->diag, "client.name is confirmed");
+	}
+	if (trust & TRUST_MTA_PTR) {
+		diag_warning(lint->diag, place,
+			     "%s trusts client.mta_ptr, which the client's "
+			     "network publishes as it likes",
 			     who);
 		diag_hint(lint->diag, "client.name is confirmed");
 	}
@@ -232,7 +257,8 @@ static void lint_rule(struct lint *lint, size_t index)
 	const struct rule *rule = &lint->rules->rules[index];
 	const struct rule_info *info = &rule->info;
 
-	if (info->off) {
+	/* That a DNS list is asked about nothing was told before. */
+	if (info->off || (rule->zone != NULL && rule->when.count == 0)) {
 		lint->chances[index] = never;
 		return;
 	}

@@ -20,6 +20,12 @@ static const char rules[] =
 	"  XBL 8.0 on 127.0.0.4 - 127.0.0.7\n"
 	"  WILD 1.0 on 127.*.9.9\n"
 	"  BIT 1.0 on 127.0.0.0 mask 0.0.64.0 }\n"
+	"dnsbl \"wl.test\" of client.ip, sender.domain, from.domain {\n"
+	"  WL -5.0 on 127.0.*.2\n  WL_HIGH -9.0 on 127.0.*.3 }\n"
+	"rule FORGED 4.0 if client.mta_resolve is forged\n"
+	"rule DYNAMIC 4.0 if client.is_dynamic and client.name is not none\n"
+	"rule NULL_MX 4.0 if sender.null_mx or sender.mx is \"localhost\"\n"
+	"rule MANNERS 4.0 if client.unknown_commands > 3\n"
 	"group g max 12.0 { SBL, XBL }\n"
 	"rule NO_PTR 2.0 if client.ptr is none\n"
 	"rule PILLS 3.0 if header(\"Subject\") ~ /pills/\n"
@@ -83,6 +89,23 @@ static void test_that_hold(void **state)
 		"rcpt.local \"abuse\" } expect defer",
 		"example \"the unknown softens\" { dnsbl XBL client.ptr none "
 		"dkim unknown } expect defer",
+		"example \"a white list takes away\" { dnsbl XBL "
+		"client.ptr none dnsbl WL } expect tag",
+		"example \"and more so\" { dnsbl XBL client.ptr none "
+		"dnsbl WL_HIGH } expect accept",
+		"example \"no reverse name\" { client.ptr none "
+		"client.name none client.is_dynamic none } expect accept",
+		"example \"whether there is one is unknown\" { dnsbl XBL "
+		"client.ptr unknown } expect defer",
+		"example \"several names\" { client.ptr {\"a\", \"b\"} "
+		"client.name \"a\" client.is_dynamic yes } expect tag",
+		"example \"what Sendmail found\" "
+		"{ client.mta_resolve forged } expect tag",
+		"example \"no mail there\" { sender.null_mx yes } expect tag",
+		"example \"a mail host\" { sender.mx {\"localhost\"} } "
+		"expect tag",
+		"example \"manners\" { client.unknown_commands 4 "
+		"client.resets 2 } expect tag",
 		"example \"a word\" { spf fail dkim pass client.ptr \"x\" } "
 		"expect accept",
 	};
