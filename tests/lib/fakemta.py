@@ -13,7 +13,8 @@ import struct
 
 from . import message
 from .milter import (ALL_ACTIONS, ALL_STEPS, CHUNK, VERSION, Action, Link,
-                     Negotiated, Step, frame, parse_negotiation, strings)
+                     Negotiated, Step, address_text, frame, parse_negotiation,
+                     strings)
 
 # Which macros are sent at a stage when the filter has set no list.
 POSTFIX_MACROS = {
@@ -132,8 +133,8 @@ class FakeMta:
             data += b"U"
         else:
             family = b"6" if ":" in address else b"4"
-            text = ("IPv6:" if family == b"6" else "") + address
-            data += family + struct.pack(">H", port) + strings(text.encode())
+            data += family + struct.pack(">H", port) + strings(
+                address_text(address).encode())
         return self._step(CONNECT, data)
 
     def helo(self, name: bytes) -> Reply:
@@ -152,9 +153,10 @@ class FakeMta:
         if self.negotiated.steps & Step.RCPT_REJ:
             kept = {name: self.macros.get(name) for name in
                     ("{rcpt_mailer}", "{rcpt_host}", "{rcpt_addr}")}
-            self.macros.update({"{rcpt_mailer}": "error",
-                                "{rcpt_host}": "5.1.1",
-                                "{rcpt_addr}": "no such user"})
+            # Both MTAs say it so; the text is Postfix's.
+            self.macros.update({
+                "{rcpt_mailer}": "error", "{rcpt_host}": "5.7.1",
+                "{rcpt_addr}": "Recipient address rejected: no such user"})
             self._step(RCPT, strings(*words))
             for name, value in kept.items():
                 if value is None:

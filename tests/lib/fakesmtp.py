@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 
-from . import message, mta
+from . import message, milter, mta
 from .fakemta import FakeMta, Reply
 
 REFUSED_BY_MTA = b"<nobody@dest.example>"
@@ -27,6 +27,7 @@ class FakeSmtp:
         self.outcomes: dict[str, mta.Outcome] = {}
         self._log: list[str] = []
         self.last: FakeMta | None = None  # the newest session's link
+        self.macros: dict[str, str] = {}  # sent in place of our own
 
     @property
     def milter_socket(self) -> pathlib.Path:
@@ -116,7 +117,15 @@ class FakeDialogue:
         address, port = client or (None, 0)
         name = "localhost" if not address else mta.CLIENT_NAMES.get(
             address, f"[{address}]")
-        self._link.macros["_"] = f"{name} [{address or '127.0.0.1'}]"
+        known = name if not name.startswith("[") else "unknown"
+        self._link.macros.update({
+            "_": f"{known} [{address or '127.0.0.1'}]",
+            "{client_name}": known, "{client_ptr}": known,
+            "{client_addr}": milter.address_text(address or "127.0.0.1"),
+            "{client_port}": str(port or 40025),
+            "{client_resolve}": "FAIL" if known == "unknown" else "OK",
+            "{client_connections}": "0"})
+        self._link.macros.update(self._server.macros)
         self._judge_session(self._link.connect(name, address, port or 40025))
         self._answer("220 mx.example.org ESMTP Fake")
 
@@ -131,7 +140,8 @@ class FakeDialogue:
         verb, _, rest = line.partition(b" ")
         act = getattr(self, "_do_" + verb.decode("latin-1").lower(), None)
         if act is None:
-            self._unless_refused(self._link.unknown(line),
+            # Postfix shows the filter the first word alone, Sendmail all.
+            self._unless_refused(self._link.unknown(verb),
                                  "500 5.5.2 Error: command not recognized")
         else:
             act(rest)

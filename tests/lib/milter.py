@@ -72,6 +72,11 @@ class Negotiated:
     macros: dict[str, list[str]]  # stage -> names, where it set a list
 
 
+def address_text(address: str) -> str:
+    """How the protocol and {client_addr} write a client's address."""
+    return f"IPv6:{address}" if ":" in address else address
+
+
 class Closed(ConnectionError):
     """The filter closed the link."""
 

@@ -10,7 +10,7 @@ import dataclasses
 import pathlib
 import re
 
-from . import message, mta, wait
+from . import fakesmtp, message, mta, wait
 from .dnsserver import DnsServer
 from .milter import Step as Flag
 from .steelyard import Steelyard
@@ -46,6 +46,7 @@ class Talk:
     mtas: tuple[str, ...]
     steps: list[tuple[int, "Step"]]  # with line numbers
     dns: str | None = None  # what the filter's DNS server knows, if it has one
+    macros: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def settings(self, resolver: DnsServer | None) -> str:
         """What stands before the talk's own rules."""
@@ -63,6 +64,8 @@ class Conversation:
         self.server = server
         self.filter = filt
         self.resolver = resolver
+        if isinstance(server, fakesmtp.FakeSmtp):
+            server.macros = talk.macros
         self.dialogue = server.session(talk.client, talk.auth)
         self.greeted = False
         self.accepted: list[str] = []  # queue ids not yet looked at

@@ -85,6 +85,9 @@ class _Reader:
         elif words[0] == "auth":
             result.auth = words[1]
             self.needs_all(result)
+        elif words[0] == "macro":
+            result.macros[words[1]] = " ".join(words[2:])
+            result.mtas = ("fake",)  # the real ones say what they found
         elif words[0] == "only":
             result.mtas = tuple(words[1:])
             if not set(result.mtas) <= set(talk.MTAS):
