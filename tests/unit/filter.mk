@@ -90,3 +90,37 @@ tests_unit_test_inspector_SOURCES = tests/unit/test_inspector.c \
 	tests/unit/inspectors.c tests/unit/inspectors.h
 tests_unit_test_inspector_LDADD = tests/libfaulty.a $(inspect_libs)
 endif
+
+# Checks that ask DNS, in a world made of a zone's text; those that ask nobody.
+if HAVE_CMOCKA
+asking_tests = tests/unit/test_rdns tests/unit/test_dynamic \
+	tests/unit/test_helo_dns tests/unit/test_sender_dns \
+	tests/unit/test_checks
+check_PROGRAMS += $(asking_tests)
+TESTS += $(asking_tests)
+dns_world = tests/unit/dns_world.c tests/unit/dns_world.h \
+	filter/checks/asking.c
+asking_libs = rules/librules.a lists/liblists.a $(CARES_LIBS) $(IDN2_LIBS) \
+	$(CMOCKA_LIBS)
+
+tests_unit_test_rdns_SOURCES = tests/unit/test_rdns.c $(dns_world) \
+	filter/checks/rdns.c filter/checks/dynamic.c
+tests_unit_test_rdns_LDADD = $(asking_libs)
+
+tests_unit_test_dynamic_SOURCES = tests/unit/test_dynamic.c \
+	filter/checks/dynamic.c
+tests_unit_test_dynamic_LDADD = lists/liblists.a $(CMOCKA_LIBS)
+
+tests_unit_test_helo_dns_SOURCES = tests/unit/test_helo_dns.c $(dns_world) \
+	filter/checks/helo_dns.c
+tests_unit_test_helo_dns_LDADD = $(asking_libs)
+
+tests_unit_test_sender_dns_SOURCES = tests/unit/test_sender_dns.c \
+	$(dns_world) filter/checks/sender_dns.c
+tests_unit_test_sender_dns_LDADD = $(asking_libs)
+
+tests_unit_test_checks_SOURCES = tests/unit/test_checks.c \
+	tests/unit/dns_world.c tests/unit/dns_world.h \
+	filter/checks/client.c filter/checks/helo.c
+tests_unit_test_checks_LDADD = $(asking_libs)
+endif
