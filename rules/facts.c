@@ -114,7 +114,7 @@ static const struct fact_row table[FACT_ID_COUNT] = {
 	ROW(CLIENT_NAME, "client.name", SET, DOMAIN, MAIL,
 	    "names of the client that a forward look-up confirmed"),
 	ROW(CLIENT_IS_DYNAMIC, "client.is_dynamic", BOOL, PLAIN, MAIL,
-	    "a name in client.ptr looks like that of a dial-up or cable customer"),
+	    "all of client.ptr looks like the name of a dial-up or cable customer"),
 	ROW(HELO_RESOLVES, "helo.resolves", BOOL, PLAIN, MAIL,
 	    "the name that HELO gave has an address in DNS; none for a literal"),
 	ROW(HELO_MATCHES_CLIENT, "helo.matches_client", BOOL, PLAIN, MAIL,

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lists/ip.h"
+
 enum { ANY_OCTET = 256 };
 
 /*
@@ -268,11 +270,18 @@ static bool is_name(const char *text, size_t len, size_t room)
 
 enum { NAME_ROOM = 253, ZONE_ROOM = NAME_ROOM - 63 }; /* an IPv6 address */
 
-/* One that can stand before the zone: without a dot or a hyphen at the end. */
-static bool is_host(const struct ast_value *name, const char *zone)
+/*
+ * An address, or a name that can stand before the zone: no label begins or ends
+ * with a hyphen, and there is no dot at the end.
+ */
+static bool is_listed(const struct ast_value *name, const char *zone)
 {
 	const char *text = name->text;
 	size_t room = NAME_ROOM - 1 - strlen(zone);
+	struct ip ip;
+
+	if (ip_parse(text, name->len, &ip) == 0)
+		return true;
 
 	if (!is_name(text, name->len, room) || memchr(text, '_', name->len))
 		return false;
@@ -312,17 +321,19 @@ static bool parse_test(struct parser *parser, struct ast_statement *statement)
 		return true;
 	}
 	if (!parse_string(parser,
-			  "a name that the list holds for tests, or "
+			  "what the list holds for tests, or "
 			  "none",
 			  &name))
 		return false;
 	/* The zone may be the one that is wrong. */
-	if (!statement->broken && !is_host(&name, statement->name)) {
+	if (!statement->broken && !is_listed(&name, statement->name)) {
 		diag_error(parser->diag, name.place,
-			   "this is not the name of a host");
-		diag_hint(parser->diag,
-			  "what is listed for tests stands before the zone, as "
-			  "in: test \"dbltest.com\"");
+			   "this is neither an address nor the name of a "
+			   "host");
+		diag_hint(
+			parser->diag,
+			"what is listed for tests is named without the zone, as "
+			"in: test \"dbltest.com\"");
 		return true;
 	}
 	statement->dnsbl.test = name.text;

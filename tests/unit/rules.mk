@@ -2,7 +2,8 @@
 if HAVE_CMOCKA
 syntax_tests = tests/unit/test_arena tests/unit/test_facts \
 	tests/unit/test_diag tests/unit/test_lexer tests/unit/test_parser \
-	tests/unit/test_include tests/unit/test_lint
+	tests/unit/test_include tests/unit/test_lint \
+	tests/unit/test_parser_dnsbl
 check_PROGRAMS += $(syntax_tests)
 TESTS += $(syntax_tests)
 
@@ -31,6 +32,10 @@ tests_unit_test_include_LDADD = $(syntax_test_libs)
 tests_unit_test_parser_SOURCES = tests/unit/test_parser.c \
 	tests/unit/ast_dump.c tests/unit/ast_dump.h
 tests_unit_test_parser_LDADD = $(syntax_test_libs)
+
+tests_unit_test_parser_dnsbl_SOURCES = tests/unit/test_parser_dnsbl.c \
+	tests/unit/ast_dump.c tests/unit/ast_dump.h
+tests_unit_test_parser_dnsbl_LDADD = $(syntax_test_libs)
 endif
 
 # Judgement: from conditions to verdicts.
