@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "ctl/command.h"
@@ -17,6 +18,8 @@
 #include "filter/control.h"
 #include "filter/control_verbs.h"
 #include "filter/generation.h"
+#include "filter/log.h"
+#include "filter/resolver.h"
 
 enum {
 	PATIENCE_SECONDS = 120, /* loading a million entries takes a while */
@@ -164,16 +167,45 @@ done:
 
 /* --- files -------------------------------------------------------------- */
 
-struct generation *ask_generation(const struct command *command)
+static struct generation *generation_of(struct generation_result result)
 {
-	struct generation_result result =
-		generation_load(command->config, NULL, true);
-	struct generation *gen = result.generation;
-
-	if (gen == NULL)
+	if (result.generation == NULL)
 		print_lines(stderr, result.report);
 	generation_result_done(&result);
-	return gen;
+	return result.generation;
+}
+
+struct generation *ask_generation(const struct command *command)
+{
+	return generation_of(generation_load(command->config, NULL, true));
+}
+
+struct generation *ask_settings(const struct command *command)
+{
+	return generation_of(generation_load_settings(command->config));
+}
+
+bool ask_use_resolver(const struct command *command, struct generation *gen,
+		      struct dns_zone *front)
+{
+	char error[DNS_ERROR_SIZE] = "out of memory";
+	struct resolver *resolver;
+	bool used = false;
+
+	resolver = resolver_open_behind(&gen->settings,
+					command_value(command, "dns"), front,
+					error);
+	if (resolver != NULL && gen->rules != NULL) {
+		used = generation_use_resolver(gen, resolver);
+		resolver_unref(resolver);
+	} else if (resolver != NULL) {
+		resolver_unref(gen->resolver);
+		gen->resolver = resolver;
+		used = true;
+	}
+	if (!used)
+		failed(command, "%s", error);
+	return used;
 }
 
 /* What control_answer() works on; one at a time. */
@@ -207,6 +239,40 @@ json_t *ask_files(struct generation *gen, json_t *request)
 	return lines;
 }
 
+json_t *ask_about_dns(const struct command *command, json_t *request,
+		      enum ask_need need)
+{
+	enum asked asked = ASKED_NOBODY;
+	struct generation *gen = NULL;
+	json_t *lines = NULL;
+	char why[ASK_WHY];
+
+	if (!command_has(command, "dns"))
+		asked = ask_filter(command, json_incref(request), &lines, why);
+	if (asked == ASKED_FAILED ||
+	    (need == ASK_ONLY_FILTER && asked == ASKED_NOBODY &&
+	     !command_has(command, "dns"))) {
+		failed(command,
+		       asked == ASKED_NOBODY ? "the filter does not run: %s"
+					     : "%s",
+		       why);
+	} else if (asked == ASKED_NOBODY) {
+		if (!command_has(command, "dns"))
+			fprintf(stderr,
+				"steelyardctl %s: the filter does not run; "
+				"this is asked from here\n",
+				command->verb->name);
+		log_level(LOG_EMERG - 1); /* logs are for the filter */
+		gen = need == ASK_RULES ? ask_generation(command)
+					: ask_settings(command);
+		if (gen != NULL && ask_use_resolver(command, gen, NULL))
+			lines = ask_files(gen, json_incref(request));
+	}
+	generation_unref(gen);
+	json_decref(request);
+	return lines;
+}
+
 /* --- answers ------------------------------------------------------------ */
 
 const json_t *answer_last(const json_t *lines)
@@ -219,6 +285,13 @@ const json_t *answer_last(const json_t *lines)
 bool answer_is_ok(const json_t *lines)
 {
 	return json_is_true(json_object_get(answer_last(lines), "ok"));
+}
+
+enum exit_code ask_refused(const struct command *command, const json_t *lines)
+{
+	if (strcmp(answer_text(lines, "code"), "wrong") == 0)
+		return wrong_use(command, "%s", answer_text(lines, "error"));
+	return failed(command, "%s", answer_text(lines, "error"));
 }
 
 const char *answer_text(const json_t *lines, const char *key)

@@ -11,7 +11,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-struct command;
+#include "ctl/command.h"
+
 struct generation;
 
 enum asked {
@@ -28,8 +29,37 @@ enum asked ask_filter(const struct command *command, json_t *request,
 /* The configuration from its files; NULL with its report on stderr. */
 struct generation *ask_generation(const struct command *command);
 
+/* The same, but only the settings in them: no rules, no lists. */
+struct generation *ask_settings(const struct command *command);
+
+struct dns_zone;
+
+/*
+ * Gives `gen` somebody to ask about DNS: the file that --dns names, else the
+ * network as the settings say.  Before that, what is in `front` is believed,
+ * which may be NULL and is taken over.  What it had before is dropped.  False
+ * with the reason told.
+ */
+bool ask_use_resolver(const struct command *command, struct generation *gen,
+		      struct dns_zone *front);
+
 /* Takes over `request`; always answers, from `gen`. */
 json_t *ask_files(struct generation *gen, json_t *request);
+
+/*
+ * Asks the filter about DNS; or, if none runs or --dns is given, does here what
+ * it would.  Takes over `request`.  NULL when the reason has been told.
+ */
+enum ask_need {
+	ASK_RULES, /* the answer needs the configuration's rules */
+	ASK_SETTINGS, /* its settings alone */
+	ASK_ONLY_FILTER, /* the same, and makes no sense without --dns */
+};
+json_t *ask_about_dns(const struct command *command, json_t *request,
+		      enum ask_need need);
+
+/* Tells why it was refused, and returns the exit code for that. */
+enum exit_code ask_refused(const struct command *command, const json_t *lines);
 
 /* The last line, which says how it ended; borrowed. */
 const json_t *answer_last(const json_t *lines);

@@ -242,14 +242,6 @@ static enum exit_code finish_edit(const struct command *command,
 
 /* --- the verb ----------------------------------------------------------- */
 
-static enum exit_code wrong_answer(const struct command *command,
-				   const json_t *lines)
-{
-	if (strcmp(answer_text(lines, "code"), "wrong") == 0)
-		return wrong_use(command, "%s", answer_text(lines, "error"));
-	return failed(command, "%s", answer_text(lines, "error"));
-}
-
 static enum exit_code print_answer(const struct command *command,
 				   const json_t *lines, const char *action)
 {
@@ -258,7 +250,7 @@ static enum exit_code print_answer(const struct command *command,
 		    answer_text(lines, "path")[0] != '\0')
 			return finish_edit(command, lines);
 	if (!answer_is_ok(lines))
-		return wrong_answer(command, lines);
+		return ask_refused(command, lines);
 	if (strcmp(action, "test") == 0)
 		return print_test(command, lines);
 	if (strcmp(action, "show") == 0)

@@ -1,7 +1,7 @@
 # steelyardctl: a file a group of verbs.
 sbin_PROGRAMS += steelyardctl
 steelyardctl_SOURCES = ctl/main.c ctl/command.c ctl/command.h \
-	ctl/ask.c ctl/ask.h ctl/check.c ctl/facts.c ctl/files.c ctl/files.h \
+	ctl/ask.c ctl/ask.h ctl/check.c ctl/dns.c ctl/dnsbl.c ctl/facts.c ctl/files.c ctl/files.h \
 	ctl/finding.c ctl/finding.h ctl/frames.c ctl/frames.h ctl/jailed.c \
 	ctl/jailed.h ctl/letter.c ctl/letter.h ctl/list.c ctl/mta.c ctl/mta.h \
 	ctl/print.c ctl/print.h ctl/status.c ctl/test.c ctl/trial.c \

@@ -16,8 +16,8 @@
 #include "rules/diag.h"
 
 static const struct verb *const verbs[] = {
-	&verb_status,	&verb_reload, &verb_check, &verb_facts,
-	&verb_settings, &verb_list,   &verb_test,
+	&verb_status, &verb_reload, &verb_check, &verb_facts, &verb_settings,
+	&verb_list,   &verb_dns,    &verb_dnsbl, &verb_test,
 };
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 

@@ -180,6 +180,18 @@ static bool send_line(void *context, json_t *answer)
 	return sent;
 }
 
+/* A control_sink's.  One who only ended his own words still listens. */
+static bool has_gone(void *context)
+{
+	const struct client *client = context;
+	struct pollfd fds[] = { { .fd = client->fd },
+				{ .fd = control.stop_fd, .events = POLLIN } };
+
+	return poll(fds, 2, 0) > 0 &&
+	       (fds[1].revents != 0 ||
+		(fds[0].revents & (POLLHUP | POLLERR)) != 0);
+}
+
 static void send_refusal(struct client *client, const char *code,
 			 const char *why)
 {
@@ -225,6 +237,7 @@ static size_t read_line(struct client *client)
 static void answer(struct client *client, size_t len)
 {
 	const struct control_sink sink = { .line = send_line,
+					   .gone = has_gone,
 					   .context = client };
 	bool good = false;
 	const char *verb;

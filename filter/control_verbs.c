@@ -167,6 +167,17 @@ static void verb_list(struct call *call)
 				  call->sink, &call->wrote);
 }
 
+static void verb_dns(struct call *call)
+{
+	call->good = control_dns(call->context, call->may_write, call->request,
+				 call->sink, &call->wrote);
+}
+
+static void verb_dnsbl(struct call *call)
+{
+	call->good = control_dnsbl(call->context, call->request, call->sink);
+}
+
 static const struct verb {
 	const char *name;
 	bool writes;
@@ -180,6 +191,8 @@ static const struct verb {
 	{ "settings", false, verb_settings },
 	{ "lists", false, verb_lists },
 	{ "list", false, verb_list }, /* add and remove look for themselves */
+	{ "dns", false, verb_dns }, /* so does flush */
+	{ "dnsbl", false, verb_dnsbl },
 };
 
 static const struct verb *verb_find(const char *name)

@@ -9,9 +9,15 @@
  *	lists                             names, kinds, sizes, files
  *	list     name, action, entry      action show, test, add, remove
  *	refresh  name                     reads the list's file now
+ *	dns      action                   action query, stats, flush
+ *	                                  query: name, type ("A"; "PTR" if the
+ *	                                  name is an address)
+ *	dnsbl    action                   action health, ask; ask: subject, an
+ *	                                  address or a domain name
  *
  * The codes of refusals: "wrong" (the request), "denied", "failed" (tried, and
- * it did not work; or, the answer is no), "absent" (needs a running filter).
+ * it did not work; or, the answer is no), "absent" (needs a running filter),
+ * "busy": too many others are asking DNS just now.
  * `list` with add or remove has "path" and "kind" in a failed answer where a
  * file is there that could not be written, so that somebody with other rights
  * can do it.
@@ -22,6 +28,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct control_context;
 struct generation;
@@ -30,6 +37,8 @@ struct generation;
 struct control_sink {
 	/* One line, borrowed; false: nobody reads any more. */
 	bool (*line)(void *context, json_t *answer);
+	/* Does nobody wait for an answer any more?  NULL: somebody does. */
+	bool (*gone)(void *context);
 	void *context;
 };
 
@@ -53,5 +62,28 @@ json_t *control_refusal(const char *code, const char *format, ...)
 bool control_list(const struct control_context *context, bool may_write,
 		  const json_t *request, const struct control_sink *sink,
 		  bool *ret_wrote);
+
+/* control_dns.c and control_dnsbl.c, likewise. */
+bool control_dns(const struct control_context *context, bool may_write,
+		 const json_t *request, const struct control_sink *sink,
+		 bool *ret_wrote);
+bool control_dnsbl(const struct control_context *context, const json_t *request,
+		   const struct control_sink *sink);
+
+/* --- for verbs that wait for DNS ---------------------------------------- */
+
+struct dns_batch;
+
+/*
+ * So that some of the socket's clients can always be served, only so many wait
+ * for DNS at a time; false: too many do.
+ */
+enum { CONTROL_ASKERS = 4 };
+bool control_room_take(void);
+void control_room_give(void);
+
+/* Waits for all answers, until that moment or until nobody wants them. */
+void control_wait(const struct control_sink *sink, struct dns_batch *batch,
+		  uint64_t until_ms);
 
 #endif

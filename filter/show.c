@@ -42,7 +42,7 @@ json_t *show_text(const char *text, size_t len)
 	return value;
 }
 
-static json_t *show_string(const char *text)
+json_t *show_string(const char *text)
 {
 	return text != NULL ? show_text(text, strlen(text)) : json_null();
 }
