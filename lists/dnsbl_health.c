@@ -309,55 +309,66 @@ bool vitals_start(struct vitals *v, uint64_t now_ms)
 	return true;
 }
 
+/* Answers that are no listings: an error goes before anything else. */
+static void add_fault(struct findings *f, const char *subject,
+		      const struct dns_answer *answer)
+{
+	const struct dns_record *record = find_record(answer, is_error);
+	char ip[IP_TEXT_SIZE];
+
+	if (f->refusing || (!record && (f->lists_all || f->foreign)))
+		return;
+	if (record) {
+		f->refusing = true;
+	} else {
+		f->foreign = true;
+		record = find_record(answer, is_foreign);
+	}
+	snprintf(f->why, sizeof(f->why), "answers %s about %s",
+		 ip_format(&record->ip, ip, sizeof(ip)), subject);
+}
+
+/* What must not be listed is. */
+static void add_listing(struct findings *f, const char *subject,
+			const struct dns_answer *answer)
+{
+	const struct dns_record *record = find_record(answer, dnsbl_is_listing);
+	char ip[IP_TEXT_SIZE];
+
+	if (f->refusing || f->lists_all)
+		return;
+	f->lists_all = true;
+	snprintf(f->why, sizeof(f->why), "%s is listed (%s)", subject,
+		 ip_format(&record->ip, ip, sizeof(ip)));
+}
+
 void findings_add(struct findings *f, enum dnsbl_role role, const char *subject,
 		  const struct dns_answer *answer, bool is_old)
 {
-	enum dnsbl_answer what = dnsbl_read(answer);
-	const struct dns_record *record;
-	char ip[IP_TEXT_SIZE];
-	bool is_worst;
-
 	if (role == DNSBL_TEST_LISTED && f->entry[0] == '\0')
 		snprintf(f->entry, sizeof(f->entry), "%s", subject);
-	if (what == DNSBL_UNKNOWN) {
+	switch (dnsbl_read(answer)) {
+	case DNSBL_UNKNOWN:
 		if (is_our_failure(answer->status))
 			f->nothing = true;
 		else
 			f->unanswered = true;
 		f->status = answer->status;
-		return;
+		break;
+	case DNSBL_FAULT:
+		if (!is_old)
+			add_fault(f, subject, answer);
+		else if (role == DNSBL_TEST_LISTED)
+			f->entry_unknown = true;
+		break;
+	case DNSBL_LISTED:
+		if (role == DNSBL_TEST_LISTED)
+			f->entry_listed = true;
+		else if (role == DNSBL_TEST_NOT_LISTED && !is_old)
+			add_listing(f, subject, answer);
+		break;
+	case DNSBL_NOT_LISTED: break;
 	}
-	if (what == DNSBL_FAULT && is_old) {
-		f->entry_unknown |= role == DNSBL_TEST_LISTED;
-		return;
-	}
-	if (what == DNSBL_FAULT) {
-		record = find_record(answer, is_error);
-		is_worst =
-			record ? !f->refusing : !f->refusing && !f->lists_all;
-		f->refusing |= record != NULL;
-		f->foreign |= record == NULL;
-		if (!record)
-			record = find_record(answer, is_foreign);
-		if (is_worst)
-			snprintf(f->why, sizeof(f->why), "answers %s about %s",
-				 ip_format(&record->ip, ip, sizeof(ip)),
-				 subject);
-		return;
-	}
-	if (what == DNSBL_NOT_LISTED || role == DNSBL_TEST_THERE)
-		return;
-	if (role == DNSBL_TEST_LISTED) {
-		f->entry_listed = true;
-		return;
-	}
-	if (is_old || f->lists_all)
-		return;
-	f->lists_all = true;
-	record = find_record(answer, dnsbl_is_listing);
-	if (!f->refusing)
-		snprintf(f->why, sizeof(f->why), "%s is listed (%s)", subject,
-			 ip_format(&record->ip, ip, sizeof(ip)));
 }
 
 /* A list that was muted still is, or one that was not now is. */

@@ -45,7 +45,8 @@ static int domain_name(const struct dnsbl *dnsbl, const char *domain,
 
 	if (len > 0 && domain[len - 1] == '.')
 		len--;
-	if (len == 0 || ip_parse(domain, len, &ip) == 0 ||
+	if (len == 0 || domain[len - 1] == '.' ||
+	    ip_parse(domain, len, &ip) == 0 ||
 	    dns_name_parse(domain, len, &name) < 0)
 		return -1;
 	dns_name_lower(&name);

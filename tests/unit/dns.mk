@@ -5,7 +5,8 @@ dns_tests = tests/unit/test_dns_name tests/unit/test_dns_message \
 	tests/unit/test_dns_cache tests/unit/test_dns_breaker \
 	tests/unit/test_dns_wheel tests/unit/test_dns_server \
 	tests/unit/test_dns_zone tests/unit/test_dns_zonefile \
-	tests/unit/test_dns tests/unit/test_dns_net tests/unit/test_dns_batch
+	tests/unit/test_dns tests/unit/test_dns_net tests/unit/test_dns_batch \
+	tests/unit/test_dnsbl_health tests/unit/test_dnsbl
 check_PROGRAMS += $(dns_tests)
 TESTS += $(dns_tests)
 
@@ -41,6 +42,13 @@ tests_unit_test_dns_LDADD = $(dns_test_libs)
 
 tests_unit_test_dns_batch_SOURCES = tests/unit/test_dns_batch.c
 tests_unit_test_dns_batch_LDADD = $(dns_test_libs)
+
+tests_unit_test_dnsbl_health_SOURCES = tests/unit/test_dnsbl_health.c
+tests_unit_test_dnsbl_health_LDADD = $(dns_test_libs)
+
+# over a zone as well
+tests_unit_test_dnsbl_SOURCES = tests/unit/test_dnsbl.c
+tests_unit_test_dnsbl_LDADD = $(dns_test_libs)
 
 tests_unit_test_dns_net_SOURCES = tests/unit/test_dns_net.c \
 	tests/unit/fakedns.c tests/unit/fakedns.h

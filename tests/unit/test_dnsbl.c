@@ -1,0 +1,656 @@
+/*
+ * test_dnsbl.c - how lists are asked, and their tests over a zone.
+ */
+#include "lists/dnsbl.h"
+
+#include "lists/dns_zonefile.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <cmocka.h>
+
+static const char text[] =
+	"$ORIGIN well.test.\n"
+	"2.0.0.127 A 127.0.0.2\n"
+	"99.2.0.192 A 127.0.0.4\n"
+	"2.0.0.0.0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0"
+	" A 127.0.0.2\n"
+	"test A 127.0.1.2\n"
+	"$ORIGIN six.test.\n"
+	"2.0.0.0.0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0"
+	" A 127.0.0.2\n"
+	"$ORIGIN own.test.\n"
+	"dbltest.com A 127.0.1.2\n"
+	"9.9.9.9 A 127.0.0.2\n"
+	"$ORIGIN world.test.\n"
+	"* A 127.0.0.2\n"
+	"$ORIGIN worldsix.test.\n" /* its own half of the world */
+	"*.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0 A 127.0.0.2\n"
+	"$ORIGIN worldnames.test.\n"
+	"*.invalid A 127.0.0.2\n"
+	"$ORIGIN parked.test.\n"
+	"* A 203.0.113.9\n"
+	"$ORIGIN refusing.test.\n"
+	"* A 127.255.255.254\n"
+	"$ORIGIN silent.test.\n"
+	"* TIMEOUT\n"
+	"$ORIGIN failing.test.\n"
+	"* SERVFAIL\n"
+	"$ORIGIN slow.test.\n"
+	"* DELAY 200ms\n"
+	"* A 127.0.0.2\n"
+	"$ORIGIN later.test.\n" /* after all that is asked for before it */
+	"* DELAY 5ms\n"
+	"* A 192.0.2.1\n";
+
+struct world {
+	struct dns_zone *zone;
+	struct dns *dns;
+	struct dnsbls *dnsbls;
+
+	pthread_mutex_t lock;
+	pthread_cond_t told;
+	unsigned changes;
+	enum dnsbl_health was, is;
+	char why[DNSBL_WHY_SIZE];
+};
+
+static atomic_uint_fast64_t clock_ms;
+
+static uint64_t now(void)
+{
+	return clock_ms;
+}
+
+static void forward(uint64_t seconds)
+{
+	clock_ms += seconds * 1000;
+}
+
+static void changed(void *context, const struct dnsbl *dnsbl,
+		    enum dnsbl_health was, enum dnsbl_health is)
+{
+	struct world *world = context;
+	struct dnsbl_report report;
+
+	dnsbl_report(dnsbl, &report); /* it is fine to do so here */
+	pthread_mutex_lock(&world->lock);
+	world->changes++;
+	world->was = was;
+	world->is = is;
+	memcpy(world->why, report.why, sizeof(world->why));
+	pthread_cond_signal(&world->told);
+	pthread_mutex_unlock(&world->lock);
+}
+
+/* Waits for the next change, which has to come. */
+static enum dnsbl_health change(struct world *world)
+{
+	struct timespec until;
+	int result = 0;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 10;
+	pthread_mutex_lock(&world->lock);
+	while (world->changes == 0 && result == 0)
+		result = pthread_cond_timedwait(&world->told, &world->lock,
+						&until);
+	assert_int_equal(result, 0);
+	world->changes--;
+	pthread_mutex_unlock(&world->lock);
+	return world->is;
+}
+
+/* Until all that was asked so far without delay is answered. */
+static void settle(struct world *world)
+{
+	static unsigned number;
+	char name[32];
+
+	snprintf(name, sizeof(name), "n%u.later.test", number++);
+	dns_answer_unref(dns_wait(world->dns, name, DNS_A, 0));
+}
+
+static int set_up(void **state)
+{
+	static struct world world;
+	char error[DNS_ZONEFILE_ERROR_SIZE];
+	struct dns_settings settings = { .timeout_ms = 300 };
+
+	memset(&world, 0, sizeof(world));
+	pthread_mutex_init(&world.lock, NULL);
+	pthread_cond_init(&world.told, NULL);
+	clock_ms = 5000000;
+	world.zone = dns_zonefile_parse("zone", text, strlen(text), error);
+	if (!world.zone)
+		fail_msg("%s", error);
+	settings.zone = world.zone;
+	world.dns = dns_open(&settings, error);
+	assert_non_null(world.dns);
+	world.dnsbls = dnsbls_open(world.dns, changed, &world, now);
+	assert_non_null(world.dnsbls);
+	*state = &world;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct world *world = *state;
+
+	dnsbls_close(world->dnsbls);
+	dns_close(world->dns);
+	dns_zone_free(world->zone);
+	pthread_cond_destroy(&world->told);
+	pthread_mutex_destroy(&world->lock);
+	return 0;
+}
+
+static struct dnsbl *get(struct world *world, const char *zone, unsigned of,
+			 const char *test)
+{
+	struct dnsbl_start start = { .zone = zone, .of = of, .test = test };
+
+	return dnsbls_get(world->dnsbls, &start);
+}
+
+static enum dnsbl_health health(const struct dnsbl *dnsbl)
+{
+	struct dnsbl_report report;
+
+	dnsbl_report(dnsbl, &report);
+	return report.health;
+}
+
+/* Answers for notes. */
+static const struct dns_record hit_record = { .type = DNS_A,
+					      .ip = { 4, { 127, 0, 0, 4 } } };
+static const struct dns_record error_record = {
+	.type = DNS_A, .ip = { 4, { 127, 255, 255, 254 } }
+};
+static const struct dns_answer hit = { .status = DNS_FOUND,
+				       .count = 1,
+				       .records = &hit_record };
+static const struct dns_answer refusal = { .status = DNS_FOUND,
+					   .count = 1,
+					   .records = &error_record };
+
+/* --- names ---------------------------------------------------------------- */
+
+static void test_ip_names(void **state)
+{
+	static const struct {
+		const char *ip, *name;
+	} rows[] = {
+		{ "192.0.2.99", "99.2.0.192.well.test" },
+		{ "::ffff:192.0.2.99", "99.2.0.192.well.test" },
+		{ "2001:db8::1",
+		  "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0."
+		  "1.0.0.2.well.test" },
+	};
+	struct dnsbl *dnsbl = get(*state, "Well.Test.", DNSBL_OF_IP4, NULL);
+	char name[DNSBL_NAME_SIZE];
+	struct ip ip = { 0 };
+
+	assert_int_equal(dnsbl_ip_name(dnsbl, &ip, name), -1);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(ip_parse(rows[i].ip, strlen(rows[i].ip), &ip),
+				 0);
+		assert_int_equal(dnsbl_ip_name(dnsbl, &ip, name), 0);
+		assert_string_equal(name, rows[i].name);
+	}
+}
+
+static void test_domain_names(void **state)
+{
+	static const struct {
+		const char *claim, *domain, *name; /* NULL: none */
+	} rows[] = {
+		{ "a domain", "example.com", "example.com.well.test" },
+		{ "a dot at the end", "example.com.", "example.com.well.test" },
+		{ "case", "EXAMPLE.Com", "example.com.well.test" },
+		{ "underscores, hyphens", "_a-b.example.com",
+		  "_a-b.example.com.well.test" },
+		{ "what a master file escapes", "a$b.example.com",
+		  "a\\$b.example.com.well.test" },
+		{ "one label", "localhost", NULL },
+		{ "and a dot", "localhost.", NULL },
+		{ "nothing", "", NULL },
+		{ "the root", ".", NULL },
+		{ "two dots", "example.com..", NULL },
+		{ "an empty label", "a..com", NULL },
+		{ "an address", "192.0.2.1", NULL },
+		{ "with a dot", "192.0.2.1.", NULL },
+		{ "an IPv6 address", "2001:db8::1", NULL },
+		{ "a literal", "[192.0.2.1]", NULL },
+		{ "an IPv6 literal", "[IPv6:2001:db8::1]", NULL },
+		{ "blanks", "a b.example.com", NULL },
+		{ "line ends", "example.com\r\n", NULL },
+		{ "an address of mail", "a@example.com", NULL },
+		{ "a dot inside a label", "a\\.b.example.com", NULL },
+		{ "a byte by its number", "a\\000b.example.com", NULL },
+		{ "U-labels",
+		  "b\xc3\xbc"
+		  "cher.example",
+		  NULL },
+		{ "a label of 64",
+		  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		  "aaaa.com",
+		  NULL },
+	};
+	struct dnsbl *dnsbl = get(*state, "well.test", DNSBL_OF_NAMES, NULL);
+	char name[DNSBL_NAME_SIZE];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int result = dnsbl_domain_name(dnsbl, rows[i].domain,
+					       strlen(rows[i].domain), name);
+
+		if (result != (rows[i].name ? 0 : -1))
+			fail_msg("%s: %d", rows[i].claim, result);
+		if (rows[i].name)
+			assert_string_equal(name, rows[i].name);
+	}
+}
+
+static void test_long_names(void **state)
+{
+	struct dnsbl *dnsbl = get(*state, "well.test", DNSBL_OF_NAMES, NULL);
+	char domain[300], name[DNSBL_NAME_SIZE];
+
+	for (size_t i = 0; i < sizeof(domain); i++)
+		domain[i] = i % 10 == 9 ? '.' : 'a';
+	/* 253 with the ".well.test", which is 10 */
+	assert_int_equal(dnsbl_domain_name(dnsbl, domain, 243, name), 0);
+	assert_int_equal(strlen(name), 253);
+	assert_int_equal(dnsbl_domain_name(dnsbl, domain, 244, name), -1);
+	assert_int_equal(dnsbl_domain_name(dnsbl, domain, 300, name), -1);
+}
+
+/* --- the set -------------------------------------------------------------- */
+
+static void test_many(void **state)
+{
+	struct world *world = *state;
+	struct dnsbl *first = get(world, "n0.test", DNSBL_OF_IP4, "");
+	char zone[32];
+
+	for (int i = 0; i < 1000; i++) {
+		snprintf(zone, sizeof(zone), "n%d.test", i);
+		if (i < DNSBL_MAX)
+			assert_non_null(get(world, zone, DNSBL_OF_IP4, NULL));
+		else
+			assert_null(get(world, zone, DNSBL_OF_IP4, NULL));
+	}
+	assert_int_equal(dnsbls_count(world->dnsbls), DNSBL_MAX);
+	assert_ptr_equal(get(world, "N0.Test.", DNSBL_OF_NAMES, NULL), first);
+	/* none is left out when all are tested */
+	for (int i = 0; i < DNSBL_MAX / 16; i++) {
+		dnsbls_tick(world->dnsbls);
+		settle(world);
+	}
+	settle(world);
+	for (size_t i = 0; i < DNSBL_MAX; i++) {
+		struct dnsbl_report report;
+
+		dnsbls_report(world->dnsbls, i, &report);
+		assert_int_equal(report.health, DNSBL_NO_TEST_ENTRY);
+	}
+}
+
+static void test_no_zone(void **state)
+{
+	struct world *world = *state;
+
+	assert_null(get(world, "", DNSBL_OF_IP4, NULL));
+	assert_null(get(world, ".", DNSBL_OF_IP4, NULL));
+	assert_null(get(world, "a..b", DNSBL_OF_IP4, NULL));
+	assert_int_equal(dnsbls_count(world->dnsbls), 0);
+	dnsbls_tick(world->dnsbls);
+	dnsbls_close(NULL);
+}
+
+/* --- first tests ---------------------------------------------------------- */
+
+#define IPS (DNSBL_OF_IP4 | DNSBL_OF_IP6)
+#define ALL (IPS | DNSBL_OF_NAMES)
+
+static void test_first(void **state)
+{
+	static const struct {
+		const char *zone;
+		unsigned of;
+		const char *test;
+		enum dnsbl_health health;
+		const char *why; /* begins so */
+	} rows[] = {
+		{ "well.test", DNSBL_OF_IP4, NULL, DNSBL_WELL, "" },
+		{ "well.test", DNSBL_OF_IP6, NULL, DNSBL_WELL, "" },
+		{ "well.test", DNSBL_OF_NAMES, NULL, DNSBL_WELL, "" },
+		{ "well.test", ALL, NULL, DNSBL_WELL, "" },
+		{ "six.test", IPS, NULL, DNSBL_WELL, "" },
+		{ "six.test", DNSBL_OF_IP4, NULL, DNSBL_NO_TEST_ENTRY,
+		  "127.0.0.2 is not listed" },
+		{ "own.test", DNSBL_OF_NAMES, NULL, DNSBL_NO_TEST_ENTRY,
+		  "TEST is not listed" },
+		{ "own.test", DNSBL_OF_NAMES, "dbltest.com", DNSBL_WELL, "" },
+		{ "own.test", ALL, "dbltest.com", DNSBL_WELL, "" },
+		{ "own.test", IPS, "9.9.9.9", DNSBL_WELL, "" },
+		{ "nobody.test", ALL, NULL, DNSBL_NO_TEST_ENTRY,
+		  "127.0.0.2 is not listed" },
+		{ "world.test", DNSBL_OF_IP4, NULL, DNSBL_LISTS_ALL,
+		  "127.0.0.1 is listed (127.0.0.2)" },
+		{ "world.test", DNSBL_OF_NAMES, NULL, DNSBL_LISTS_ALL,
+		  "INVALID is listed (127.0.0.2)" },
+		{ "worldsix.test", DNSBL_OF_IP4, NULL, DNSBL_NO_TEST_ENTRY,
+		  "127.0.0.2 is not listed" },
+		{ "worldsix.test", IPS, NULL, DNSBL_LISTS_ALL,
+		  "::ffff:127.0.0.1 is listed (127.0.0.2)" },
+		{ "parked.test", ALL, NULL, DNSBL_FOREIGN,
+		  "answers 203.0.113.9 about 127.0.0.2" },
+		{ "refusing.test", ALL, NULL, DNSBL_REFUSING,
+		  "answers 127.255.255.254 about 127.0.0.2" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct world *world;
+		struct dnsbl *dnsbl;
+
+		set_up(state);
+		world = *state;
+		dnsbl = get(world, rows[i].zone, rows[i].of, rows[i].test);
+		assert_true(dnsbl_may_be_asked(dnsbl));
+		assert_int_equal(health(dnsbl), DNSBL_UNTESTED);
+		dnsbls_tick(world->dnsbls);
+		if (change(world) != rows[i].health ||
+		    strcmp(world->why, rows[i].why) != 0)
+			fail_msg("row %zu: %s (%s)", i + 1,
+				 dnsbl_health_name(world->is), world->why);
+		assert_int_equal(world->was, DNSBL_UNTESTED);
+		assert_int_equal(dnsbl_may_be_asked(dnsbl),
+				 !dnsbl_health_is_muted(world->is));
+		tear_down(state);
+	}
+	set_up(state);
+}
+
+/* Only the probe meets what is listed below "invalid". */
+static void test_probe_in_test(void **state)
+{
+	struct world *world = *state;
+
+	get(world, "worldnames.test", DNSBL_OF_NAMES, NULL);
+	dnsbls_tick(world->dnsbls);
+	assert_int_equal(change(world), DNSBL_LISTS_ALL);
+	assert_non_null(strstr(world->why, ".invalid is listed (127.0.0.2)"));
+}
+
+/* The first question starts the test, nobody has to wait for a tick. */
+static void test_by_note(void **state)
+{
+	struct world *world = *state;
+
+	dnsbl_note(get(world, "well.test", ALL, NULL), &hit);
+	assert_int_equal(change(world), DNSBL_WELL);
+}
+
+/* No answer, and nobody else has one: that says nothing of the lists. */
+static void test_unanswered(void **state)
+{
+	struct world *world = *state;
+	struct dnsbl *silent = get(world, "silent.test", ALL, NULL);
+	struct dnsbl *failing = get(world, "failing.test", ALL, NULL);
+
+	dnsbls_tick(world->dnsbls);
+	settle(world);
+	assert_int_equal(health(failing), DNSBL_UNTESTED);
+	assert_int_equal(health(silent), DNSBL_UNTESTED);
+	assert_int_equal(world->changes, 0);
+}
+
+/* Others have answers all the time. */
+static void test_silence(void **state)
+{
+	struct world *world = *state;
+	struct dnsbl *silent = get(world, "failing.test", ALL, NULL);
+	const struct dns_answer *timeout = dns_answer_of(DNS_TIMEOUT);
+
+	for (int i = 0; i < 20 && dnsbl_may_be_asked(silent); i++) {
+		forward(1);
+		settle(world);
+		dnsbl_note(silent, timeout);
+		settle(world);
+	}
+	assert_int_equal(change(world), DNSBL_SILENT);
+	assert_int_equal(world->changes, 0);
+	assert_string_equal(world->why,
+			    "10 of 10 questions unanswered (servfail)");
+}
+
+/* --- probes --------------------------------------------------------------- */
+
+static void test_probe_names(void **state)
+{
+	struct world *world = *state;
+	struct dnsbl *dnsbl = get(world, "well.test", ALL, NULL);
+	struct dnsbl *six = get(world, "six.test", DNSBL_OF_IP6, NULL);
+	char one[DNSBL_NAME_SIZE], two[DNSBL_NAME_SIZE];
+	unsigned x, y, z;
+
+	assert_true(dnsbl_probe_name(dnsbl, false, one));
+	clock_ms += 999;
+	assert_true(dnsbl_probe_name(dnsbl, false, two));
+	assert_string_equal(one, two);
+	forward(1);
+	assert_true(dnsbl_probe_name(dnsbl, false, two));
+	assert_string_not_equal(one, two);
+	for (int i = 0; i < 2000; i++) {
+		forward(1);
+		assert_true(dnsbl_probe_name(dnsbl, false, one));
+		assert_int_equal(sscanf(one, "%u.%u.%u.127.well.test", &z, &y,
+					&x),
+				 3);
+		assert_in_range(x, 1, 254);
+	}
+	assert_true(dnsbl_probe_name(dnsbl, true, one));
+	assert_int_equal(strlen(one), 10 + strlen(".invalid.well.test"));
+	assert_string_equal(one + 10, ".invalid.well.test");
+	forward(1);
+	assert_true(dnsbl_probe_name(dnsbl, true, two));
+	assert_string_not_equal(one, two);
+	assert_true(dnsbl_probe_name(six, false, one));
+	assert_int_equal(strlen(one), 64 + strlen("six.test"));
+	assert_non_null(strstr(one, ".f.7.f.f.f.f.0.0."));
+	assert_false(
+		dnsbl_probe_name(get(world, "own.test", ALL, ""), true, one));
+}
+
+/* The very first hit of a list that nobody has tested yet. */
+static void test_world_lister(void **state)
+{
+	struct world *world = *state;
+	struct dnsbl *dnsbl = get(world, "world.test", DNSBL_OF_NAMES, NULL);
+	char name[DNSBL_NAME_SIZE];
+	struct dns_answer *answer;
+	bool unknown;
+
+	assert_true(dnsbl_probe_name(dnsbl, true, name));
+	answer = dns_wait(world->dns, name, DNS_A, 0);
+	assert_false(dnsbl_probe_passed(dnsbl, answer, &unknown));
+	assert_false(unknown);
+	dns_answer_unref(answer);
+	assert_false(dnsbl_may_be_asked(dnsbl));
+	assert_int_equal(change(world), DNSBL_LISTS_ALL);
+	assert_non_null(strstr(world->why,
+			       ".invalid.world.test is listed (127.0.0.2)"));
+	/* and the second thread that finds it out tells nobody */
+	assert_false(dnsbl_probe_passed(dnsbl, &hit, &unknown));
+	assert_int_equal(world->changes, 0);
+}
+
+static void test_probe_answers(void **state)
+{
+	struct world *world = *state;
+	struct dnsbl *dnsbl = get(world, "well.test", ALL, NULL);
+	bool unknown = true;
+
+	assert_true(dnsbl_probe_passed(dnsbl, dns_answer_of(DNS_NXDOMAIN),
+				       &unknown));
+	assert_false(unknown);
+	assert_false(dnsbl_probe_passed(dnsbl, dns_answer_of(DNS_TIMEOUT),
+					&unknown));
+	assert_true(unknown);
+	assert_false(dnsbl_probe_passed(dnsbl, &refusal, &unknown));
+	assert_false(unknown);
+	assert_int_equal(health(dnsbl), DNSBL_REFUSING);
+}
+
+/* --- muted and back ------------------------------------------------------- */
+
+static void test_back(void **state)
+{
+	struct world *world = *state;
+	struct dnsbl *dnsbl = get(world, "well.test", ALL, NULL);
+	struct dnsbl_report report;
+
+	dnsbls_tick(world->dnsbls);
+	assert_int_equal(change(world), DNSBL_WELL);
+	forward(10);
+	dnsbl_note(dnsbl, &refusal);
+	assert_int_equal(change(world), DNSBL_REFUSING);
+	assert_false(dnsbl_may_be_asked(dnsbl));
+	dnsbl_report(dnsbl, &report);
+	assert_string_equal(report.zone, "well.test");
+	assert_string_equal(report.why, "answers 127.255.255.254");
+	assert_int_equal(report.since_ms, 5010000);
+	assert_int_equal(report.tested_ms, 5000000);
+	assert_int_equal(report.asked, 1);
+	assert_int_equal(report.faults, 1);
+	assert_int_equal(report.muted, 1);
+	forward(29);
+	dnsbls_tick(world->dnsbls);
+	settle(world);
+	assert_false(dnsbl_may_be_asked(dnsbl));
+	forward(1);
+	dnsbls_tick(world->dnsbls);
+	assert_int_equal(change(world), DNSBL_WELL);
+	assert_true(dnsbl_may_be_asked(dnsbl));
+	assert_int_equal(world->changes, 0);
+}
+
+static void test_untested(void **state)
+{
+	struct world *world = *state;
+	struct dnsbl *dnsbl = get(world, "world.test", ALL, "");
+	struct dnsbl_report report;
+
+	assert_int_equal(health(dnsbl), DNSBL_NO_TEST_ENTRY);
+	forward(7200);
+	dnsbls_tick(world->dnsbls);
+	dnsbl_note(dnsbl, &hit);
+	settle(world);
+	dnsbl_report(dnsbl, &report);
+	assert_int_equal(report.tested_ms, 0);
+	dnsbl_note(dnsbl, &refusal);
+	assert_int_equal(change(world), DNSBL_REFUSING);
+	forward(30);
+	dnsbls_tick(world->dnsbls);
+	assert_int_equal(change(world), DNSBL_NO_TEST_ENTRY);
+	/* a reload changes its mind */
+	get(world, "world.test", ALL, NULL);
+	forward(5);
+	dnsbls_tick(world->dnsbls);
+	assert_int_equal(change(world), DNSBL_LISTS_ALL);
+}
+
+/* --- threads -------------------------------------------------------------- */
+
+static void test_close_in_flight(void **state)
+{
+	static const char *const zones[] = { "silent.test", "slow.test",
+					     "well.test", "failing.test",
+					     "world.test" };
+	struct world *world = *state;
+
+	for (int round = 0; round < 200; round++) {
+		for (size_t i = 0; i < 5; i++)
+			get(world, zones[i], ALL, NULL);
+		dnsbls_tick(world->dnsbls);
+		if (round % 2 == 0)
+			settle(world);
+		dnsbls_close(world->dnsbls);
+		world->dnsbls = dnsbls_open(world->dns, changed, world, now);
+		assert_non_null(world->dnsbls);
+	}
+}
+
+static void *hammer(void *arg)
+{
+	static const char *const zones[] = { "well.test", "world.test",
+					     "parked.test", "failing.test" };
+	static const struct dns_answer *const said[] = { &hit, &refusal };
+	struct world *world = arg;
+	char name[DNSBL_NAME_SIZE];
+	struct dnsbl_report report;
+	bool unknown;
+
+	for (int i = 0; i < 400; i++) {
+		struct dnsbl *dnsbl =
+			get(world, zones[i % 4], i % 3 ? ALL : IPS, NULL);
+
+		dnsbl_note(dnsbl, said[i % 50 == 0]);
+		if (dnsbl_may_be_asked(dnsbl) &&
+		    dnsbl_probe_name(dnsbl, i & 1, name))
+			dnsbl_probe_passed(dnsbl, dns_answer_of(DNS_NXDOMAIN),
+					   &unknown);
+		if (i % 10 == 0)
+			clock_ms += 1000;
+		dnsbls_tick(world->dnsbls);
+		dnsbl_report(dnsbl, &report);
+	}
+	return NULL;
+}
+
+static void test_threads(void **state)
+{
+	struct world *world = *state;
+	pthread_t threads[4];
+
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, hammer,
+						world),
+				 0);
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(dnsbls_count(world->dnsbls), 4);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_ip_names),
+		TEST(test_domain_names),
+		TEST(test_long_names),
+		TEST(test_many),
+		TEST(test_no_zone),
+		cmocka_unit_test_teardown(test_first, tear_down),
+		TEST(test_probe_in_test),
+		TEST(test_by_note),
+		TEST(test_unanswered),
+		TEST(test_silence),
+		TEST(test_probe_names),
+		TEST(test_world_lister),
+		TEST(test_probe_answers),
+		TEST(test_back),
+		TEST(test_untested),
+		TEST(test_close_in_flight),
+		TEST(test_threads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
