@@ -109,23 +109,33 @@ static json_t *known_value(const struct fact *fact, const struct fact_row *row)
 	return json_null();
 }
 
-/* Puts one fact where it belongs; what was never asked is left out. */
+static void add_unknown(json_t *finding, const char *name,
+			const struct fact *fact)
+{
+	json_array_append_new(json_object_get(finding, "unknown"),
+			      json_pack("{s:o, s:s, s:b}", "fact",
+					text_of(name), "cause",
+					fact_cause_name(fact->cause), "partial",
+					fact->state == FACT_KNOWN));
+}
+
+/* Puts one fact where it belongs. */
 static void add_fact(json_t *finding, const char *name, enum fact_id id,
 		     const struct fact *fact)
 {
+	const struct fact_row *row = fact_row(id);
 	json_t *value = NULL;
 
 	switch (fact->state) {
 	case FACT_PENDING:
 	case FACT_NOT_ASKED: return;
-	case FACT_UNKNOWN:
-		json_array_append_new(json_object_get(finding, "unknown"),
-				      json_pack("{s:o, s:s}", "fact",
-						text_of(name), "cause",
-						fact_cause_name(fact->cause)));
-		break;
+	case FACT_UNKNOWN: add_unknown(finding, name, fact); break;
 	case FACT_NONE: break;
-	case FACT_KNOWN: value = known_value(fact, fact_row(id)); break;
+	case FACT_KNOWN:
+		value = known_value(fact, row);
+		if (row->type == FACT_TYPE_SET && fact->partial)
+			add_unknown(finding, name, fact);
+		break;
 	}
 	json_array_append_new(json_object_get(finding, "facts"),
 			      json_pack("{s:o, s:s, s:o}", "fact",
@@ -134,25 +144,46 @@ static void add_fact(json_t *finding, const char *name, enum fact_id id,
 					value != NULL ? value : json_null()));
 }
 
+/* What rules read, and should have known when the verdict was given. */
+static void add_not_asked(json_t *finding, const char *name,
+			  const struct fact *fact, bool due)
+{
+	json_t *names = json_object_get(finding, "not_asked");
+
+	if (due && fact->state == FACT_NOT_ASKED)
+		json_array_append_new(names, text_of(name));
+}
+
+static void add_slot(json_t *finding, const struct fact_slot *slot,
+		     const struct fact *fact, enum phase until)
+{
+	char *name;
+
+	if (asprintf(&name, "%s(\"%s\")", fact_row(slot->id)->name,
+		     slot->name) < 0)
+		return;
+	add_fact(finding, name, slot->id, fact);
+	add_not_asked(finding, name, fact, slot->phase <= until);
+	free(name);
+}
+
 static void add_facts(json_t *finding, const struct generation *gen,
-		      const struct facts *facts)
+		      const struct facts *facts, enum phase until)
 {
 	json_object_set_new(finding, "unknown", json_array());
+	json_object_set_new(finding, "not_asked", json_array());
 	json_object_set_new(finding, "facts", json_array());
-	for (int id = 0; id < FACT_FIXED; id++)
-		add_fact(finding, fact_row((enum fact_id)id)->name,
-			 (enum fact_id)id, &facts->fixed[id]);
-	for (size_t i = 0; i < facts->slot_count; i++) {
-		const struct fact_slot *slot =
-			ruleset_slot(gen->rules, (unsigned)i);
-		char *name;
+	for (enum fact_id id = 0; id < FACT_FIXED; id++) {
+		const struct fact_row *row = fact_row(id);
 
-		if (asprintf(&name, "%s(\"%s\")", fact_row(slot->id)->name,
-			     slot->name) < 0)
-			return;
-		add_fact(finding, name, slot->id, &facts->slots[i]);
-		free(name);
+		add_fact(finding, row->name, id, &facts->fixed[id]);
+		add_not_asked(finding, row->name, &facts->fixed[id],
+			      row->built && row->phase <= until &&
+				      ruleset_reads(gen->rules, id));
 	}
+	for (size_t i = 0; i < facts->slot_count; i++)
+		add_slot(finding, ruleset_slot(gen->rules, (unsigned)i),
+			 &facts->slots[i], until);
 }
 
 /* --- verdict ------------------------------------------------------------ */
@@ -243,7 +274,7 @@ void finding_outcome(json_t *finding, const struct generation *gen,
 		add_caps(finding, gen, outcome->hits);
 	}
 	if (outcome->facts != NULL)
-		add_facts(finding, gen, outcome->facts);
+		add_facts(finding, gen, outcome->facts, outcome->phase);
 }
 
 /* --- a header that a filter has written --------------------------------- */

@@ -12,7 +12,8 @@
  *	changes       to the message: what, name, value
  *	weights       name, weight, description, shadow        offline only
  *	caps          group, max, sum of its members           offline only
- *	unknown       fact, cause                              offline only
+ *	unknown       fact, cause, partial                     offline only
+ *	not_asked     facts that rules read and nobody asked   offline only
  *	facts         fact, state, value                       offline only
  */
 #ifndef STEELYARD_CTL_FINDING_H

@@ -182,15 +182,20 @@ static void print_weights(const json_t *finding)
 
 static void print_unknown(const json_t *finding)
 {
-	json_t *rows = json_object_get(finding, "unknown"), *row;
+	json_t *row;
 	size_t i;
 
-	json_array_foreach(rows, i, row)
+	json_array_foreach(json_object_get(finding, "unknown"), i, row)
 	{
+		bool partial = json_is_true(json_object_get(row, "partial"));
+
 		printf("%-10s ", i == 0 ? "unknown" : "");
 		print_escaped(stdout, text(row, "fact"));
-		printf(" (%s)\n", text(row, "cause"));
+		printf(" (%s%s)\n", partial ? "in part: " : "",
+		       text(row, "cause"));
 	}
+	json_array_foreach(json_object_get(finding, "not_asked"), i, row)
+		line(i == 0 ? "not asked" : "", json_string_value(row));
 }
 
 /* A value as one writes it in a rule, more or less. */
@@ -425,15 +430,17 @@ static enum exit_code run_test(const struct command *command)
 
 	if (!visit_check(command, why))
 		return wrong_use(command, "%s", why);
+	if (via && !command->config_given && command_has(command, "dns"))
+		return wrong_use(command, "--dns is for tests without --via; "
+					  "the filter asks whom it asks");
 	if (via && !command->config_given)
 		return test_files(command, NULL);
 	gen = ask_generation(command);
 	if (gen == NULL)
 		return EXIT_NO;
 	log_level(LOG_EMERG - 1); /* what a session logs is for the filter */
-	if (trial_open(&trial, gen) < 0) {
-		code = failed(command, "no inspector: %s", strerror(errno));
-	} else {
+	code = EXIT_NO;
+	if (trial_open(&trial, command, gen)) {
 		code = test_files(command, &trial);
 		trial_close(&trial);
 	}
@@ -443,7 +450,7 @@ static enum exit_code run_test(const struct command *command)
 
 static const struct verb_option test_options[] = {
 	{ "client", "IP", "the client's address, or local; 192.0.2.1" },
-	{ "ptr", "NAME", "the client's name as the MTA found it" },
+	{ "ptr", "NAME", "the client's name, for the MTA and in DNS" },
 	{ "port", "N", "the client's port" },
 	{ "helo", "NAME", "argument of HELO; mail.example.net" },
 	{ "from", "ADDRESS", "envelope sender, with parameters if any" },
@@ -453,6 +460,7 @@ static const struct verb_option test_options[] = {
 	{ "time", "T", "when: seconds since 1970, or 2026-11-22T10:00:00Z" },
 	{ "date", "now", "set the message's Date to that time" },
 	{ "via", "SOCKET", "through a running filter, as an MTA would" },
+	{ "dns", "FILE", "ask this zone file instead of the network" },
 	{ "facts", NULL, "also show what is known of the message" },
 	{ NULL, NULL, NULL },
 };
@@ -461,6 +469,7 @@ static const char *const test_examples[] = {
 	"steelyardctl test message.eml",
 	"steelyardctl test --client 192.0.2.99 --helo friend --facts - "
 	"< message.eml",
+	"steelyardctl test --dns world.zone --client 192.0.2.99 message.eml",
 	"steelyardctl -c new.conf test samples/*.eml",
 	"steelyardctl test --via unix:/run/steelyard/milter.sock message.eml",
 	NULL,
@@ -476,8 +485,10 @@ const struct verb verb_test = {
 		"offline and put in parentheses.  - is standard input.  "
 		"Several files make a\ntable.  NAME.envelope beside NAME.eml "
 		"may say who brings it: client, ptr, helo, from,\nrcpt, auth, "
-		"..., one a line.  The exit code is 0 whatever the verdict "
-		"is.\n",
+		"..., one a line.  DNS is asked as the settings say, or the "
+		"file of --dns; a\nname given with --ptr is the client's "
+		"there, too, and leads back to its address.\nThe exit code is "
+		"0 whatever the verdict is.\n",
 	.options = test_options,
 	.examples = test_examples,
 	.least = 1,

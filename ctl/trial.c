@@ -3,15 +3,19 @@
  */
 #include "ctl/trial.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "ctl/ask.h"
 #include "ctl/finding.h"
 #include "ctl/letter.h"
 #include "ctl/visit.h"
 #include "filter/generation.h"
+#include "filter/resolver.h"
 #include "filter/session.h"
+#include "lists/dns_zonefile.h"
 
 enum { BODY_PIECE = 65535 }; /* as MTAs send it */
 
@@ -182,6 +186,56 @@ static void note_outcome(struct recorder *r, const struct generation *gen)
 		finding_set(r->finding, "verdict", "fault");
 }
 
+/* --- who answers --------------------------------------------------------- */
+
+/* DNS has to say what the visit says of the client, and all else as before. */
+static bool set_front(struct trial *trial, const struct visit *visit)
+{
+	char error[DNS_ZONEFILE_ERROR_SIZE];
+	char *front = visit_zone(visit);
+	struct dns_zone *zone = NULL;
+	bool good;
+
+	if (front == NULL)
+		return false;
+	if (trial->front != NULL && strcmp(front, trial->front) == 0) {
+		free(front);
+		return true;
+	}
+	free(trial->front);
+	trial->front = NULL;
+	good = front[0] == '\0';
+	if (!good) {
+		zone = dns_zonefile_parse("ptr", front, strlen(front), error);
+		good = zone != NULL;
+	}
+	if (good && ask_use_resolver(trial->command, trial->gen, zone))
+		trial->front = front;
+	else
+		free(front);
+	return trial->front != NULL;
+}
+
+/* A new inspector is forked while there is no thread but ours. */
+static void revive(struct trial *trial)
+{
+	jailed_stop(&trial->jailed);
+	resolver_unref(trial->gen->resolver);
+	trial->gen->resolver = NULL;
+	free(trial->front);
+	trial->front = NULL;
+	jailed_start(&trial->jailed, 20000);
+}
+
+static bool ready(struct trial *trial, const struct visit *visit)
+{
+	if (jailed_is_dead(&trial->jailed))
+		revive(trial);
+	return set_front(trial, visit);
+}
+
+/* --- all of it ----------------------------------------------------------- */
+
 void trial_run(struct trial *trial, const struct visit *visit,
 	       const struct letter *letter, json_t *finding)
 {
@@ -202,9 +256,9 @@ void trial_run(struct trial *trial, const struct visit *visit,
 		.now = now,
 	};
 
-	if (jailed_is_dead(&trial->jailed)) {
-		jailed_stop(&trial->jailed);
-		jailed_start(&trial->jailed, 20000);
+	if (!ready(trial, visit)) {
+		finding_set(finding, "verdict", "fault");
+		return;
 	}
 	start.pool = trial->jailed.pool;
 	trial_time = visit->time != 0 ? visit->time : time(NULL);
@@ -220,14 +274,24 @@ void trial_run(struct trial *trial, const struct visit *visit,
 	session_free(recorder.session);
 }
 
-int trial_open(struct trial *trial, struct generation *gen)
+bool trial_open(struct trial *trial, const struct command *command,
+		struct generation *gen)
 {
-	trial->gen = gen;
-	return jailed_start(&trial->jailed,
-			    gen->settings.session.inspect_timeout * 1000);
+	*trial = (struct trial){ .command = command, .gen = gen };
+	if (jailed_start(&trial->jailed,
+			 gen->settings.session.inspect_timeout * 1000) < 0) {
+		failed(command, "no inspector: %s", strerror(errno));
+		return false;
+	}
+	trial->front = strdup("");
+	if (trial->front != NULL && ask_use_resolver(command, gen, NULL))
+		return true;
+	trial_close(trial);
+	return false;
 }
 
 void trial_close(struct trial *trial)
 {
 	jailed_stop(&trial->jailed);
+	free(trial->front);
 }

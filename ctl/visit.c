@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "ctl/command.h"
+#include "lists/dns_name.h"
 #include "lists/ip.h"
 
 /* --- strings and their arrays ------------------------------------------- */
@@ -61,6 +62,7 @@ static bool set_client(struct visit *visit, const char *value)
 
 static bool set_ptr(struct visit *visit, const char *value)
 {
+	visit->ptr_given = true;
 	return set_text(&visit->ptr, value);
 }
 
@@ -339,6 +341,30 @@ bool visit_address(const struct visit *visit, struct sockaddr_storage *ret)
 		return true;
 	}
 	return false;
+}
+
+char *visit_zone(const struct visit *visit)
+{
+	char reverse[DNS_REVERSE_SIZE], text[DNS_NAME_TEXT_SIZE];
+	struct dns_name name;
+	char *zone = NULL;
+	struct ip ip;
+	int len;
+
+	if (!visit->ptr_given ||
+	    ip_parse(visit->client, strlen(visit->client), &ip) < 0)
+		return strdup("");
+	dns_name_reverse(&ip, reverse);
+	if (strcmp(visit->ptr, "unknown") == 0 || visit->ptr[0] == '[' ||
+	    dns_name_parse(visit->ptr, strlen(visit->ptr), &name) < 0) {
+		len = asprintf(&zone, "%s. NXDOMAIN\n", reverse);
+	} else {
+		dns_name_format(&name, text);
+		len = asprintf(&zone, "%s. PTR %s.\n%s. %s %s\n", reverse, text,
+			       text, ip.family == 4 ? "A" : "AAAA",
+			       visit->client);
+	}
+	return len < 0 ? NULL : zone;
 }
 
 char **visit_arguments(const char *address)

@@ -19,6 +19,7 @@ struct letter;
 struct visit {
 	char *client; /* an address, or "local" */
 	char *ptr; /* the name the MTA found, "unknown" if none */
+	bool ptr_given; /* by somebody, not the default */
 	char *helo;
 	char *from; /* "anna@example.org SIZE=100", "<>" */
 	char **rcpts;
@@ -48,6 +49,13 @@ const char *visit_macro(const struct visit *visit, const char *name);
 
 /* The client as a socket address; false for a local one. */
 bool visit_address(const struct visit *visit, struct sockaddr_storage *ret);
+
+/*
+ * What DNS has to say so that `ptr`, if it was given, is the client's name, as
+ * a zone file: the name leads back to the address; or there is none. malloc'ed;
+ * "" for nothing, NULL without memory.
+ */
+char *visit_zone(const struct visit *visit);
 
 /* "a@b SIZE=1" as "<a@b>", "SIZE=1", NULL; freed in one piece. */
 char **visit_arguments(const char *address);
