@@ -94,3 +94,14 @@ EXTRA_DIST += tests/fuzz/seeds/dns_answer tests/fuzz/seeds/dns_zone
 if !FUZZING
 TESTS += tests/fuzz/fuzz_dns_answer tests/fuzz/fuzz_dns_zone
 endif
+
+# Names that the reverse zones of strangers give.
+check_PROGRAMS += tests/fuzz/fuzz_names
+tests_fuzz_fuzz_names_SOURCES = tests/fuzz/fuzz_names.c $(fuzz_main) \
+	filter/checks/dynamic.c
+tests_fuzz_fuzz_names_LDADD = lists/liblists.a
+tests_fuzz_fuzz_names_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/seeds/names
+if !FUZZING
+TESTS += tests/fuzz/fuzz_names
+endif
