@@ -92,6 +92,36 @@ static struct rule_lists lists_of(const struct ruleset *rules)
 	return lists;
 }
 
+static void symbol_check(void *context, size_t rule)
+{
+	const struct ruleset *rules = context;
+
+	CLAIM(rule < ruleset_rule_count(rules));
+}
+
+/* What is told of DNS lists agrees with their slots. */
+static void check_dnsbls(struct ruleset *rules)
+{
+	for (size_t i = 0; i < ruleset_dnsbl_count(rules); i++) {
+		const struct dnsbl_info *info = ruleset_dnsbl(rules, i);
+
+		CLAIM(info->zone[0] != '\0' && info->of_count > 0);
+		ruleset_dnsbl_each_symbol(rules, i, "127.0.0.2", symbol_check,
+					  rules);
+	}
+	for (unsigned i = 0; i < ruleset_slot_count(rules); i++) {
+		const struct fact_slot *slot = ruleset_slot(rules, i);
+		const struct dnsbl_info *info;
+
+		if (slot->id != FACT_DNSBL)
+			continue;
+		info = ruleset_dnsbl(rules, slot->dnsbl);
+		CLAIM(!info->off && strcmp(info->zone, slot->name) == 0);
+		CLAIM(slot->of_count > 0 && slot->of_count <= info->of_count);
+		CLAIM(slot->phase >= PHASE_MAIL);
+	}
+}
+
 /* The verdict on a message whose facts come in one go, or by phase. */
 static struct verdict judge(const struct ruleset *rules,
 			    const struct rule_lists *lists, bool by_phase)
@@ -101,6 +131,7 @@ static struct verdict judge(const struct ruleset *rules,
 	struct facts facts;
 	struct hits *hits;
 	struct verdict verdict;
+	bool exempt = false;
 
 	arena_init(&arena, ROOM);
 	CLAIM(facts_init(&facts, &arena, ruleset_slot_count(rules)) == 0);
@@ -111,11 +142,15 @@ static struct verdict judge(const struct ruleset *rules,
 		ruleset_close_phase(rules, &facts, (enum phase)phase);
 		if (by_phase)
 			hits_weigh(hits, &facts);
+		CLAIM(!exempt || ruleset_exempts(rules, lists, &facts));
+		exempt = ruleset_exempts(rules, lists, &facts);
+		CLAIM(!exempt || ruleset_may_exempt(rules, (enum phase)phase));
 	}
 	hits_weigh(hits, &facts);
 	hits = hits_for_rcpt(hits, &facts, &arena);
 	CLAIM(hits != NULL);
 	verdict = verdict_of(hits, &settings);
+	CLAIM(!exempt || verdict.exempt);
 	arena_done(&arena);
 	return verdict;
 }
@@ -134,6 +169,7 @@ static void check_rules(const struct ast *ast, struct diag *diag)
 	lists = lists_of(rules);
 	ruleset_digest(rules, digest);
 	CLAIM(strlen(digest) == 32);
+	check_dnsbls(rules);
 	ruleset_run_examples(rules, &lists, diag);
 	ruleset_lint(rules, &lists, diag);
 	whole = judge(rules, &lists, false);

@@ -13,6 +13,12 @@ static const struct text texts[] = {
 	{ "", 0 },
 };
 
+static const struct text answers[] = {
+	{ "127.0.0.2", 9 },
+	{ "127.0.1.2", 9 },
+	{ "127.255.255.254", 15 },
+};
+
 static void set_known(struct facts *facts, enum fact_id id)
 {
 	static const struct ip ip = { .family = 4, .bytes = { 192, 0, 2, 1 } };
@@ -26,16 +32,26 @@ static void set_known(struct facts *facts, enum fact_id id)
 		break;
 	case FACT_TYPE_IP: facts_ip(facts, id, &ip); break;
 	case FACT_TYPE_ENUM: facts_word(facts, id, 0); break;
-	case FACT_TYPE_SET: facts_set(facts, id, texts, 3); break;
+	case FACT_TYPE_SET:
+		if (id % 2 == 0)
+			facts_set(facts, id, texts, 3);
+		else
+			facts_set_partial(facts, id, texts, 2, CAUSE_TIMEOUT);
+		break;
 	}
 }
 
-static void set_slot(struct facts *facts, unsigned slot)
+static void set_slot(struct facts *facts, unsigned slot, enum fact_id id)
 {
-	switch (slot % 4) {
-	case 0: facts_slot_set(facts, slot, texts, 3); break;
+	const struct text *items = id == FACT_DNSBL ? answers : texts;
+
+	switch (slot % 5) {
+	case 0: facts_slot_set(facts, slot, items, 3); break;
 	case 1: facts_slot_none(facts, slot); break;
 	case 2: facts_slot_unknown(facts, slot, CAUSE_TIMEOUT); break;
+	case 3:
+		facts_slot_set_partial(facts, slot, items, 1, CAUSE_TIMEOUT);
+		break;
 	default: break; /* not asked */
 	}
 }
@@ -54,7 +70,7 @@ void some_facts(struct facts *facts, const struct ruleset *rules,
 		default: set_known(facts, (enum fact_id)id); break;
 		}
 	}
-	for (size_t slot = 0; slot < facts->slot_count; slot++)
-		if (ruleset_slot(rules, (unsigned)slot)->phase == phase)
-			set_slot(facts, (unsigned)slot);
+	for (unsigned slot = 0; slot < facts->slot_count; slot++)
+		if (ruleset_slot(rules, slot)->phase == phase)
+			set_slot(facts, slot, ruleset_slot(rules, slot)->id);
 }
