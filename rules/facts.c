@@ -52,7 +52,7 @@ static const struct fact_row table[FACT_ID_COUNT] = {
 	ROW(CLIENT_MTA_PTR, "client.mta_ptr", STRING, DOMAIN, CONNECT,
 	    "the name that the MTA's reverse look-up gave, unproven"),
 	ENUM_ROW(CLIENT_MTA_RESOLVE, "client.mta_resolve", CONNECT, resolve_words,
-	    "how the MTA's look-up of the client's name went; Sendmail alone says"),
+	    "how the MTA's look-up of the client's name went, macro {client_resolve}"),
 	ROW(CLIENT_IS_LOCAL, "client.is_local", BOOL, PLAIN, CONNECT,
 	    "the client came over a local socket or from a loopback address"),
 	ROW(MTA_DAEMON, "mta.daemon", STRING, PLAIN, CONNECT,
