@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Sequence
 
 from . import wait
 
@@ -33,7 +34,8 @@ class Steelyard:
     environment: dict[str, str] = {}
 
     def __init__(self, rules: str, milter_socket: pathlib.Path,
-                 *, files: dict[str, str] | None = None) -> None:
+                 *, files: dict[str, str] | None = None,
+                 options: Sequence[str | pathlib.Path] = ()) -> None:
         """Start with `rules` (settings and rules as in a rule file).
 
         `files` (relative name -> text) are laid beside the rule file, for
@@ -41,6 +43,7 @@ class Steelyard:
         """
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="sy-filter-"))
         self.milter_socket = milter_socket
+        self.options = options  # of the command line
         self.process: subprocess.Popen[bytes] | None = None
         try:
             for name, text in (files or {}).items():
@@ -72,7 +75,7 @@ class Steelyard:
                 # It ends with us, however we end.
                 ["setpriv", "--pdeathsig", "TERM", *self.prefix,
                  str(program("STEELYARD", "steelyard")), "-f", "-c",
-                 str(self.config)],
+                 str(self.config), *map(str, self.options)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **self.environment})
         wait.until("the milter socket", START, self._answers)
