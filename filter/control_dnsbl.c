@@ -119,6 +119,21 @@ struct subject {
 	struct domain domain;
 };
 
+/* What ends in figures is an address that was mistyped (RFC 3696 section 2). */
+static bool is_name(const struct domain *domain)
+{
+	const char *dot = memrchr(domain->name, '.', domain->len);
+	const char *end = domain->name + domain->len;
+
+	if ((domain->flags & (DOMAIN_LITERAL | DOMAIN_BARE_IP)) != 0 ||
+	    dot == NULL)
+		return false;
+	while (++dot < end)
+		if (*dot < '0' || *dot > '9')
+			return true;
+	return false;
+}
+
 static json_t *subject_read(const json_t *request, struct subject *subject)
 {
 	const char *text =
@@ -132,8 +147,7 @@ static json_t *subject_read(const json_t *request, struct subject *subject)
 		return NULL;
 	if (domain_normalise(text, strlen(text), &subject->domain) !=
 		    ADDRESS_FINE ||
-	    (subject->domain.flags & (DOMAIN_LITERAL | DOMAIN_BARE_IP)) != 0 ||
-	    memchr(subject->domain.name, '.', subject->domain.len) == NULL)
+	    !is_name(&subject->domain))
 		return control_refusal("wrong",
 				       "%s is neither an IP address nor a "
 				       "domain name",
