@@ -108,9 +108,11 @@ __attribute__((format(printf, 4, 5))) static void become(
 	vsnprintf(v->why, sizeof(v->why), why, args);
 	va_end(args);
 	if (is_muted && !was_muted) {
-		v->muted++;
 		if (now_ms - v->since_ms >= DNSBL_FORGIVEN_MS)
 			v->failures = 0;
+		else if (v->muted > 0)
+			v->failures++; /* it came back too soon */
+		v->muted++;
 		v->due_ms = now_ms + muted_interval(v);
 	}
 	if (health != v->health)
@@ -342,17 +344,21 @@ static void add_listing(struct findings *f, const char *subject,
 		 ip_format(&record->ip, ip, sizeof(ip)));
 }
 
-void findings_add(struct findings *f, enum dnsbl_role role, const char *subject,
-		  const struct dns_answer *answer, bool is_old)
+void findings_add(struct findings *f, enum dnsbl_role role, unsigned kind,
+		  const char *subject, const struct dns_answer *answer,
+		  bool is_old)
 {
 	if (role == DNSBL_TEST_LISTED && f->entry[0] == '\0')
 		snprintf(f->entry, sizeof(f->entry), "%s", subject);
+	if (dns_status_is_known(answer->status))
+		f->answered |= kind;
 	switch (dnsbl_read(answer)) {
 	case DNSBL_UNKNOWN:
 		if (is_our_failure(answer->status))
 			f->nothing = true;
 		else
-			f->unanswered = true;
+			f->silent |= kind;
+		f->entry_unknown |= role == DNSBL_TEST_LISTED;
 		f->status = answer->status;
 		break;
 	case DNSBL_FAULT:
@@ -439,6 +445,13 @@ static void unanswered(struct vitals *v, const struct findings *f,
 	failed(v, DNSBL_SILENT, now_ms, why);
 }
 
+/* Was something not answered that this list used to answer, or all? */
+static bool is_unanswered(struct vitals *v, const struct findings *f)
+{
+	v->kinds |= f->answered;
+	return f->answered ? (f->silent & v->kinds) != 0 : f->silent != 0;
+}
+
 void vitals_end(struct vitals *v, const struct findings *f, uint64_t now_ms)
 {
 	bool is_muted = dnsbl_health_is_muted(v->health);
@@ -461,7 +474,7 @@ void vitals_end(struct vitals *v, const struct findings *f, uint64_t now_ms)
 		v->due_ms = now_ms + (is_muted ? muted_interval(v)
 					       : DNSBL_TEST_AGAIN_MS);
 		return;
-	} else if (f->unanswered) {
+	} else if (is_unanswered(v, f)) {
 		unanswered(v, f, now_ms);
 		return;
 	} else {

@@ -17,12 +17,13 @@
  * A question that failed proves nothing as long as nobody else gets an answer
  * from the resolver.  So the moment is marked when failures begin to pile up,
  * and a test run counts as unanswered only if the resolver has answered
- * somebody between that mark and the run's start.
+ * somebody between that mark and the run's start.  Kinds of questions to which
+ * a list that answers others never had an answer are not waited for: few lists
+ * of IPv4 addresses expect to be asked about IPv6.
  *
  * A muted list is tested every 30 s (every 60 s after three failures) and comes
- * back when one whole run passes; what was muted again soon after coming back
- * keeps its failures.  So changes between the two are never closer than 30 s
- * from one muting to the next.
+ * back when one whole run passes; to be muted again soon after that is one more
+ * failure.  From one muting to the next there are never less than 30 s.
  */
 #ifndef LISTS_DNSBL_HEALTH_H
 #define LISTS_DNSBL_HEALTH_H
@@ -63,6 +64,7 @@ struct vitals {
 	/* what the window has lost: the long run */
 	uint32_t window, run_asked, run_listed;
 
+	unsigned kinds; /* DNSBL_OF_..., of which anything was ever answered */
 	bool is_tested; /* false: only asked whether it is there, if faulty */
 	bool once_seen; /* the test entry, in a run that passed */
 	bool listed_since; /* anything, since the last test run */
@@ -108,10 +110,11 @@ enum dnsbl_role {
 
 /* What a test run found; zeroed at first. */
 struct findings {
-	bool refusing, lists_all, foreign, unanswered;
+	bool refusing, lists_all, foreign;
+	unsigned answered, silent; /* kinds: DNSBL_OF_... */
 	bool nothing; /* the resolver said no word of the list */
 	bool entry_listed, entry_unknown;
-	char why[DNSBL_WHY_SIZE]; /* of the worst of the first four */
+	char why[DNSBL_WHY_SIZE]; /* of the worst of the first three */
 	char entry[64]; /* what should have been listed */
 	enum dns_status status; /* why there was no answer */
 	/* what the resolver had answered at the run's start and end */
@@ -119,13 +122,14 @@ struct findings {
 };
 
 /*
- * One answer of a run.  `subject` is what it was about, as for people.  What is
+ * One answer of a run.  `kind` is one of DNSBL_OF_..., `subject` what it was
+ * about, as for people.  What is
  * wrong with an answer that came out of our cache (`is_old`) counts for
  * nothing: the list may have mended since.
  */
 void findings_add(struct findings *findings, enum dnsbl_role role,
-		  const char *subject, const struct dns_answer *answer,
-		  bool is_old);
+		  unsigned kind, const char *subject,
+		  const struct dns_answer *answer, bool is_old);
 
 /* The run has ended. */
 void vitals_end(struct vitals *vitals, const struct findings *findings,

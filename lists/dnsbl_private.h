@@ -25,6 +25,7 @@ struct dnsbl_test {
 	struct dns_asker asker;
 	struct dnsbl *dnsbl;
 	enum dnsbl_role role;
+	unsigned kind;
 	bool sent; /* the resolver knows the asker */
 	char subject[DNSBL_SUBJECT_SIZE];
 };

@@ -44,7 +44,7 @@ static void count_down(struct dnsbl *dnsbl)
 	if (!is_last)
 		return;
 	/* nobody else has a hand in the run any more */
-	if (dnsbl->findings.unanswered)
+	if (dnsbl->findings.silent)
 		dnsbl->findings.answers_after = dnsbl_answers(dnsbl->dnsbls);
 	pthread_mutex_lock(&dnsbl->lock);
 	was = dnsbl->vitals.health;
@@ -58,7 +58,8 @@ static void take_answer(struct dnsbl_test *test, struct dns_answer *answer)
 	struct dnsbl *dnsbl = test->dnsbl;
 
 	pthread_mutex_lock(&dnsbl->lock);
-	findings_add(&dnsbl->findings, test->role, test->subject, answer,
+	findings_add(&dnsbl->findings, test->role, test->kind, test->subject,
+		     answer,
 		     answer->received > 0 &&
 			     answer->received < dnsbl->asked_ms);
 	pthread_mutex_unlock(&dnsbl->lock);
@@ -89,10 +90,17 @@ static void ask(struct dnsbl_test *test, const char *name)
 	}
 }
 
-/*
- * The name to ask about an address or domain that stands for tests.  An IPv4
- * address with "::ffff:" is meant as an IPv6 one, which nobody else has.
- */
+/* An IPv4 address after "::ffff:" is meant as an IPv6 one, here alone. */
+static unsigned kind_of(const char *subject)
+{
+	struct ip ip;
+
+	if (ip_parse(subject, strlen(subject), &ip) < 0)
+		return DNSBL_OF_NAMES;
+	return strchr(subject, ':') ? DNSBL_OF_IP6 : DNSBL_OF_IP4;
+}
+
+/* The name to ask about an address or domain that stands for tests. */
 static int name_of(const struct dnsbl *dnsbl, const char *subject,
 		   char buf[DNSBL_NAME_SIZE])
 {
@@ -100,7 +108,7 @@ static int name_of(const struct dnsbl *dnsbl, const char *subject,
 
 	if (ip_parse(subject, strlen(subject), &ip) < 0)
 		return dnsbl_test_name(dnsbl, subject, buf);
-	if (ip.family == 6 || !strchr(subject, ':'))
+	if (ip.family == 6 || kind_of(subject) == DNSBL_OF_IP4)
 		return dnsbl_ip_name(dnsbl, &ip, buf);
 	mapped.bytes[10] = mapped.bytes[11] = 0xff;
 	memcpy(mapped.bytes + 12, ip.bytes, 4);
@@ -114,7 +122,7 @@ struct plan {
 	char names[DNSBL_QUESTIONS][DNSBL_NAME_SIZE];
 };
 
-static void plan_add(struct plan *plan, enum dnsbl_role role,
+static void plan_add(struct plan *plan, enum dnsbl_role role, unsigned kind,
 		     const char *subject)
 {
 	struct dnsbl_test *test = &plan->dnsbl->tests[plan->count];
@@ -123,6 +131,7 @@ static void plan_add(struct plan *plan, enum dnsbl_role role,
 		return;
 	test->dnsbl = plan->dnsbl;
 	test->role = role;
+	test->kind = kind;
 	snprintf(test->subject, sizeof(test->subject), "%s", subject);
 	plan->count++;
 }
@@ -137,6 +146,7 @@ static void plan_add_probe(struct plan *plan, enum dnsbl_role role,
 		return;
 	test->dnsbl = plan->dnsbl;
 	test->role = role;
+	test->kind = kind;
 	plan->count++;
 }
 
@@ -147,7 +157,8 @@ static void plan_make(struct plan *plan)
 	bool is_tested = dnsbl->vitals.is_tested;
 
 	if (is_tested && dnsbl->test)
-		plan_add(plan, DNSBL_TEST_LISTED, dnsbl->test);
+		plan_add(plan, DNSBL_TEST_LISTED, kind_of(dnsbl->test),
+			 dnsbl->test);
 	for (int i = 0; i < DNSBL_KINDS; i++) {
 		if (!(dnsbl->of & rfc5782[i].kind))
 			continue;
@@ -156,8 +167,10 @@ static void plan_make(struct plan *plan)
 			continue;
 		}
 		if (!dnsbl->test)
-			plan_add(plan, DNSBL_TEST_LISTED, rfc5782[i].listed);
-		plan_add(plan, DNSBL_TEST_NOT_LISTED, rfc5782[i].not_listed);
+			plan_add(plan, DNSBL_TEST_LISTED, rfc5782[i].kind,
+				 rfc5782[i].listed);
+		plan_add(plan, DNSBL_TEST_NOT_LISTED, rfc5782[i].kind,
+			 rfc5782[i].not_listed);
 		plan_add_probe(plan, DNSBL_TEST_NOT_LISTED, rfc5782[i].kind);
 	}
 }

@@ -6,7 +6,8 @@ dns_tests = tests/unit/test_dns_name tests/unit/test_dns_message \
 	tests/unit/test_dns_wheel tests/unit/test_dns_server \
 	tests/unit/test_dns_zone tests/unit/test_dns_zonefile \
 	tests/unit/test_dns tests/unit/test_dns_net tests/unit/test_dns_batch \
-	tests/unit/test_dnsbl_health tests/unit/test_dnsbl
+	tests/unit/test_dnsbl_health tests/unit/test_dnsbl_name \
+	tests/unit/test_dnsbl
 check_PROGRAMS += $(dns_tests)
 TESTS += $(dns_tests)
 
@@ -45,6 +46,9 @@ tests_unit_test_dns_batch_LDADD = $(dns_test_libs)
 
 tests_unit_test_dnsbl_health_SOURCES = tests/unit/test_dnsbl_health.c
 tests_unit_test_dnsbl_health_LDADD = $(dns_test_libs)
+
+tests_unit_test_dnsbl_name_SOURCES = tests/unit/test_dnsbl_name.c
+tests_unit_test_dnsbl_name_LDADD = $(dns_test_libs)
 
 # over a zone as well
 tests_unit_test_dnsbl_SOURCES = tests/unit/test_dnsbl.c
