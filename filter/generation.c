@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "filter/generation_parts.h"
+#include "filter/resolver.h"
 #include "filter/texts.h"
 #include "lists/file.h"
 #include "rules/ast.h"
@@ -57,6 +58,8 @@ void generation_unref(struct generation *gen)
 	free(gen->lists.at);
 	free(gen->list_states);
 	ruleset_unref(gen->rules);
+	resolver_unref(gen->resolver);
+	free(gen->dnsbls);
 	settings_done(&gen->settings);
 	parts_unref(gen->parts);
 	free(gen);

@@ -138,6 +138,8 @@ static struct generation *copy_for_lists(struct generation *gen)
 	copy->parts = gen->parts;
 	copy->rules = ruleset_ref(gen->rules);
 	if (!settings_copy(&copy->settings, &gen->settings) ||
+	    (gen->resolver != NULL &&
+	     !generation_use_resolver(copy, gen->resolver)) ||
 	    !lists_room(copy, gen->lists.count)) {
 		generation_unref(copy);
 		return NULL;

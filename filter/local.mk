@@ -3,13 +3,16 @@
 noinst_LIBRARIES += filter/libsession.a
 filter_libsession_a_SOURCES = \
 	filter/checks/asking.c filter/checks/asking.h filter/checks/checks.h \
-	filter/checks/client.c filter/checks/dynamic.c filter/checks/helo.c \
-	filter/checks/helo_dns.c filter/checks/rdns.c filter/checks/sender.c \
+	filter/checks/client.c filter/checks/dnsbl.c filter/checks/dnsbl.h \
+	filter/checks/dynamic.c filter/checks/helo.c filter/checks/helo_dns.c \
+	filter/checks/manners.c filter/checks/rdns.c filter/checks/sender.c \
 	filter/checks/sender_dns.c \
-	filter/content.c filter/counters.c filter/counters.h filter/fault.c \
-	filter/fault.h filter/generation.c filter/generation.h \
-	filter/generation_lists.c filter/generation_parts.h \
-	filter/generation_print.c filter/log.c filter/log.h filter/message.h \
+	filter/content.c filter/counters.c filter/counters.h \
+	filter/enquiry.c filter/fault.c filter/fault.h \
+	filter/generation.c filter/generation.h filter/generation_lists.c \
+	filter/generation_parts.h filter/generation_print.c \
+	filter/generation_resolver.c filter/log.c filter/log.h \
+	filter/lookups.c filter/lookups.h filter/message.h \
 	filter/phases.c filter/phases.h filter/ref.c filter/ref.h \
 	filter/report.c filter/resolver.c filter/resolver.h filter/session.c \
 	filter/session.h filter/settings.c filter/settings.h \

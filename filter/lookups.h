@@ -23,25 +23,23 @@
 #include "lists/ip.h"
 #include "rules/facts.h"
 
-struct facts;
+struct generation;
 struct lookups;
-struct resolver;
-struct ruleset;
 
-/* All is borrowed.  NULL without memory, or where the rules ask for nothing. */
-struct lookups *lookups_new(struct resolver *resolver,
-			    const struct ruleset *rules);
+/* Borrows the generation.  NULL without memory, or where it has no resolver. */
+struct lookups *lookups_new(const struct generation *gen);
 void lookups_free(struct lookups *lookups); /* gives up what is still asked */
 
-/* Each starts questions.  An object takes each of these once. */
+/* Each starts questions; an object takes each of these once. */
 void lookups_client(struct lookups *lookups, const struct ip *client);
-void lookups_helo(struct lookups *lookups, const char *helo);
-/* `facts` hold what MAIL said, and are only read. */
+void lookups_helo(struct lookups *lookups, const char *helo,
+		  const struct ip *client);
+/* `facts` hold what is known at MAIL, and are only read. */
 void lookups_sender(struct lookups *lookups, const struct facts *facts);
 /* `facts` hold what the header says. */
 void lookups_content(struct lookups *lookups, const struct facts *facts);
 
-/* No fact about the client or its HELO is to come out of this. */
+/* Before the two above: no fact about the client or its HELO is wanted. */
 void lookups_skip_client(struct lookups *lookups);
 
 /* True when all has come; false when this moment has (monotonic_ms()). */

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "filter/phases.h"
 #include "filter/ref.h"
 #include "filter/session.h"
 #include "rules/arena.h"
@@ -16,6 +17,7 @@
 #include "rules/hits.h"
 
 struct inspection;
+struct lookups;
 
 /* A header field as the MTA gave it. */
 struct field {
@@ -29,7 +31,18 @@ struct recipient {
 	struct fact rcpt, local, domain;
 };
 
-/* A string of the connection, kept over messages. */
+/* What was said of the connection, kept over messages. */
+enum said {
+	SAID_MTA_NAME,
+	SAID_MTA_PTR,
+	SAID_MTA_RESOLVE,
+	SAID_DAEMON,
+	SAID_OUR_NAME,
+	SAID_OUR_IF_NAME,
+	SAID_OUR_ADDR,
+	SAID_HELO,
+	SAID_COUNT,
+};
 struct kept {
 	char *text; /* NULL: there was none, or it was lost */
 	bool lost; /* there was no memory for it: unknown, not none */
@@ -68,6 +81,9 @@ struct message {
 	size_t rcpts_refused, rcpts_split;
 	struct hits *first_rcpt_hits; /* of the first accepted recipient */
 
+	struct lookups *lookups; /* NULL: nobody is asked */
+	bool settled; /* facts of the envelope are what they will be */
+
 	struct field *fields;
 	size_t field_count, field_room;
 	size_t header_bytes;
@@ -100,8 +116,12 @@ struct session {
 	struct ip client_ip;
 	unsigned client_port;
 	bool client_is_local;
-	struct kept client_mta_name, daemon, helo;
+	struct kept said[SAID_COUNT];
 	struct kept last_queue_id; /* of the message before */
+	/* Asked for the next message, as soon as there was a reason to. */
+	struct lookups *lookups;
+	bool helo_asked; /* among them */
+	struct manners manners;
 
 	/* Of this message, counted even where there is no room for it. */
 	unsigned own_headers; /* fields that bear our header's name */
@@ -118,6 +138,20 @@ struct session {
 /* Milliseconds that only go forward. */
 int64_t monotonic_ms(void);
 
+/* What checks read of the connection; they allocate in `arena`. */
+struct envelope session_envelope(const struct session *session,
+				 struct arena *arena);
+
+/* --- enquiry.c --- */
+/* Each starts what can be asked now; none of them waits. */
+void enquiry_connect(struct session *session);
+void enquiry_helo(struct session *session);
+void enquiry_mail(struct session *session);
+void enquiry_content(struct session *session);
+/* Waits, and sets the facts of the envelope for good; once for a message. */
+void enquiry_settle(struct session *session, enum phase phase);
+void enquiry_drop(struct session *session);
+
 /* --- content.c --- */
 void content_header(struct session *session, const char *name,
 		    const char *value);
@@ -132,6 +166,8 @@ void content_drop(struct session *session);
 /* Judges `hits` before EOM; speaks only what is certain. */
 enum answer speak_early(struct session *session, const struct hits *hits,
 			enum phase phase);
+/* True: these hits refuse for good, whatever is still to come. */
+bool speak_would_refuse(const struct session *session, const struct hits *hits);
 /*
  * Judges the message for all its recipients at DATA or EOM; the mildest speaks.
  * At EOM it also makes the changes to the header.

@@ -284,14 +284,18 @@ static unsigned long steps_of(const struct plan *plan, bool refused)
 		{ PHASE_DATA, SMFIP_NR_DATA },
 	};
 	/* The first piece of body, or EOM, tells that the header is over. */
-	unsigned long steps = SMFIP_NOUNKNOWN | SMFIP_NR_UNKN | SMFIP_NR_HDR |
-			      SMFIP_NOEOH | SMFIP_NR_EOH | SMFIP_HDR_LEADSPC;
+	unsigned long steps = SMFIP_NR_UNKN | SMFIP_NR_HDR | SMFIP_NOEOH |
+			      SMFIP_NR_EOH | SMFIP_HDR_LEADSPC;
 
 	for (size_t i = 0; i < sizeof(silent) / sizeof(silent[0]); i++)
 		if (!plan->answers[silent[i].phase] && !refused)
 			steps |= silent[i].flag;
 	if (!plan->answers[PHASE_DATA] && !refused)
 		steps |= SMFIP_NODATA;
+	if (!plan->wants_unknown)
+		steps |= SMFIP_NOUNKNOWN;
+	if (plan->wants_refused)
+		steps |= SMFIP_RCPT_REJ;
 	/* A body is answered chunk by chunk, or SKIP could never be said. */
 	steps |= plan->wants_body ? SMFIP_SKIP : SMFIP_NOBODY;
 	return steps;
@@ -456,7 +460,8 @@ static sfsistat on_unknown(SMFICTX *ctx, const char *command)
 
 	if (link == NULL)
 		return stranger();
-	(void)command; /* nothing asks about it: it is negotiated away */
+	(void)command; /* counted alone */
+	session_unknown(link->session);
 	return answer_of(link, ANSWER_CONTINUE, SMFIP_NR_UNKN);
 }
 

@@ -16,7 +16,7 @@ static const struct {
 } checks[] = {
 	{ PHASE_CONNECT, check_client }, { PHASE_HELO, check_helo },
 	{ PHASE_MAIL, check_login },	 { PHASE_MAIL, check_sender },
-	{ PHASE_RCPT, check_rcpt },
+	{ PHASE_MAIL, check_manners },	 { PHASE_RCPT, check_rcpt },
 };
 
 void phases_check(enum phase phase, const struct envelope *envelope,
@@ -63,6 +63,7 @@ static const struct {
 	{ PHASE_MAIL, "{cert_subject}", false, FACT_CLIENT_CERT_SUBJECT },
 	{ PHASE_MAIL, "{cert_issuer}", false, FACT_CLIENT_CERT_ISSUER },
 	{ PHASE_MAIL, "{verify}", false, FACT_CLIENT_CERT_VERIFIED },
+	{ PHASE_RCPT, "{rcpt_mailer}", false, FACT_CLIENT_REFUSED_RCPTS },
 	{ PHASE_EOM, "i", true, 0 },
 };
 
@@ -106,5 +107,9 @@ void phases_plan(const struct generation *generation, struct plan *ret_plan)
 	}
 	ret_plan->wants_body =
 		ruleset_reads_any(rules, FACT_BODY_SIZE, FACT_BODY_URLS);
+	ret_plan->wants_unknown =
+		ruleset_reads(rules, FACT_CLIENT_UNKNOWN_COMMANDS);
+	ret_plan->wants_refused =
+		ruleset_reads(rules, FACT_CLIENT_REFUSED_RCPTS);
 	plan_macros(rules, ret_plan);
 }

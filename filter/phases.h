@@ -17,9 +17,16 @@ struct mta;
 struct plan {
 	bool answers[PHASE_COUNT]; /* a verdict can fall here */
 	bool wants_body;
+	bool wants_unknown; /* commands that the MTA does not know */
+	bool wants_refused; /* recipients that the MTA itself refused */
 	char macros[PHASE_COUNT][160]; /* names, by blanks; "" = none */
 };
 void phases_plan(const struct generation *generation, struct plan *ret_plan);
+
+/* How a client behaves on its connection: counts, as they stand. */
+struct manners {
+	unsigned transactions, resets, unknown_commands, refused_rcpts;
+};
 
 /* What the envelope checks read; strings are borrowed, NULL if not known. */
 struct envelope {
@@ -42,6 +49,7 @@ struct envelope {
 	bool client_mta_name_lost, client_mta_ptr_lost, client_mta_resolve_lost;
 	bool daemon_lost, helo_lost;
 	bool our_name_lost, our_if_name_lost, our_addr_lost;
+	struct manners manners;
 	/* MAIL or RCPT: the path and its parameters */
 	char **args;
 };

@@ -54,8 +54,8 @@ static void outside_of(const struct session *s, struct outside *ret)
 		m->rcpt_count > 0 ? &m->rcpts[0].rcpt : &fixed[FACT_RCPT];
 
 	text_value(m->queue_id, ret->queue_id);
-	text_value(s->client_mta_name.text, ret->name);
-	text_value(s->helo.text, ret->helo);
+	text_value(s->said[SAID_MTA_NAME].text, ret->name);
+	text_value(s->said[SAID_HELO].text, ret->helo);
 	fact_value(&fixed[FACT_SENDER], FACT_TYPE_STRING, ret->sender);
 	fact_value(rcpt, FACT_TYPE_STRING, ret->rcpt);
 	fact_value(&fixed[FACT_FROM_ADDRESS], FACT_TYPE_SET, ret->from);

@@ -17,6 +17,7 @@ struct inspector_pool;
 struct filter_start {
 	const char *config; /* path */
 	unsigned inspectors, channels; /* as the supervisor has them */
+	const char *dns_zone; /* a file in place of the network, or NULL */
 	bool foreground; /* log to stderr */
 	bool starting; /* somebody still reads our stderr */
 	int link_fd;

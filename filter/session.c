@@ -16,6 +16,7 @@
 
 #include "filter/counters.h"
 #include "filter/generation.h"
+#include "filter/lookups.h"
 #include "filter/message.h"
 
 int64_t monotonic_ms(void)
@@ -40,6 +41,7 @@ static void message_free(struct session *s)
 	if (m == NULL)
 		return;
 	content_drop(s);
+	lookups_free(m->lookups);
 	arena_done(&m->arena);
 	arena_done(&m->rcpt_arena);
 	arena_done(&m->work);
@@ -49,21 +51,33 @@ static void message_free(struct session *s)
 	s->message = NULL;
 }
 
-static struct envelope envelope_of(struct session *s, char **args)
+struct envelope session_envelope(const struct session *s, struct arena *arena)
 {
+	const struct kept *said = s->said;
+
 	return (struct envelope){
-		.arena = &s->message->arena,
+		.arena = arena,
 		.mta = s->mta,
 		.client_ip = s->client_ip,
 		.client_port = s->client_port,
 		.client_is_local = s->client_is_local,
-		.client_mta_name = s->client_mta_name.text,
-		.daemon = s->daemon.text,
-		.helo = s->helo.text,
-		.client_mta_name_lost = s->client_mta_name.lost,
-		.daemon_lost = s->daemon.lost,
-		.helo_lost = s->helo.lost,
-		.args = args,
+		.client_mta_name = said[SAID_MTA_NAME].text,
+		.client_mta_ptr = said[SAID_MTA_PTR].text,
+		.client_mta_resolve = said[SAID_MTA_RESOLVE].text,
+		.daemon = said[SAID_DAEMON].text,
+		.our_name = said[SAID_OUR_NAME].text,
+		.our_if_name = said[SAID_OUR_IF_NAME].text,
+		.our_addr = said[SAID_OUR_ADDR].text,
+		.helo = said[SAID_HELO].text,
+		.client_mta_name_lost = said[SAID_MTA_NAME].lost,
+		.client_mta_ptr_lost = said[SAID_MTA_PTR].lost,
+		.client_mta_resolve_lost = said[SAID_MTA_RESOLVE].lost,
+		.daemon_lost = said[SAID_DAEMON].lost,
+		.our_name_lost = said[SAID_OUR_NAME].lost,
+		.our_if_name_lost = said[SAID_OUR_IF_NAME].lost,
+		.our_addr_lost = said[SAID_OUR_ADDR].lost,
+		.helo_lost = said[SAID_HELO].lost,
+		.manners = s->manners,
 	};
 }
 
@@ -93,7 +107,7 @@ static bool message_begin(struct session *s, enum phase phase)
 	m->hits = hits_new(gen->rules, &gen->lists, &m->arena);
 	if (m->hits == NULL)
 		return false;
-	envelope = envelope_of(s, NULL);
+	envelope = session_envelope(s, &m->arena);
 	phases_check(PHASE_CONNECT, &envelope, &m->facts);
 	if (phase >= PHASE_HELO)
 		phases_check(PHASE_HELO, &envelope, &m->facts);
@@ -139,10 +153,10 @@ void session_free(struct session *s)
 		return;
 	message_end(s, "closed");
 	message_free(s);
+	enquiry_drop(s);
 	generation_unref(s->generation);
-	free(s->client_mta_name.text);
-	free(s->daemon.text);
-	free(s->helo.text);
+	for (size_t i = 0; i < SAID_COUNT; i++)
+		free(s->said[i].text);
 	free(s->last_queue_id.text);
 	free(s);
 }
@@ -205,13 +219,46 @@ static enum answer judge_connection(struct session *s, enum phase phase)
 /* The facts of a message point to what was said before it. */
 static void forget_message(struct session *s, const char *end)
 {
+	s->manners.resets += session_in_message(s);
 	message_end(s, end);
 	message_free(s);
+}
+
+/* The first of two macros that the MTA has sent; MTAs name things apart. */
+static const char *macro_of(const struct session *s, const char *first,
+			    const char *second)
+{
+	const char *value = s->mta->macro(s->mta->context, first);
+
+	if (value == NULL && second != NULL)
+		value = s->mta->macro(s->mta->context, second);
+	return value;
+}
+
+static void keep_macros(struct session *s)
+{
+	static const struct {
+		enum said said;
+		const char *macro, *other;
+	} rows[] = {
+		{ SAID_MTA_PTR, "{client_ptr}", NULL },
+		{ SAID_MTA_RESOLVE, "{client_resolve}", NULL },
+		{ SAID_DAEMON, "{daemon_name}", NULL },
+		{ SAID_OUR_NAME, "j", NULL },
+		{ SAID_OUR_IF_NAME, "{if_name}", NULL },
+		{ SAID_OUR_ADDR, "{if_addr}", "{daemon_addr}" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		keep(&s->said[rows[i].said],
+		     macro_of(s, rows[i].macro, rows[i].other));
 }
 
 enum answer session_connect(struct session *s, const char *name,
 			    const struct sockaddr *address)
 {
+	enum answer answer;
+
 	forget_message(s, "connect");
 	s->client_is_local = address == NULL;
 	if (address != NULL && ip_from_sockaddr(address, &s->client_ip) == 0) {
@@ -222,16 +269,29 @@ enum answer session_connect(struct session *s, const char *name,
 			ntohs(address->sa_family == AF_INET6 ? v6->sin6_port
 							     : v4->sin_port);
 	}
-	keep(&s->client_mta_name, name);
-	keep(&s->daemon, s->mta->macro(s->mta->context, "{daemon_name}"));
-	return judge_connection(s, PHASE_CONNECT);
+	keep(&s->said[SAID_MTA_NAME], name);
+	keep_macros(s);
+	answer = judge_connection(s, PHASE_CONNECT);
+	if (answer == ANSWER_CONTINUE)
+		enquiry_connect(s);
+	return answer;
 }
 
 enum answer session_helo(struct session *s, const char *name)
 {
+	enum answer answer;
+
 	forget_message(s, "helo"); /* RFC 5321 4.1.4: as if RSET was said */
-	keep(&s->helo, name);
-	return judge_connection(s, PHASE_HELO);
+	keep(&s->said[SAID_HELO], name);
+	answer = judge_connection(s, PHASE_HELO);
+	if (answer == ANSWER_CONTINUE)
+		enquiry_helo(s);
+	return answer;
+}
+
+void session_unknown(struct session *s)
+{
+	s->manners.unknown_commands++;
 }
 
 /*
@@ -258,6 +318,18 @@ static enum answer fault_answer(struct session *s, enum phase phase)
 	return speak_fault(s, phase);
 }
 
+/* Waits for DNS, unless a refusal is certain whatever it says. */
+static void weigh_envelope(struct session *s, enum phase phase)
+{
+	struct message *m = s->message;
+
+	hits_weigh(m->hits, &m->facts);
+	if (m->settled || speak_would_refuse(s, m->hits))
+		return;
+	enquiry_settle(s, phase);
+	hits_weigh(m->hits, &m->facts);
+}
+
 enum answer session_mail(struct session *s, char **args)
 {
 	const struct generation *gen = s->generation;
@@ -278,12 +350,14 @@ enum answer session_mail(struct session *s, char **args)
 	}
 	s->message->open = true;
 	note_queue_id(s);
-	envelope = envelope_of(s, args);
+	envelope = session_envelope(s, &s->message->arena);
+	envelope.args = args;
 	phases_check(PHASE_MAIL, &envelope, &s->message->facts);
-	ruleset_close_phase(gen->rules, &s->message->facts, PHASE_MAIL);
+	s->manners.transactions++;
+	enquiry_mail(s);
 	if (!gen->plan.answers[PHASE_MAIL])
 		return ANSWER_CONTINUE;
-	hits_weigh(s->message->hits, &s->message->facts);
+	weigh_envelope(s, PHASE_MAIL);
 	answer = speak_early(s, s->message->hits, PHASE_MAIL);
 	if (answer != ANSWER_CONTINUE)
 		message_end(s, "mail");
@@ -364,7 +438,7 @@ static enum answer judge_recipient(struct session *s)
 	struct hits *hits;
 	enum answer answer;
 
-	hits_weigh(m->hits, &m->facts);
+	weigh_envelope(s, PHASE_RCPT);
 	hits = hits_for_rcpt(m->hits, &m->facts, &m->work);
 	if (hits == NULL)
 		return speak_fault(s, PHASE_RCPT);
@@ -394,6 +468,20 @@ static enum answer judge_recipient(struct session *s)
 	return ANSWER_CONTINUE;
 }
 
+/*
+ * Where rules want to know, the MTA also tells of recipients that it refuses
+ * itself (SMFIP_RCPT_REJ); that mailer is what they have in common.
+ */
+static bool is_refused_by_mta(const struct session *s)
+{
+	const char *mailer;
+
+	if (!s->generation->plan.wants_refused)
+		return false;
+	mailer = s->mta->macro(s->mta->context, "{rcpt_mailer}");
+	return mailer != NULL && strcmp(mailer, "error") == 0;
+}
+
 enum answer session_rcpt(struct session *s, char **args)
 {
 	struct message *m = s->message;
@@ -405,9 +493,13 @@ enum answer session_rcpt(struct session *s, char **args)
 		return fault_answer(s, PHASE_RCPT);
 	if (m == NULL || !m->open)
 		return ANSWER_CONTINUE; /* RCPT without MAIL: the MTA's task */
+	if (is_refused_by_mta(s)) {
+		s->manners.refused_rcpts++;
+		return ANSWER_CONTINUE;
+	}
 	recipient_begin(m);
-	envelope = envelope_of(s, args);
-	envelope.arena = &m->work;
+	envelope = session_envelope(s, &m->work);
+	envelope.args = args;
 	phases_check(PHASE_RCPT, &envelope, &m->facts);
 	if (s->generation->plan.answers[PHASE_RCPT])
 		return judge_recipient(s);
@@ -432,6 +524,7 @@ enum answer session_data(struct session *s)
 		     (int64_t)(m->rcpt_count + m->rcpts_uncounted));
 	if (!s->generation->plan.answers[PHASE_DATA])
 		return ANSWER_CONTINUE;
+	enquiry_settle(s, PHASE_DATA);
 	answer = speak_all(s, PHASE_DATA);
 	if (answer != ANSWER_CONTINUE)
 		message_end(s, "data");
@@ -479,6 +572,8 @@ enum answer session_eom(struct session *s)
 		facts_number(&m->facts, FACT_RCPT_COUNT,
 			     (int64_t)(m->rcpt_count + m->rcpts_uncounted));
 		content_finish(s);
+		enquiry_content(s);
+		enquiry_settle(s, PHASE_EOM);
 	}
 	answer = m->fault ? speak_fault(s, PHASE_EOM) : speak_all(s, PHASE_EOM);
 	message_end(s, "eom");
@@ -487,7 +582,9 @@ enum answer session_eom(struct session *s)
 
 void session_abort(struct session *s)
 {
-	if (session_in_message(s))
+	if (session_in_message(s)) {
 		count(COUNT_ABORTED);
+		s->manners.resets++;
+	}
 	message_end(s, "abort");
 }

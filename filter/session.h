@@ -78,6 +78,8 @@ int session_refusal_class(const struct session *session);
 enum answer session_connect(struct session *session, const char *name,
 			    const struct sockaddr *address);
 enum answer session_helo(struct session *session, const char *name);
+/* A command that the MTA does not know. */
+void session_unknown(struct session *session);
 /* args[0] is the path, the others are ESMTP parameters; NULL ends them. */
 enum answer session_mail(struct session *session, char **args);
 enum answer session_rcpt(struct session *session, char **args);

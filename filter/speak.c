@@ -143,6 +143,14 @@ static bool refuses(enum verdict_word word)
 	return word == VERDICT_DEFER || word == VERDICT_REJECT;
 }
 
+bool speak_would_refuse(const struct session *s, const struct hits *hits)
+{
+	struct verdict verdict =
+		verdict_of(hits, &s->generation->settings.session.verdict);
+
+	return verdict.certain && refuses(verdict.word);
+}
+
 enum answer speak_early(struct session *s, const struct hits *hits,
 			enum phase phase)
 {

@@ -14,6 +14,7 @@ void check_client(const struct envelope *envelope, struct facts *facts);
 void check_helo(const struct envelope *envelope, struct facts *facts);
 void check_login(const struct envelope *envelope, struct facts *facts);
 void check_sender(const struct envelope *envelope, struct facts *facts);
+void check_manners(const struct envelope *envelope, struct facts *facts);
 void check_rcpt(const struct envelope *envelope, struct facts *facts);
 
 #endif

@@ -1,0 +1,165 @@
+/*
+ * enquiry.c - when a session asks DNS, and when it waits for the answers.
+ *
+ * The first message's questions about the client start with the connection.
+ * Later messages on it ask anew, mostly out of the resolver's cache: what was
+ * unknown before may be known now.
+ *
+ * Where all is to pass anyway nobody is asked: not about a message that is
+ * exempt, and not about a client that has logged in or is on this machine.
+ */
+#include "filter/counters.h"
+#include "filter/generation.h"
+#include "filter/lookups.h"
+#include "filter/message.h"
+#include "rules/ruleset.h"
+
+enum {
+	/* MTAs have patience for 10 s (Sendmail) or 30 s (Postfix) ... */
+	WAIT_MS = 7000,
+	/* ... and for 300 s at the end, if they hear of progress. */
+	EOM_WAIT_MS = 8000,
+	PROGRESS_MS = 5000,
+	CONNECTION_ROOM = 256 * 1024, /* bytes, for the facts of a connection */
+};
+
+static bool is_local(const struct session *s)
+{
+	return s->client_is_local || ip_is_loopback(&s->client_ip);
+}
+
+/* Is it certain already, by what the connection says, that all may pass? */
+static bool connection_is_exempt(struct session *s)
+{
+	const struct generation *gen = s->generation;
+	struct envelope envelope;
+	struct arena arena;
+	struct facts facts;
+	bool exempt = false;
+
+	if (!ruleset_may_exempt(gen->rules, PHASE_CONNECT))
+		return false;
+	arena_init(&arena, CONNECTION_ROOM);
+	envelope = session_envelope(s, &arena);
+	if (facts_init(&facts, &arena, ruleset_slot_count(gen->rules)) == 0) {
+		phases_check(PHASE_CONNECT, &envelope, &facts);
+		exempt = ruleset_exempts(gen->rules, &gen->lists, &facts);
+	}
+	arena_done(&arena);
+	return exempt;
+}
+
+void enquiry_drop(struct session *s)
+{
+	lookups_free(s->lookups);
+	s->lookups = NULL;
+	s->helo_asked = false;
+}
+
+void enquiry_connect(struct session *s)
+{
+	enquiry_drop(s);
+	if (is_local(s) || connection_is_exempt(s))
+		return;
+	s->lookups = lookups_new(s->generation);
+	if (s->lookups != NULL)
+		lookups_client(s->lookups, &s->client_ip);
+}
+
+static void ask_about_helo(struct session *s, struct lookups *lookups)
+{
+	if (s->said[SAID_HELO].text != NULL)
+		lookups_helo(lookups, s->said[SAID_HELO].text, &s->client_ip);
+}
+
+void enquiry_helo(struct session *s)
+{
+	if (s->lookups == NULL)
+		return;
+	if (s->helo_asked) /* about another name */
+		enquiry_connect(s);
+	if (s->lookups == NULL)
+		return;
+	ask_about_helo(s, s->lookups);
+	s->helo_asked = true;
+}
+
+/* All that is to be known of the envelope, with what was asked before MAIL. */
+static struct lookups *envelope_lookups(struct session *s, bool skips_client)
+{
+	struct lookups *lookups = s->lookups;
+
+	s->lookups = NULL;
+	s->helo_asked = false;
+	if (skips_client) {
+		lookups_free(lookups);
+		lookups = lookups_new(s->generation);
+		if (lookups != NULL)
+			lookups_skip_client(lookups);
+	} else if (lookups == NULL) {
+		lookups = lookups_new(s->generation);
+		if (lookups != NULL) {
+			lookups_client(lookups, &s->client_ip);
+			ask_about_helo(s, lookups);
+		}
+	}
+	if (lookups != NULL)
+		lookups_sender(lookups, &s->message->facts);
+	return lookups;
+}
+
+void enquiry_mail(struct session *s)
+{
+	const struct generation *gen = s->generation;
+	struct message *m = s->message;
+	const struct fact *auth = &m->facts.fixed[FACT_CLIENT_AUTH];
+
+	if (ruleset_exempts(gen->rules, &gen->lists, &m->facts))
+		enquiry_drop(s);
+	else
+		m->lookups = envelope_lookups(
+			s, is_local(s) ||
+				   (auth->state == FACT_KNOWN && auth->yes));
+}
+
+void enquiry_content(struct session *s)
+{
+	struct message *m = s->message;
+
+	if (m->lookups != NULL)
+		lookups_content(m->lookups, &m->facts);
+}
+
+/* At the end of a message the MTA hears that we are alive. */
+static void wait_until(struct session *s, int64_t until, bool tells)
+{
+	int64_t pause = tells ? PROGRESS_MS : WAIT_MS;
+	int64_t now;
+
+	while ((now = monotonic_ms()) < until) {
+		int64_t next = until - now < pause ? until : now + pause;
+
+		if (lookups_wait(s->message->lookups, next) ||
+		    (tells && !s->mta->progress(s->mta->context)))
+			return;
+	}
+}
+
+void enquiry_settle(struct session *s, enum phase phase)
+{
+	struct message *m = s->message;
+	bool end = phase == PHASE_EOM;
+
+	if (m->settled && !end)
+		return;
+	if (m->lookups != NULL) {
+		wait_until(s, monotonic_ms() + (end ? EOM_WAIT_MS : WAIT_MS),
+			   end);
+		if (!m->settled)
+			lookups_settle(m->lookups, PHASE_MAIL, &m->facts);
+		if (end)
+			lookups_settle(m->lookups, PHASE_EOM, &m->facts);
+	}
+	m->settled = true;
+	ruleset_close_phase(s->generation->rules, &m->facts, PHASE_MAIL);
+}
