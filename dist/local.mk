@@ -18,7 +18,7 @@ shipped_lists = lists/default/allow-networks.list \
 	lists/default/deny-networks.list lists/default/allow-senders.list \
 	lists/default/deny-senders.list lists/default/deny-domains.list \
 	lists/default/deny-helos.list lists/default/our-names.list
-EXTRA_DIST += dist/steelyard.conf $(shipped_lists)
+EXTRA_DIST += dist/steelyard.conf $(shipped_lists) tests/test_shipped.py
 
 # Settings and lists are the postmaster's: they are installed where there are
 # none yet, and removed only where nobody has touched them.
