@@ -16,6 +16,9 @@ begin() {
 	stamp=$dir/.unpacked
 	want=$2
 	shift 2
+	# Two test runs may begin at once; the second waits, and finds it done.
+	exec 9>"$dir/.lock"
+	flock 9
 	[ "$(cat "$stamp" 2>/dev/null || :)" = "$want" ] && return 1
 	for tool in apt-get dpkg ldd; do
 		command -v $tool >/dev/null ||
