@@ -13,9 +13,10 @@
 #include <cmocka.h>
 
 #include "filter/generation.h"
+#include "filter/resolver.h"
 
 static char folder[32];
-static struct generation *current;
+static struct generation *current, *without_dns;
 atomic_uint reloads;
 bool reload_good;
 
@@ -30,7 +31,26 @@ static const char rules_text[] =
 	"rule B 1.0 if helo.name in friends and helo.name ~ /x/\n"
 	"rule C 1.0 if helo.name in words\n"
 	"rule D 1.0 if sender in people\n"
-	"rule E 1.0 if helo.name in spam\n";
+	"rule E 1.0 if helo.name in spam\n"
+	"dnsbl \"well.test\" { F 2.0 on 127.0.0.4 \"bot\" G 1.0 on 127.0.0.2 }\n"
+	"dnsbl \"all.test\" of client.ip, helo.name { H 1.0 on 127.0.0.2 }\n"
+	"dnsbl \"names.test\" of helo.name ask both test none {\n"
+	"	I 1.0 on 127.0.1.2\n"
+	"}\n";
+
+static const char zone_text[] = "a.test A 192.0.2.1\n"
+				"a.test TXT \"one\" \"t\\\"w\\\\o\\010\\255\"\n"
+				"www.test CNAME a.test\n"
+				"broken.test SERVFAIL\n"
+				"silent.test TIMEOUT\n"
+				"1.2.0.192.in-addr.arpa PTR a.test.\n"
+				"99.2.0.192.well.test A 127.0.0.4\n"
+				"99.2.0.192.well.test A 127.0.0.9\n"
+				"99.2.0.192.well.test TXT \"why\\027\"\n"
+				"98.2.0.192.well.test A 127.255.255.254\n"
+				"97.2.0.192.well.test SERVFAIL\n"
+				"*.all.test A 127.0.0.2\n"
+				"example.org.names.test A 127.0.1.2\n";
 
 const char *path_of(const char *name)
 {
@@ -65,6 +85,11 @@ char *read_all(const char *name)
 static struct generation *filter_current(void)
 {
 	return generation_ref(current);
+}
+
+static struct generation *deaf_current(void)
+{
+	return generation_ref(without_dns);
 }
 
 static struct generation *no_generation(void)
@@ -121,11 +146,33 @@ const struct control_context filter = {
 	.config = "/etc/steelyard/steelyard.conf",
 };
 const struct control_context nobody = { .current = no_generation };
+const struct control_context deaf = { .current = deaf_current };
 
-int filter_setup(void **state)
+static struct generation *load(void)
 {
 	struct generation_result result;
 
+	result = generation_load(path_of("a.rules"), NULL, false);
+	if (result.generation == NULL)
+		fail_msg("%s", result.report);
+	generation_result_done(&result);
+	return result.generation;
+}
+
+static void give_dns(struct generation *gen)
+{
+	char error[DNS_ERROR_SIZE];
+	struct resolver *resolver;
+
+	resolver = resolver_open(&gen->settings, path_of("a.zone"), error);
+	if (resolver == NULL)
+		fail_msg("%s", error);
+	assert_true(generation_use_resolver(gen, resolver));
+	resolver_unref(resolver);
+}
+
+int filter_setup(void **state)
+{
 	(void)state;
 	snprintf(folder, sizeof(folder), "/tmp/sy-control-XXXXXX");
 	assert_non_null(mkdtemp(folder));
@@ -133,11 +180,10 @@ int filter_setup(void **state)
 		   "# who\nexample.org\n=mx.example.net  # x\n");
 	write_file("spam.list", "/pill[s]/i  # old\n");
 	write_file("a.rules", rules_text);
-	result = generation_load(path_of("a.rules"), NULL, false);
-	if (result.generation == NULL)
-		fail_msg("%s", result.report);
-	current = result.generation;
-	generation_result_done(&result);
+	write_file("a.zone", zone_text);
+	current = load();
+	give_dns(current);
+	without_dns = load();
 	reload_good = true;
 	return 0;
 }
@@ -146,6 +192,8 @@ int filter_teardown(void **state)
 {
 	(void)state;
 	generation_unref(current);
+	generation_unref(without_dns);
+	unlink(path_of("a.zone"));
 	unlink(path_of("friends.list"));
 	unlink(path_of("spam.list"));
 	unlink(path_of("a.rules"));

@@ -12,6 +12,7 @@
 
 extern const struct control_context filter; /* one that runs */
 extern const struct control_context nobody; /* one that does not */
+extern const struct control_context deaf; /* one that cannot ask DNS */
 
 extern atomic_uint reloads; /* how often it was reloaded */
 extern bool reload_good; /* whether the next one succeeds */

@@ -47,7 +47,8 @@ endif
 
 # The control socket.
 if HAVE_CMOCKA
-control_tests = tests/unit/test_control tests/unit/test_control_verbs
+control_tests = tests/unit/test_control tests/unit/test_control_verbs \
+	tests/unit/test_control_dns
 check_PROGRAMS += $(control_tests)
 TESTS += $(control_tests)
 
@@ -62,6 +63,10 @@ tests_unit_test_control_LDADD = $(control_test_libs)
 tests_unit_test_control_verbs_SOURCES = tests/unit/test_control_verbs.c \
 	$(control_filter)
 tests_unit_test_control_verbs_LDADD = $(control_test_libs)
+
+tests_unit_test_control_dns_SOURCES = tests/unit/test_control_dns.c \
+	$(control_filter)
+tests_unit_test_control_dns_LDADD = $(control_test_libs)
 endif
 
 # The jailed reader, and the filter's side of it.

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "lists/dns.h"
 #include "tests/unit/control_filter.h"
 
 static int listen_here(void)
@@ -167,6 +168,30 @@ static void test_stop(void **state)
 	close(listen_fd);
 }
 
+/* Nor for one whose question nobody answers. */
+static void test_stop_while_asking(void **state)
+{
+	static const char slow[] = "{\"verb\":\"dns\",\"action\":\"query\","
+				   "\"name\":\"silent.test\"}\n";
+	static const char ping[] = "{\"verb\":\"ping\"}\n";
+	int asking, other, listen_fd = listen_here();
+	uint64_t start;
+
+	(void)state;
+	assert_int_equal(control_start(listen_fd, &filter), 0);
+	asking = dial();
+	tell(asking, slow, strlen(slow));
+	other = dial();
+	tell(other, ping, strlen(ping));
+	expect(other, "\"ok\":true");
+	start = dns_now_ms();
+	control_stop();
+	assert_true(dns_now_ms() - start < 2000);
+	close(asking);
+	close(other);
+	close(listen_fd);
+}
+
 #define EACH(f) \
 	cmocka_unit_test_setup_teardown(f, filter_setup, filter_teardown)
 
@@ -177,6 +202,7 @@ int main(void)
 		EACH(test_ninth_client),
 		EACH(test_long_line),
 		EACH(test_stop),
+		EACH(test_stop_while_asking),
 	};
 
 	return cmocka_run_group_tests(all, NULL, NULL);
