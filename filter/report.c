@@ -102,6 +102,56 @@ static struct judged judged_of(const struct message *m)
 	return judged;
 }
 
+enum { UNKNOWNS_SIZE = 400 };
+
+static bool is_unknown(const struct fact *fact, enum fact_type type)
+{
+	return fact->state == FACT_UNKNOWN ||
+	       (fact->state == FACT_KNOWN && type == FACT_TYPE_SET &&
+		fact->partial);
+}
+
+/* Appends "name:cause"; where there is no room for more, a star. */
+static size_t unknown_add(char *out, size_t used, const char *name,
+			  const struct fact *fact)
+{
+	const char *cause = fact_cause_name(fact->cause);
+	size_t need = strlen(name) + strlen(cause) + 2;
+
+	if (used > 0 && out[used - 1] == '*')
+		return used;
+	if (used + need + 3 > UNKNOWNS_SIZE)
+		return used + (size_t)sprintf(out + used, ",*");
+	return used + (size_t)sprintf(out + used, "%s%s:%s",
+				      used > 0 ? "," : "", name, cause);
+}
+
+/*
+ * Which of the facts that rules read are not known, and why: where a refusal
+ * was softened, or none was spoken, this is the reason.
+ */
+static const char *unknowns_of(const struct session *s, char out[UNKNOWNS_SIZE])
+{
+	const struct ruleset *rules = s->generation->rules;
+	const struct facts *facts = &s->message->facts;
+	size_t used = 0;
+
+	for (enum fact_id id = 0; id < FACT_FIXED; id++)
+		if (is_unknown(&facts->fixed[id], fact_row(id)->type) &&
+		    ruleset_reads(rules, id))
+			used = unknown_add(out, used, fact_row(id)->name,
+					   &facts->fixed[id]);
+	for (size_t i = 0; i < facts->slot_count; i++) {
+		const struct fact_slot *slot = ruleset_slot(rules, (unsigned)i);
+
+		if (slot->id == FACT_DNSBL &&
+		    is_unknown(&facts->slots[i], FACT_TYPE_SET))
+			used = unknown_add(out, used, slot->name,
+					   &facts->slots[i]);
+	}
+	return used > 0 ? out : "-";
+}
+
 static const char *mode_of(const struct session *s)
 {
 	return s->generation->settings.session.mode == MODE_OBSERVE ? "observe"
@@ -112,14 +162,14 @@ void report_message(struct session *s, const char *end)
 {
 	const struct message *m = s->message;
 	struct judged judged = judged_of(m);
-	char score[SCORE_TEXT];
+	char score[SCORE_TEXT], unknowns[UNKNOWNS_SIZE];
 	struct outside out;
 
 	outside_of(s, &out);
 	log_event(m->fault ? LOG_WARNING : LOG_INFO, "mail",
 		  "ref=%s qid=%s mode=%s verdict=%s score=%s symbols=%.1000s "
 		  "reply=%s end=%s client=%s rcpts=%zu refused=%zu split=%zu "
-		  "softened=%d unread=%s rules=%.8s ms=%" PRId64
+		  "softened=%d unread=%s unknown=%s rules=%.8s ms=%" PRId64
 		  " auth=%s name=%s helo=%s sender=%s rcpt=%s from=%s mid=%s",
 		  m->ref, out.queue_id, mode_of(s), judged.word,
 		  score_text(judged.score, score),
@@ -127,27 +177,28 @@ void report_message(struct session *s, const char *end)
 		  end, out.client, m->rcpt_count + m->rcpts_uncounted,
 		  m->rcpts_refused, m->rcpts_split, judged.softened,
 		  m->unread ? fact_cause_name(m->inspection_lost) : "-",
-		  s->generation->digest, monotonic_ms() - m->began_ms, out.auth,
-		  out.name, out.helo, out.sender, out.rcpt, out.from, out.mid);
+		  unknowns_of(s, unknowns), s->generation->digest,
+		  monotonic_ms() - m->began_ms, out.auth, out.name, out.helo,
+		  out.sender, out.rcpt, out.from, out.mid);
 }
 
 void report_recipient(struct session *s, const char *ref, const char *verdict,
 		      const char *code, const char *symbols, int32_t score)
 {
 	const struct message *m = s->message;
-	char text[SCORE_TEXT], rcpt[OUTSIDE_SIZE];
+	char text[SCORE_TEXT], rcpt[OUTSIDE_SIZE], unknowns[UNKNOWNS_SIZE];
 	struct outside out;
 
 	outside_of(s, &out);
 	fact_value(&m->facts.fixed[FACT_RCPT], FACT_TYPE_STRING, rcpt);
 	log_event(LOG_INFO, "rcpt",
 		  "ref=%s message=%s qid=%s verdict=%s score=%s "
-		  "symbols=%.1000s reply=%s client=%s rules=%.8s auth=%s "
-		  "name=%s helo=%s sender=%s rcpt=%s",
+		  "symbols=%.1000s reply=%s client=%s unknown=%s rules=%.8s "
+		  "auth=%s name=%s helo=%s sender=%s rcpt=%s",
 		  ref, m->ref, out.queue_id, verdict, score_text(score, text),
 		  symbols[0] != '\0' ? symbols : "-", code, out.client,
-		  s->generation->digest, out.auth, out.name, out.helo,
-		  out.sender, rcpt);
+		  unknowns_of(s, unknowns), s->generation->digest, out.auth,
+		  out.name, out.helo, out.sender, rcpt);
 }
 
 void report_busy(const struct session *s, const char *ref)
