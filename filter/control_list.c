@@ -101,11 +101,11 @@ static const char *pattern_of(const struct rule_list *list, const char *text,
 	size_t count = 0;
 	const struct regex *const *patterns = rule_list_patterns(list, &count);
 	struct regex_room *room = regex_room_take();
-	unsigned second_tries = 1;
+	uint64_t work = REGEX_MESSAGE_WORK;
 	const char *found = NULL;
 
 	for (size_t i = 0; i < count && room != NULL && found == NULL; i++)
-		if (regex_match(patterns[i], room, text, len, &second_tries) ==
+		if (regex_match(patterns[i], room, text, len, &work) ==
 		    REGEX_YES)
 			found = regex_text(patterns[i]);
 	regex_room_give(room);

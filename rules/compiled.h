@@ -134,7 +134,8 @@ struct hits {
 	const struct ruleset *set;
 	const struct rule_lists *lists;
 	bool rcpt; /* of one recipient */
-	unsigned second_tries; /* left to patterns */
+	uint64_t work; /* left to patterns */
+	uint64_t rcpt_work; /* to those that look at a recipient */
 	unsigned limits; /* patterns that gave up */
 	truth_pair *rules, *classes, *exempts; /* in `bytes` */
 	truth_pair *rcpt_tests;

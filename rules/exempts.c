@@ -11,7 +11,10 @@
 #include "rules/compile.h"
 #include "rules/regex.h"
 
-enum { ROOM = 1024 }; /* bytes; larger rule sets take memory */
+enum {
+	ROOM = 1024, /* bytes; larger rule sets take memory */
+	WORK = REGEX_WORK / 10, /* for all patterns of the exemptions */
+};
 
 static void reads_mark(const struct expr *when, bool *needed)
 {
@@ -74,7 +77,9 @@ bool ruleset_exempts(const struct ruleset *rules,
 {
 	size_t size = rules->rule_count + rules->memo_count;
 	uint8_t small[ROOM], *bytes = small;
-	struct expr_view view = { .facts = facts, .lists = lists };
+	struct expr_view view = { .facts = facts,
+				  .lists = lists,
+				  .work = WORK };
 	bool exempt;
 
 	if (rules->exempt_count == 0)

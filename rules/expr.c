@@ -120,15 +120,16 @@ bool answer_passes(struct text answer, const struct ast_filter *filters,
 	return false;
 }
 
-static enum truth match(const struct regex *regex, struct text value,
-			struct expr_view *view)
+static enum truth match(const struct test *test, const struct regex *regex,
+			struct text value, struct expr_view *view)
 {
+	uint64_t *work = test->rcpt != 0 ? &view->rcpt_work : &view->work;
+
 	if (view->room == NULL)
 		view->room = regex_room_take();
 	if (view->room == NULL)
 		return TRUTH_UNKNOWN;
-	switch (regex_match(regex, view->room, value.at, value.len,
-			    &view->second_tries)) {
+	switch (regex_match(regex, view->room, value.at, value.len, work)) {
 	case REGEX_YES: return TRUTH_TRUE;
 	case REGEX_NO: return TRUTH_FALSE;
 	case REGEX_LIMIT: break;
@@ -160,8 +161,8 @@ static enum truth in_list(const struct test *test, struct text value,
 	case LIST_REGEX:
 		patterns = rule_list_patterns(entry, &count);
 		for (size_t i = 0; i < count && answer != TRUTH_TRUE; i++)
-			answer = truth_or(answer,
-					  match(patterns[i], value, view));
+			answer = truth_or(answer, match(test, patterns[i],
+							value, view));
 		return answer;
 	}
 	return TRUTH_FALSE;
@@ -173,7 +174,7 @@ static enum truth test_value(const struct test *test, struct text value,
 	switch (test->kind) {
 	case TEST_TEXT: return truth_of(test_text(test, value));
 	case TEST_LIST: return in_list(test, value, view);
-	case TEST_REGEX: return match(test->regex, value, view);
+	case TEST_REGEX: return match(test, test->regex, value, view);
 	case TEST_ANSWER:
 		return truth_of(
 			answer_passes(value, test->filters, test->count));

@@ -118,7 +118,8 @@ struct expr_view {
 	uint8_t *memo; /* what dear tests said, as enum truth */
 	truth_pair *rcpt_tests; /* what tests of the recipient said */
 	struct regex_room *room; /* taken when first needed; give it back */
-	unsigned second_tries; /* left to patterns; see regex.h */
+	uint64_t work; /* left to patterns; see regex.h */
+	uint64_t rcpt_work; /* to those that look at a recipient */
 	unsigned limits; /* patterns that gave up, counted on */
 	truth_pair stack[EXPR_STACK]; /* scratch */
 };

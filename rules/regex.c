@@ -3,7 +3,7 @@
  *
  * PCRE2 counts its match limit in the machine code too, but there it knows
  * neither depth nor heap: the size of the machine code's own stack takes their
- * place.  All of them end in REGEX_LIMIT.
+ * place.  All of them end in REGEX_LIMIT, as does our own count of the work.
  */
 #include "rules/regex.h"
 
@@ -25,6 +25,8 @@ enum {
 struct regex {
 	pcre2_code *code;
 	bool jit;
+	bool refers; /* holds back references */
+	unsigned repeat; /* the largest number of a {repeat} */
 	char text[]; /* as it was written */
 };
 
@@ -44,7 +46,7 @@ static struct {
 static int flags_read(const char *flags, uint32_t *ret_options, char *why,
 		      size_t why_size)
 {
-	uint32_t options = PCRE2_NEVER_BACKSLASH_C;
+	uint32_t options = PCRE2_NEVER_BACKSLASH_C | PCRE2_AUTO_CALLOUT;
 	bool utf = false;
 
 	for (const char *at = flags; *at != '\0'; at++) {
@@ -68,11 +70,32 @@ static int flags_read(const char *flags, uint32_t *ret_options, char *why,
 	return 0;
 }
 
+/* Looks for {NUMBER and ,NUMBER, wherever they stand: too many do no harm. */
+static unsigned largest_repeat(const char *pattern, size_t len)
+{
+	enum { MOST = 65535 }; /* PCRE2's */
+	unsigned largest = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned number = 0;
+
+		if (pattern[i] != '{' && pattern[i] != ',')
+			continue;
+		while (i + 1 < len && pattern[i + 1] >= '0' &&
+		       pattern[i + 1] <= '9' && number < MOST)
+			number = number * 10 + (unsigned)(pattern[++i] - '0');
+		if (number > largest)
+			largest = number;
+	}
+	return largest;
+}
+
 struct regex *regex_new(const char *pattern, size_t len, const char *flags,
 			char *why, size_t why_size, size_t *ret_offset)
 {
 	struct regex *regex = NULL;
 	uint32_t options;
+	uint32_t references = 0;
 	PCRE2_SIZE offset;
 	int code;
 
@@ -102,6 +125,9 @@ struct regex *regex_new(const char *pattern, size_t len, const char *flags,
 		free(regex);
 		return NULL;
 	}
+	pcre2_pattern_info(regex->code, PCRE2_INFO_BACKREFMAX, &references);
+	regex->refers = references > 0;
+	regex->repeat = largest_repeat(pattern, len);
 	/* Where memory may not be both written and run this fails: slower. */
 	regex->jit = pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE) == 0;
 	return regex;
@@ -147,6 +173,7 @@ static struct regex_room *room_new(void)
 		room_free(room);
 		return NULL;
 	}
+	pcre2_set_match_limit(room->limits, REGEX_MATCH_LIMIT);
 	pcre2_set_depth_limit(room->limits, REGEX_DEPTH_LIMIT);
 	pcre2_set_heap_limit(room->limits, REGEX_HEAP_LIMIT_KIB);
 	/* Without one the machine code uses 32 KiB of the thread's stack. */
@@ -206,58 +233,68 @@ void regex_rooms_drop(void)
 	}
 }
 
-/* How many bytes of the text a match may begin at, at the most. */
-static size_t starts_count(const struct regex *regex, const char *text,
-			   size_t len)
-{
-	uint32_t options = 0, type = 0, first = 0;
-	size_t count = 0;
+/* What one match does, as it goes. */
+struct effort {
+	uint64_t left;
+	uint64_t item; /* what each item costs at the least */
+	size_t at; /* where the last one was tried */
+};
 
-	pcre2_pattern_info(regex->code, PCRE2_INFO_ALLOPTIONS, &options);
-	pcre2_pattern_info(regex->code, PCRE2_INFO_FIRSTCODETYPE, &type);
-	if ((options & PCRE2_ANCHORED) != 0 || type == 2)
-		return 1; /* or one a line, and lines are few */
-	if (type != 1 || (options & PCRE2_CASELESS) != 0)
-		return len;
-	pcre2_pattern_info(regex->code, PCRE2_INFO_FIRSTCODEUNIT, &first);
-	for (size_t i = 0; i < len; i++)
-		count += (unsigned char)text[i] == first;
-	return count;
+/*
+ * Called before each item of the pattern.  The way from the last one was read,
+ * or given back: that is all that a repeat, or going back, can have done.
+ */
+static int item_count(pcre2_callout_block *block, void *context)
+{
+	struct effort *effort = context;
+	size_t at = block->current_position;
+	size_t way = at > effort->at ? at - effort->at : effort->at - at;
+	uint64_t cost = effort->item + way;
+
+	effort->at = at;
+	if (cost > effort->left) {
+		effort->left = 0;
+		return PCRE2_ERROR_CALLOUT;
+	}
+	effort->left -= cost;
+	return 0;
 }
 
-static int match_within(const struct regex *regex, struct regex_room *room,
-			const char *text, size_t len, size_t steps)
+/*
+ * What fails moves nothing, however much it has read.  A repeat fails after
+ * less than its number, and a back reference after less than the text.
+ */
+static uint64_t item_cost(const struct regex *regex, size_t len)
 {
-	enum { LEAST = 20 }; /* even where there are many beginnings */
+	enum { CALL = 8, PART = 4 };
 
-	if (steps < LEAST)
-		steps = LEAST;
-	if (steps > REGEX_MATCH_LIMIT)
-		steps = REGEX_MATCH_LIMIT;
-	pcre2_set_match_limit(room->limits, (uint32_t)steps);
-	return pcre2_match(regex->code, (PCRE2_SPTR)text, len, 0, 0, room->data,
-			   room->limits);
+	return CALL + regex->repeat / PART + (regex->refers ? len / PART : 0);
 }
 
 enum regex_answer regex_match(const struct regex *regex,
 			      struct regex_room *room, const char *text,
-			      size_t len, unsigned *second_tries)
+			      size_t len, uint64_t *work)
 {
+	enum { START = 64 }; /* to begin with */
+	uint64_t most = *work < REGEX_WORK ? *work : REGEX_WORK;
 	bool cut = len > REGEX_TEXT_MAX;
+	struct effort effort = { 0 };
 	int found;
 
 	if (len == 0)
 		text = ""; /* PCRE2 wants a pointer even for nothing */
 	if (cut)
 		len = REGEX_TEXT_MAX;
-	found = match_within(regex, room, text, len,
-			     REGEX_STEPS_FIRST / (len + 1));
-	if (found == PCRE2_ERROR_MATCHLIMIT && *second_tries > 0) {
-		--*second_tries;
-		found = match_within(
-			regex, room, text, len,
-			REGEX_STEPS / (starts_count(regex, text, len) + 1));
-	}
+	/* Where a match may begin is searched for in the whole text. */
+	if (most < START + len)
+		return REGEX_LIMIT;
+	effort.left = most - START - len;
+	effort.item = item_cost(regex, len);
+	pcre2_set_callout(room->limits, item_count, &effort);
+	found = pcre2_match(regex->code, (PCRE2_SPTR)text, len, 0, 0,
+			    room->data, room->limits);
+	pcre2_set_callout(room->limits, NULL, NULL);
+	*work -= most - effort.left;
 	/* What reaches the cut might not have matched without it. */
 	if (found >= 0 && cut &&
 	    pcre2_get_ovector_pointer(room->data)[1] == len)

@@ -6,19 +6,24 @@
  * match needs beside it lies in a *room*; a room belongs to one thread at a
  * time and is lent from a common pool.
  *
- * Whoever sends mail chooses the text, so each match may only do so much work.
- * One that would need more has no answer: REGEX_LIMIT.  Work is counted in
- * steps, never in time, so that the same text always has the same answer.
+ * Whoever sends mail chooses the text, so each match may only do so much work,
+ * and all matches of a message together.  One that would need more has no
+ * answer: REGEX_LIMIT.  Work is counted and not timed, so that the same text
+ * always has the same answer.
  *
- * PCRE2 counts from anew at each byte where a match may begin.  So a first try
- * gets few steps for each, which is plenty for a well-made pattern; what needs
- * more is tried once more with many, and a message has only so many of these.
+ * PCRE2's own limits count backtracking alone, and from anew at each byte where
+ * a match may begin; what a repeat reads is not counted at all.  So a pattern
+ * is compiled to call us before each of its items.  Whatever goes in circles
+ * comes by there, and what was read in between shows in how far the place has
+ * moved. An unit of work is what takes about a nanosecond in machine code, and
+ * up to five without it.
  */
 #ifndef STEELYARD_RULES_REGEX_H
 #define STEELYARD_RULES_REGEX_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct regex;
 struct regex_room;
@@ -31,9 +36,9 @@ enum regex_answer {
 
 /* What one match may take. */
 enum {
+	REGEX_WORK = 16000000, /* units, some 20 ms */
+	REGEX_MESSAGE_WORK = 10 * REGEX_WORK, /* for all of a message */
 	REGEX_MATCH_LIMIT = 100000, /* steps of backtracking from one byte */
-	REGEX_STEPS_FIRST = 1000000, /* from all bytes of a text, first try */
-	REGEX_STEPS = 4000000, /* second try: some 20 ms */
 	REGEX_DEPTH_LIMIT = 1000, /* of them remembered at once */
 	REGEX_HEAP_LIMIT_KIB = 1024,
 	REGEX_TEXT_MAX = 65536, /* of a longer text, only the beginning */
@@ -64,12 +69,13 @@ void regex_room_give(struct regex_room *room); /* NULL is fine */
 void regex_rooms_drop(void);
 
 /*
- * Searches the text; NUL is a byte like any other.  A second try takes one from
- * *second_tries; with none left the answer is REGEX_LIMIT at once.  So it is
- * where nothing was found in the first REGEX_TEXT_MAX bytes of a longer text.
+ * Searches the text; NUL is a byte like any other.  *work is what may be done
+ * yet, and shrinks by what was; with too little left the answer is REGEX_LIMIT.
+ * So it is where nothing was found in the first REGEX_TEXT_MAX bytes of a
+ * longer text.
  */
 enum regex_answer regex_match(const struct regex *regex,
 			      struct regex_room *room, const char *text,
-			      size_t len, unsigned *second_tries);
+			      size_t len, uint64_t *work);
 
 #endif

@@ -158,9 +158,9 @@ bool ruleset_may_refuse(const struct ruleset *rules, enum phase phase);
 /*
  * Some exemption holds for this message already, whoever the recipient: asked
  * before there are hits, to save questions that would be for nothing.  What is
- * pending does not hold.  Exemptions that read rcpt facts are left out, and a
- * pattern that needs a second try (regex.h) is unknown here; so "no" may become
- * "yes" in the verdict, and "yes" stays.  Any thread.
+ * pending does not hold.  Exemptions that read rcpt facts are left out, and
+ * patterns may do little work here; so "no" may become "yes" in the verdict,
+ * and "yes" stays.  Any thread.
  */
 bool ruleset_exempts(const struct ruleset *rules,
 		     const struct rule_lists *lists, const struct facts *facts);

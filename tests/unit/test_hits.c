@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <cmocka.h>
 
+#include "rules/regex.h"
 #include "tests/unit/rule_bench.h"
 
 static const char rules[] =
@@ -231,6 +233,69 @@ static void test_full_arena(void **state)
 	rule_bench_done(&bench);
 }
 
+static long cpu_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/*
+ * Faults R4: many patterns, many fields, and a text that all of them find hard.
+ * What could not be looked at is unknown, and everything takes no longer than
+ * is allowed for a message.
+ */
+static void test_regex_work(void **state)
+{
+	enum { PATTERNS = 200, FIELDS = 990, LONG = 300 };
+	static const char *const forms[] = { "(?:[a-z]+[.])*[a-z]+", "(a+)+",
+					     "a*a*a*" };
+	struct text *items = calloc(FIELDS, sizeof(*items));
+	char *field = malloc(LONG), *text = NULL;
+	struct rule_bench bench;
+	size_t len = 0, unknown = 0;
+	FILE *out = open_memstream(&text, &len);
+	struct hits *again;
+	long took;
+
+	(void)state;
+	memset(field, 'a', LONG);
+	for (size_t i = 0; i < FIELDS; i++)
+		items[i] = (struct text){ field, LONG };
+	for (int i = 0; i < PATTERNS; i++)
+		fprintf(out, "rule R%d 1.0 if header(\"X\") ~ /%s[%dx]/i\n", i,
+			forms[i % 3], i % 10);
+	fputs("rule RCPT 1.0 if rcpt.local ~ /^j.*e$/\n", out);
+	fclose(out);
+	rule_bench_open(&bench, text);
+	facts_slot_set(&bench.facts, 0, items, FIELDS);
+	took = cpu_ms();
+	hits_weigh(bench.hits, &bench.facts);
+	took = cpu_ms() - took;
+	for (size_t i = 0; i < PATTERNS; i++)
+		unknown += hits_rule(bench.hits, i) == TRUTH_UNKNOWN;
+	print_message("R4: %d patterns on %d fields: %ld ms, %zu unknown, "
+		      "%zu times given up\n",
+		      PATTERNS, FIELDS, took, unknown,
+		      hits_regex_limits(bench.hits));
+	assert_true(unknown > PATTERNS - 10);
+	assert_true(hits_regex_limits(bench.hits) >= unknown);
+	assert_true(took < 2000); /* 200, by a machine under load */
+	/* The same text has the same answer. */
+	again = hits_new(bench.rules, &bench.lists, &bench.arena);
+	hits_weigh(again, &bench.facts);
+	assert_int_equal(hits_regex_limits(again),
+			 hits_regex_limits(bench.hits));
+	/* A recipient has work of his own. */
+	assert_int_equal(rule_bench_rcpt(&bench, "rcpt.local=joe").bounds.score,
+			 100);
+	rule_bench_done(&bench);
+	free(text);
+	free(field);
+	free(items);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +307,7 @@ int main(void)
 		cmocka_unit_test(test_regex_limits),
 		cmocka_unit_test(test_missing_list),
 		cmocka_unit_test(test_full_arena),
+		cmocka_unit_test(test_regex_work),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

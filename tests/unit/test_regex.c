@@ -19,7 +19,7 @@ static enum regex_answer ask(const char *pattern, const char *flags,
 			     const char *text, size_t len)
 {
 	struct regex_room *room = regex_room_take();
-	unsigned second_tries = 1;
+	uint64_t work = REGEX_MESSAGE_WORK;
 	struct regex *regex;
 	enum regex_answer answer;
 	size_t offset;
@@ -31,7 +31,7 @@ static enum regex_answer ask(const char *pattern, const char *flags,
 		print_error("%s\n", why);
 	assert_non_null(regex);
 	assert_non_null(room);
-	answer = regex_match(regex, room, text, len, &second_tries);
+	answer = regex_match(regex, room, text, len, &work);
 	regex_free(regex);
 	regex_room_give(room);
 	return answer;
@@ -104,31 +104,58 @@ static void test_wrong_patterns(void **state)
 	free(large);
 }
 
-/* What a well-made pattern may need, it gets. */
-static void test_second_try(void **state)
+/* What a well-made pattern may need, it gets; and what it took is known. */
+static void test_work(void **state)
 {
+	static const struct {
+		const char *claim, *pattern, *text; /* NULL: the long one */
+		uint64_t least, most; /* units */
+	} rows[] = {
+		{ "a word that is not there", "\\bpharmacy\\b",
+		  "Re: your invoice of last month", 64, 200 },
+		{ "a few words, and none of them", "viagra|cialis|levitra",
+		  "Re: your invoice of last month", 64, 2000 },
+		{ "one beginning, and half of the text to go back over",
+		  "x.*yz[0-9]", NULL, 16000, 500000 },
+	};
 	enum { SIZE = 16000 };
-	char *text = malloc(SIZE + 8);
-	char why[128];
-	size_t offset;
-	struct regex *regex =
-		regex_new("x.*yz[0-9]", 10, "", why, sizeof(why), &offset);
+	char *text = calloc(1, SIZE + 1);
 	struct regex_room *room = regex_room_take();
-	unsigned tries = 1;
 
 	(void)state;
-	assert_non_null(regex);
 	memset(text, 'y', SIZE);
 	text[0] = 'x';
 	memcpy(text + SIZE / 2, "z1", 2);
-	/* One beginning, and half of the text to go back over. */
-	assert_int_equal(regex_match(regex, room, text, SIZE, &tries),
-			 REGEX_YES);
-	assert_int_equal(tries, 0);
-	assert_int_equal(regex_match(regex, room, text, SIZE, &tries),
-			 REGEX_LIMIT);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const char *at = rows[i].text != NULL ? rows[i].text : text;
+		uint64_t work = REGEX_MESSAGE_WORK, took, less;
+		enum regex_answer answer;
+		struct regex *regex;
+		size_t offset;
+		char why[128];
+
+		regex = regex_new(rows[i].pattern, strlen(rows[i].pattern), "",
+				  why, sizeof(why), &offset);
+		assert_non_null(regex);
+		answer = regex_match(regex, room, at, strlen(at), &work);
+		took = REGEX_MESSAGE_WORK - work;
+		if (answer == REGEX_LIMIT || took < rows[i].least ||
+		    took > rows[i].most)
+			fail_msg("%s: %d, %llu units", rows[i].claim,
+				 (int)answer, (unsigned long long)took);
+		/* Exactly that is enough, and one unit less is not. */
+		work = took;
+		assert_int_equal(regex_match(regex, room, at, strlen(at),
+					     &work),
+				 answer);
+		assert_int_equal(work, 0);
+		less = took - 1;
+		assert_int_equal(regex_match(regex, room, at, strlen(at),
+					     &less),
+				 REGEX_LIMIT);
+		regex_free(regex);
+	}
 	regex_room_give(room);
-	regex_free(regex);
 	free(text);
 }
 
@@ -153,11 +180,24 @@ static void test_limits(void **state)
 	static const struct {
 		const char *pattern, *flags;
 	} rows[] = {
-		{ "^(a+)+$", "" },	  { "^(a|aa)+$", "" },
-		{ "(x+x+)+y", "" },	  { "^(([a-z])+.)+[A-Z]([a-z])+$", "" },
-		{ "(?:(?:a*)*)*b", "s" }, { "(a?){30}a{30}$", "" },
-		{ "^(?:.*a){20}$", "" },  { "(?<=aaaa)(.*)*z", "" },
-		{ "(?:a|b)+c?\\d", "" },  { "a.{0,1000}[0-9]", "" },
+		{ "^(a+)+$", "" },
+		{ "^(a|aa)+$", "" },
+		{ "(x+x+)+y", "" },
+		{ "^(([a-z])+.)+[A-Z]([a-z])+$", "" },
+		{ "(?:(?:a*)*)*b", "s" },
+		{ "(a?){30}a{30}$", "" },
+		{ "^(?:.*a){20}$", "" },
+		{ "(?<=aaaa)(.*)*z", "" },
+		{ "(?:a|b)+c?\\d", "" },
+		{ "a.{0,1000}[0-9]", "" },
+		/* What is read again and again, without any backtracking. */
+		{ "(?:[a-z]+[.])*[a-z]+[0-9]", "" },
+		{ "[a-z]+[0-9]", "i" },
+		{ "(?=(a+))a*\\1[bc]", "i" },
+		{ "(a+)\\1\\1[bc]", "" },
+		{ "a{9999}[^a]", "" },
+		{ "[^x]*[^y]*[xy]", "" },
+		{ "(?s).*?.*?[xy]", "" },
 	};
 	enum { SIZE = 1 << 20 };
 	char *text = malloc(SIZE);
@@ -198,11 +238,11 @@ static void *hammer(void *context)
 	for (int i = 0; i < 2000; i++) {
 		struct regex_room *room = regex_room_take();
 
-		unsigned tries = 1;
+		uint64_t work = REGEX_WORK;
 
-		wrong += regex_match(regex, room, "xxabcabc", 8, &tries) !=
+		wrong += regex_match(regex, room, "xxabcabc", 8, &work) !=
 			 REGEX_YES;
-		wrong += regex_match(regex, room, "xxabcab", 7, &tries) !=
+		wrong += regex_match(regex, room, "xxabcab", 7, &work) !=
 			 REGEX_NO;
 		regex_room_give(room);
 	}
@@ -238,7 +278,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_wrong_patterns),
-		cmocka_unit_test(test_second_try),
+		cmocka_unit_test(test_work),
 		cmocka_unit_test(test_long_texts),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_threads),
