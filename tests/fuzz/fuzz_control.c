@@ -3,7 +3,7 @@
  *
  * Any bytes are answered: by lines that are JSON objects with "ok", the last of
  * which ends the answer.  Nothing on disk is touched, as the lists are written
- * between braces.
+ * between braces, and DNS is a zone file.
  */
 #include <jansson.h>
 #include <stdint.h>
@@ -15,6 +15,8 @@
 #include "filter/control.h"
 #include "filter/control_verbs.h"
 #include "filter/generation.h"
+#include "filter/log.h"
+#include "filter/resolver.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -60,6 +62,46 @@ static struct serve_stats served(void)
 	return (struct serve_stats){ .started = 1 };
 }
 
+/* The text in a file that is there until it was read. */
+static void write_temp(char path[], const char *text)
+{
+	int fd = mkstemp(path);
+
+	CLAIM(fd >= 0 &&
+	      write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	close(fd);
+}
+
+static void give_dns(void)
+{
+	static const char text[] =
+		"a.test A 192.0.2.1\n"
+		"a.test AAAA 2001:db8::1\n"
+		"a.test MX 10 b.test.\n"
+		"a.test NS ns.test.\n"
+		"a.test SOA ns.test. admin.test. ( 1 2 3 4 5 )\n"
+		"a.test TXT \"one\" \"\\000\\010\\255\\\"\\\\\"\n"
+		"www.test CNAME a.test.\n"
+		"\\000.test A 192.0.2.3\n"
+		"broken.test SERVFAIL\n"
+		"1.2.0.192.in-addr.arpa PTR a.test.\n"
+		"1.2.0.192.l.test A 127.0.0.4\n"
+		"1.2.0.192.l.test TXT \"\\027[2J\"\n"
+		"*.all.test A 127.0.0.2\n"
+		"*.refuses.test A 127.255.255.254\n"
+		"example.org.names.test A 127.0.1.2\n";
+	char path[] = "/tmp/sy-fuzz-XXXXXX", error[DNS_ERROR_SIZE];
+	struct resolver *resolver;
+
+	write_temp(path, text);
+	resolver = resolver_open(&generation->settings, path, error);
+	unlink(path);
+	CLAIM(resolver != NULL);
+	CLAIM(generation_use_resolver(generation, resolver));
+	resolver_unref(resolver);
+	log_level(LOG_EMERG - 1); /* what becomes of the lists */
+}
+
 static void load(void)
 {
 	static const char text[] =
@@ -69,19 +111,23 @@ static void load(void)
 		"list words regex { /^(a+)+$/, /x\\d/i }\n"
 		"rule A 1.0 if client.ip in nets\n"
 		"rule B 1.0 if helo.name in names and helo.name in words\n"
-		"rule C 1.0 if sender in people\n";
+		"rule C 1.0 if sender in people\n"
+		"dnsbl \"l.test\" { L 1.0 on 127.0.0.2 - 127.0.0.9 \"why\" }\n"
+		"dnsbl \"all.test\" { ALL 1.0 on 127.0.0.2 }\n"
+		"dnsbl \"refuses.test\" test none { R 1.0 on 127.0.0.2 }\n"
+		"dnsbl \"names.test\" of helo.name ask both {\n"
+		"	N 1.0 on 127.0.1.2\n"
+		"}\n";
 	char path[] = "/tmp/sy-fuzz-XXXXXX";
 	struct generation_result result;
-	int fd = mkstemp(path);
 
-	CLAIM(fd >= 0 &&
-	      write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-	close(fd);
+	write_temp(path, text);
 	result = generation_load(path, NULL, false);
 	unlink(path);
 	CLAIM(result.generation != NULL);
 	generation = result.generation;
 	generation_result_done(&result);
+	give_dns();
 }
 
 struct answer {
