@@ -407,7 +407,7 @@ static void passed(struct vitals *v, const struct findings *f, uint64_t now_ms)
 		       f->entry);
 	else
 		become(v, DNSBL_NO_TEST_ENTRY, now_ms, "%s", "");
-	v->silent = v->foreign = 0;
+	v->silent = 0; /* that was some names' own fault, if any */
 	v->is_marked = false;
 	v->due_ms = now_ms + DNSBL_TEST_WELL_MS;
 }

@@ -178,6 +178,18 @@ static const struct story stories[] = {
 		{ 1, NOTE, FOREIGN, 2, DNSBL_WELL },
 		{ 1, NOTE, MISS, 17, DNSBL_WELL },
 		{ 1, NOTE, FOREIGN, 1, DNSBL_FOREIGN } } },
+	{ "whatever tests say in between", {
+		RUN_WELL(0),
+		{ 9, NOTE, FOREIGN, 2, DNSBL_WELL },
+		RUN_WELL(9),
+		{ 10, NOTE, FOREIGN, 1, DNSBL_FOREIGN } } },
+	{ "those of probes are among them", {
+		RUN_WELL(0),
+		{ 1, NOTE, HIT, 1, DNSBL_WELL },
+		{ 1, PROBE, FOREIGN, 1, DNSBL_WELL },
+		{ 1, NOTE, FOREIGN, 1, DNSBL_WELL },
+		{ 1, NOTE, HIT, 1, DNSBL_WELL },
+		{ 1, PROBE, FOREIGN, 1, DNSBL_FOREIGN } } },
 	{ "but not over more than 20 questions", {
 		RUN_WELL(0),
 		{ 1, NOTE, FOREIGN, 2, DNSBL_WELL },
@@ -262,6 +274,7 @@ static const struct story stories[] = {
 		{ 9, OTHERS, 0, 9, DNSBL_WELL },
 		{ 9, NOTE, SERVFAIL, 14, DNSBL_WELL },
 		RUN_WELL(9),
+		{ 10, NOTE, SERVFAIL, 9, DNSBL_WELL },
 		{ 15, IDLE, 0, 1, DNSBL_WELL } } },
 	{ "nobody asks, but three tests in a row are silent", {
 		{ 0, RUN_SAYS, TIMEOUT, 1, DNSBL_UNTESTED },
@@ -272,6 +285,17 @@ static const struct story stories[] = {
 		{ 20, RUN_SAYS, TIMEOUT, 1, DNSBL_UNTESTED },
 		{ 21, OTHERS, 0, 1, DNSBL_UNTESTED },
 		{ 30, RUN_SAYS, TIMEOUT, 1, DNSBL_SILENT } } },
+	{ "in a row, that is", {
+		{ 0, RUN_SAYS, TIMEOUT, 1, DNSBL_UNTESTED },
+		{ 1, OTHERS, 0, 1, DNSBL_UNTESTED },
+		{ 10, RUN_SAYS, TIMEOUT, 1, DNSBL_UNTESTED },
+		{ 11, OTHERS, 0, 1, DNSBL_UNTESTED },
+		{ 20, RUN_SAYS, TIMEOUT, 1, DNSBL_UNTESTED },
+		RUN_WELL(30),
+		{ 3630, RUN_SAYS, TIMEOUT, 1, DNSBL_WELL },
+		{ 3631, OTHERS, 0, 1, DNSBL_WELL },
+		{ 3640, RUN_SAYS, TIMEOUT, 1, DNSBL_WELL },
+		RUN_WELL(3650) } },
 	{ "a kind that it never answers is not waited for", {
 		{ 0, RUN_ONE_KIND, 0, 1, DNSBL_WELL },
 		{ 3599, IDLE, 0, 1, DNSBL_WELL },
@@ -314,6 +338,19 @@ static const struct story stories[] = {
 		{ 20, IDLE, 0, 1, DNSBL_WELL }, /* not again at once */
 		{ 70, NOTE, HIT, 1, DNSBL_WELL },
 		{ 70, RUN_SAYS, HIT, 1, DNSBL_LISTS_ALL } } },
+	{ "a list that is new here has nothing to jump from", {
+		RUN_WELL(0),
+		{ 9, NOTE, MISS, 30, DNSBL_WELL },
+		{ 9, NOTE, HIT, 10, DNSBL_WELL },
+		{ 9, IDLE, 0, 1, DNSBL_WELL } } },
+	{ "hits from before it was muted are forgotten", {
+		RUN_WELL(0),
+		{ 9, NOTE, MISS, 250, DNSBL_WELL },
+		{ 9, NOTE, HIT, 9, DNSBL_WELL },
+		{ 9, PROBE, HIT, 1, DNSBL_LISTS_ALL },
+		RUN_WELL(39),
+		{ 49, NOTE, HIT, 1, DNSBL_WELL },
+		{ 49, IDLE, 0, 1, DNSBL_WELL } } },
 	{ "where much is listed always, much is no jump", {
 		RUN_WELL(0),
 		{ 9, NOTE, MISS, 200, DNSBL_WELL },
