@@ -198,6 +198,13 @@ static void test_limits(void **state)
 		{ "a{9999}[^a]", "" },
 		{ "[^x]*[^y]*[xy]", "" },
 		{ "(?s).*?.*?[xy]", "" },
+		/* Where memory may not be both written and run. */
+		{ "(*NO_JIT)(?:[a-z]+[.])*[a-z]+[0-9]", "" },
+		{ "(*NO_JIT)(a+)+[bc]", "" },
+		{ "(*NO_JIT)a*a*a*a*[bc]", "" },
+		{ "(*NO_JIT)(?=(a+))a*\\1[bc]", "i" },
+		{ "(*NO_JIT)(a|aa)+[bc]", "" },
+		{ "(*NO_JIT)[^x]*[^y]*[xy]", "" },
 	};
 	enum { SIZE = 1 << 20 };
 	char *text = malloc(SIZE);
