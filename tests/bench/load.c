@@ -23,6 +23,8 @@ static const char usage[] =
 	"  -m, --messages M         in all (1000)\n"
 	"  -k, --per-connection K   messages, then a new connection (1)\n"
 	"  -r, --rcpts R            recipients of each message (1)\n"
+	"  -a, --clients A          of as many addresses, taken in turn (one)\n"
+	"  -f, --first F            the first of them, from 1 to 131071 (1)\n"
 	"  -b, --bytes B            size of the message made up where no FILE is\n"
 	"                           given (2048)\n"
 	"  -j, --json               one line of JSON\n"
@@ -54,6 +56,8 @@ static void options_read(struct options *opt, int argc, char **argv)
 		{ "messages", required_argument, NULL, 'm' },
 		{ "per-connection", required_argument, NULL, 'k' },
 		{ "rcpts", required_argument, NULL, 'r' },
+		{ "clients", required_argument, NULL, 'a' },
+		{ "first", required_argument, NULL, 'f' },
 		{ "bytes", required_argument, NULL, 'b' },
 		{ "hold", required_argument, NULL, 'H' },
 		{ "json", no_argument, NULL, 'j' },
@@ -62,8 +66,8 @@ static void options_read(struct options *opt, int argc, char **argv)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "s:c:m:k:r:b:jh", names, NULL)) !=
-	       -1) {
+	while ((c = getopt_long(argc, argv, "s:c:m:k:r:a:f:b:jh", names,
+				NULL)) != -1) {
 		switch (c) {
 		case 's': opt->talk.socket = optarg; break;
 		case 'c':
@@ -77,6 +81,10 @@ static void options_read(struct options *opt, int argc, char **argv)
 				number(optarg, "per-connection");
 			break;
 		case 'r': opt->talk.rcpts = number(optarg, "rcpts"); break;
+		case 'a': opt->talk.clients = number(optarg, "clients"); break;
+		case 'f':
+			opt->talk.first_client = number(optarg, "first");
+			break;
 		case 'b': opt->bytes = number(optarg, "bytes"); break;
 		case 'H': opt->hold = number(optarg, "hold"); break;
 		case 'j': opt->json = true; break;
@@ -189,7 +197,8 @@ int main(int argc, char **argv)
 		.talk = { .connections = 4,
 			  .messages = 1000,
 			  .per_connection = 1,
-			  .rcpts = 1 },
+			  .rcpts = 1,
+			  .first_client = 1 },
 		.bytes = 2048,
 	};
 	struct talk_result result;

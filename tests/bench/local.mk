@@ -1,6 +1,6 @@
 # The benchmark: `make bench` builds what it needs and prints the tables.
 # BENCHFLAGS go to tests/bench/run.
-check_PROGRAMS += tests/bench/noop tests/bench/load
+check_PROGRAMS += tests/bench/noop tests/bench/load tests/bench/nameserver
 
 tests_bench_noop_SOURCES = tests/bench/noop.c
 tests_bench_noop_LDADD = $(MILTER_LIBS)
@@ -11,6 +11,8 @@ tests_bench_load_SOURCES = tests/bench/load.c \
 	tests/bench/letter.c tests/bench/letter.h \
 	tests/bench/dial.c tests/bench/dial.h \
 	tests/bench/sample.c tests/bench/sample.h
+
+tests_bench_nameserver_SOURCES = tests/bench/nameserver.c
 
 EXTRA_DIST += tests/bench/run tests/bench/ten-headers.rules
 
@@ -33,14 +35,15 @@ tests_bench_bench_inspector_LDADD = filter/libinspector.a \
 	$(SECCOMP_LIBS) $(IDN2_LIBS)
 
 bench_parts = tests/bench/bench_lists$(EXEEXT) tests/bench/bench_rules$(EXEEXT) \
-	tests/bench/bench_inspector$(EXEEXT)
+	tests/bench/bench_inspector$(EXEEXT) tests/bench/bench_dns$(EXEEXT)
 
 # What a DNS question costs.
 EXTRA_PROGRAMS += tests/bench/bench_dns
 tests_bench_bench_dns_SOURCES = tests/bench/bench_dns.c
 tests_bench_bench_dns_LDADD = lists/liblists.a $(CARES_LIBS)
 
-bench: tests/bench/noop$(EXEEXT) tests/bench/load$(EXEEXT) $(sbin_PROGRAMS) \
+bench: tests/bench/noop$(EXEEXT) tests/bench/load$(EXEEXT) \
+		tests/bench/nameserver$(EXEEXT) $(sbin_PROGRAMS) \
 		$(bench_parts)
 	$(AM_V_at)$(PYTHON3) $(srcdir)/tests/bench/run --build . \
 		--flags "$(CC) $(SY_CFLAGS) $(CFLAGS) $(SY_LDFLAGS) $(LDFLAGS)" \

@@ -30,6 +30,7 @@ struct talk {
 	uint64_t began; /* the message */
 	uint64_t asked; /* the step that waits; 0: none */
 	unsigned mails; /* begun on this connection */
+	uint32_t client;
 	unsigned refused; /* recipients of this message */
 	unsigned char *in;
 	size_t have;
@@ -43,6 +44,7 @@ struct run {
 	int epoll;
 	uint32_t claimed; /* messages, by the connections that will send them */
 	uint32_t begun; /* messages */
+	uint32_t connected; /* connections, so far */
 	unsigned open; /* connections */
 };
 
@@ -133,6 +135,7 @@ static void talk_mail(struct run *run, struct talk *t)
 		.number = run->begun,
 		.rcpts = set->rcpts,
 		.opens = t->mails == 0,
+		.client = t->client,
 		.letter = &set->letters[run->begun % set->letter_count],
 	};
 
@@ -151,6 +154,9 @@ static void talk_open(struct run *run, struct talk *t)
 
 	if (run->claimed >= run->set->messages)
 		return;
+	if (run->set->clients > 0)
+		t->client = run->set->first_client +
+			    run->connected++ % run->set->clients;
 	run->claimed++;
 	t->began = sample_clock();
 	t->fd = dial_open(&run->dial);

@@ -22,6 +22,12 @@ struct talk_settings {
 	uint32_t messages;
 	unsigned per_connection; /* messages, then quit and connect anew */
 	unsigned rcpts;
+	/*
+	 * Clients with an address each, taken in turn by the connections, from
+	 * the first on (see wire.h); 0: always the same.
+	 */
+	uint32_t clients;
+	uint32_t first_client;
 	const struct letter *letters; /* taken in turn */
 	size_t letter_count;
 };

@@ -157,7 +157,27 @@ struct values {
 	char queue_id[24]; /* empty: not known yet */
 	char sender[64];
 	char rcpt[64];
+	char client[16]; /* its address */
+	char name[64]; /* its name, also HELO's */
+	char origin[96]; /* both, as in a Received: */
+	char domain[64]; /* of the sender */
 };
+
+static void values_init(struct values *v, const struct wire_mail *mail)
+{
+	uint32_t n = mail->client;
+
+	*v = (struct values){ .client = "192.0.2.25",
+			      .name = "out.sender.test",
+			      .domain = "sender.test" };
+	if (n > 0) {
+		snprintf(v->client, sizeof(v->client), "198.%u.%u.%u",
+			 18 + (n >> 16 & 1), n >> 8 & 255, n & 255);
+		snprintf(v->name, sizeof(v->name), "out.s%u.test", n);
+		snprintf(v->domain, sizeof(v->domain), "s%u.test", n);
+	}
+	snprintf(v->origin, sizeof(v->origin), "%s [%s]", v->name, v->client);
+}
 
 /* The macro's value, or NULL if a Postfix without TLS and AUTH has none. */
 static const char *macro_value(const struct values *v, const char *name)
@@ -168,20 +188,23 @@ static const char *macro_value(const struct values *v, const char *name)
 	} fixed[] = {
 		{ "j", "mx.here.test" },
 		{ "v", "Postfix 3.7.11" },
-		{ "_", "out.sender.test [192.0.2.25]" },
 		{ "{daemon_name}", "mx.here.test" },
 		{ "{daemon_addr}", "198.51.100.25" },
 		{ "{daemon_port}", "25" },
-		{ "{client_addr}", "192.0.2.25" },
-		{ "{client_name}", "out.sender.test" },
-		{ "{client_ptr}", "out.sender.test" },
 		{ "{client_port}", "40025" },
 		{ "{client_connections}", "0" },
 		{ "{client_resolve}", "OK" },
-		{ "{mail_host}", "sender.test" },
 		{ "{mail_mailer}", "smtp" },
 		{ "{rcpt_host}", "here.test" },
 		{ "{rcpt_mailer}", "local" },
+	};
+	const struct {
+		const char *name;
+		const char *value;
+	} varied[] = {
+		{ "_", v->origin },	      { "{client_addr}", v->client },
+		{ "{client_name}", v->name }, { "{client_ptr}", v->name },
+		{ "{mail_host}", v->domain },
 	};
 
 	if (strcmp(name, "i") == 0 || strcmp(name, "{i}") == 0)
@@ -193,6 +216,9 @@ static const char *macro_value(const struct values *v, const char *name)
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++)
 		if (strcmp(name, fixed[i].name) == 0)
 			return fixed[i].value;
+	for (size_t i = 0; i < sizeof(varied) / sizeof(*varied); i++)
+		if (strcmp(name, varied[i].name) == 0)
+			return varied[i].value;
 	return NULL;
 }
 
@@ -263,15 +289,14 @@ static void put_event(struct wire_script *s, const struct wire_deal *deal,
 static void put_opening(struct wire_script *s, const struct wire_deal *deal,
 			const struct values *v)
 {
-	static const char helo[] = "out.sender.test";
-	/* The name, the family, the port (40025) and the address. */
-	static const char client[] = "out.sender.test\0"
-				     "4"
-				     "\x9c\x59"
-				     "192.0.2.25";
+	char client[128];
+	int len;
 
-	put_event(s, deal, WIRE_CONNECT, v, client, sizeof(client));
-	put_event(s, deal, WIRE_HELO, v, helo, sizeof(helo));
+	/* The name, the family, the port (40025) and the address. */
+	len = snprintf(client, sizeof(client), "%s%c4\x9c\x59%s", v->name, 0,
+		       v->client);
+	put_event(s, deal, WIRE_CONNECT, v, client, (size_t)len + 1);
+	put_event(s, deal, WIRE_HELO, v, v->name, strlen(v->name) + 1);
 }
 
 static void put_envelope(struct wire_script *s, const struct wire_deal *deal,
@@ -280,8 +305,8 @@ static void put_envelope(struct wire_script *s, const struct wire_deal *deal,
 	char data[160];
 	int len;
 
-	snprintf(v->sender, sizeof(v->sender), "sender%u@sender.test",
-		 mail->number % 1000);
+	snprintf(v->sender, sizeof(v->sender), "sender%u@%s",
+		 mail->number % 1000, v->domain);
 	len = snprintf(data, sizeof(data), "<%s>%cSIZE=2048%cBODY=8BITMIME",
 		       v->sender, 0, 0);
 	put_event(s, deal, WIRE_MAIL, v, data, (size_t)len + 1);
@@ -344,8 +369,9 @@ void wire_offer(struct wire_script *s)
 void wire_mail(struct wire_script *s, const struct wire_deal *deal,
 	       const struct wire_mail *mail)
 {
-	struct values v = { 0 };
+	struct values v;
 
+	values_init(&v, mail);
 	script_clear(s);
 	if (mail->opens)
 		put_opening(s, deal, &v);

@@ -70,6 +70,11 @@ struct wire_script {
 /* What differs from message to message. */
 struct wire_mail {
 	uint32_t number; /* makes sender and queue id differ */
+	/*
+	 * 0: 192.0.2.25.  Else one of 198.18.0.0/15 (RFC 2544), 198.18.0.1
+	 * being the first, with a name and a sender's domain of its own.
+	 */
+	uint32_t client;
 	unsigned rcpts;
 	bool opens; /* the first of its connection: connect and HELO */
 	bool bare; /* nothing after HELO */
