@@ -23,7 +23,8 @@ endif
 # The session's side: configuration, references, the listener.
 if HAVE_CMOCKA
 session_tests = tests/unit/test_settings tests/unit/test_ref \
-	tests/unit/test_listener tests/unit/test_generation
+	tests/unit/test_listener tests/unit/test_generation \
+	tests/unit/test_resolver
 check_PROGRAMS += $(session_tests)
 TESTS += $(session_tests)
 
@@ -43,6 +44,9 @@ tests_unit_test_listener_LDADD = $(CMOCKA_LIBS)
 
 tests_unit_test_generation_SOURCES = tests/unit/test_generation.c
 tests_unit_test_generation_LDADD = $(session_test_libs)
+
+tests_unit_test_resolver_SOURCES = tests/unit/test_resolver.c
+tests_unit_test_resolver_LDADD = $(session_test_libs)
 endif
 
 # The control socket.
