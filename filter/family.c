@@ -28,7 +28,8 @@ enum {
 	SEND_BUFFER = 256 * 1024,
 	FAREWELL_MS = 20,
 	EXIT_PATIENCE_MS = 5000, /* from the end of the link to that of it */
-	RESERVED_FDS = 32, /* of a process, for everything but channels */
+	/* for all but channels; the resolver alone has up to 20 */
+	RESERVED_FDS = 56,
 	ENTRY_SIZE = 64,
 };
 
