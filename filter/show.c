@@ -26,7 +26,10 @@ json_t *show_text(const char *text, size_t len)
 	if (out == NULL)
 		return NULL;
 	for (size_t i = 0; i < len;) {
-		size_t n = text[i] == '\0' ? 0 : utf8_length(text + i, len - i);
+		/* of these JSON has no NUL, and leaves DEL as it is */
+		size_t n = text[i] == '\0' || text[i] == '\x7f'
+				   ? 0
+				   : utf8_length(text + i, len - i);
 
 		if (n == 0) {
 			used += (size_t)sprintf(out + used, "\\x%02X",
