@@ -41,18 +41,20 @@ bool command_has(const struct command *command, const char *option)
 static void complain(const struct command *command, const char *format,
 		     va_list args) __attribute__((format(printf, 2, 0)));
 
-/* One line, whatever stands in it. */
+/* One line, whatever stands in it; in one piece, as others write there too. */
 static void complain(const struct command *command, const char *format,
 		     va_list args)
 {
-	char *text;
+	char *text, *shown;
 
 	if (vasprintf(&text, format, args) < 0)
 		return;
 	fflush(stdout);
-	fprintf(stderr, "steelyardctl %s: ", command->verb->name);
-	print_escaped(stderr, text);
-	fputc('\n', stderr);
+	shown = escaped(text);
+	if (shown != NULL)
+		fprintf(stderr, "steelyardctl %s: %s\n", command->verb->name,
+			shown);
+	free(shown);
 	free(text);
 }
 
