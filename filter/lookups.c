@@ -195,10 +195,25 @@ bool lookups_wait(struct lookups *lookups, int64_t until_ms)
 
 /* --- telling ------------------------------------------------------------ */
 
+/* Neither for nor against a client that we know. */
+static void waive_client(struct facts *facts)
+{
+	static const enum fact_id about[] = {
+		FACT_CLIENT_PTR,	  FACT_CLIENT_NAME,
+		FACT_CLIENT_IS_DYNAMIC,	  FACT_HELO_RESOLVES,
+		FACT_HELO_MATCHES_CLIENT,
+	};
+
+	for (size_t i = 0; i < sizeof(about) / sizeof(about[0]); i++)
+		facts_waive(facts, about[i]);
+}
+
 static void tell_envelope(struct lookups *lookups, struct facts *facts)
 {
 	dns_batch_stop(lookups->envelope);
 	lookups->envelope_told = true;
+	if (lookups->skips_client)
+		waive_client(facts);
 	if (!lookups->skips_client && lookups->rdns.asked)
 		rdns_tell(&lookups->rdns, lookups->envelope, facts->arena,
 			  facts);

@@ -24,21 +24,21 @@ enum {
 #define BIT(sum) (1u << (sum))
 
 /* Which sums a rule counts in, by what it says: as it stands, and fairly. */
-static const unsigned positive_now[4] = {
+static const unsigned positive_now[TRUTHS] = {
 	[TRUTH_PENDING] = BIT(HIGHEST),
 	[TRUTH_TRUE] = BIT(SCORE) | BIT(LOWEST) | BIT(HIGHEST),
 };
-static const unsigned positive_fair[4] = {
+static const unsigned positive_fair[TRUTHS] = {
 	[TRUTH_PENDING] = BIT(HIGHEST_KIND) | BIT(HIGHEST_HARSH),
 	[TRUTH_UNKNOWN] = BIT(LOWEST_HARSH) | BIT(HIGHEST_HARSH),
 	[TRUTH_TRUE] = BIT(LOWEST_KIND) | BIT(HIGHEST_KIND) |
 		       BIT(LOWEST_HARSH) | BIT(HIGHEST_HARSH),
 };
-static const unsigned negative_now[4] = {
+static const unsigned negative_now[TRUTHS] = {
 	[TRUTH_PENDING] = BIT(LOWEST),
 	[TRUTH_TRUE] = BIT(SCORE) | BIT(LOWEST) | BIT(HIGHEST),
 };
-static const unsigned negative_fair[4] = {
+static const unsigned negative_fair[TRUTHS] = {
 	[TRUTH_PENDING] = BIT(LOWEST_KIND) | BIT(LOWEST_HARSH),
 	[TRUTH_UNKNOWN] = BIT(LOWEST_KIND) | BIT(HIGHEST_KIND),
 	[TRUTH_TRUE] = BIT(LOWEST_KIND) | BIT(HIGHEST_KIND) |
@@ -52,11 +52,9 @@ static int32_t clamp(int64_t sum)
 				 : (int32_t)sum;
 }
 
-enum { PAIRS = 16 }; /* truth_pair */
-
 /* The weights of one group, by sign and by what their rules say. */
 struct heap {
-	int64_t plus[PAIRS], minus[PAIRS];
+	int64_t plus[TRUTH_PAIRS], minus[TRUTH_PAIRS];
 };
 
 /* Adds a group to the total, no more of it than its cap. */
@@ -66,7 +64,7 @@ static void heap_end(const struct ruleset *set, int group, struct heap *heap,
 	bool capped = group >= 0 && set->groups[group].has_max;
 	int64_t sums[SUMS] = { 0 };
 
-	for (unsigned pair = 0; pair < PAIRS; pair++) {
+	for (unsigned pair = 0; pair < TRUTH_PAIRS; pair++) {
 		enum truth now = truth_now((truth_pair)pair);
 		enum truth fair = truth_fair((truth_pair)pair);
 		unsigned plus = positive_now[now] | positive_fair[fair];

@@ -251,6 +251,8 @@ static truth_pair fact_test(const struct test *test, struct expr_view *view)
 	case FACT_PENDING: return TRUTH_BOTH(TRUTH_PENDING);
 	case FACT_UNKNOWN:
 	case FACT_NOT_ASKED:
+		if (fact->waived)
+			return TRUTH_BOTH(TRUTH_WAIVED);
 		if (test->kind == TEST_UNKNOWN)
 			return TRUTH_PAIR(test->negated ? TRUTH_FALSE
 							: TRUTH_TRUE,

@@ -9,37 +9,49 @@
 
 #include "rules/arena.h"
 
-static const char *const spf_words[] = { "pass",      "fail",
-					 "softfail",  "neutral",
-					 "permerror", "temperror",
+static const char *const spf_words[] = { "pass",    "fail",	 "softfail",
+					 "neutral", "permerror", "temperror",
 					 NULL };
 static const char *const resolve_words[] = { "ok", "fail", "temp", "forged",
 					     NULL };
-static const char *const dkim_words[] = { "pass",      "policy",
-					  "fail",      "neutral",
-					  "permerror", "temperror",
+static const char *const dkim_words[] = { "pass",    "policy",	  "fail",
+					  "neutral", "permerror", "temperror",
 					  NULL };
 static const char *const dmarc_words[] = { "pass", "fail", "permerror",
 					   "temperror", NULL };
 static const char *const policy_words[] = { "reject", "quarantine", NULL };
 
-#define ROW(id, n, t, k, p, m)                                                 \
-	[FACT_##id] = { .name = n, .type = FACT_TYPE_##t,                      \
-			.kind = FACT_KIND_##k, .phase = PHASE_##p,             \
-			.built = true, .meaning = m }
-#define ENUM_ROW(id, n, p, w, m)                                               \
-	[FACT_##id] = { .name = n, .type = FACT_TYPE_ENUM,                     \
-			.kind = FACT_KIND_PLAIN, .phase = PHASE_##p,           \
-			.words = w, .built = true, .meaning = m }
-#define RCPT_ROW(id, n, k, m)                                                  \
-	[FACT_##id] = { .name = n, .type = FACT_TYPE_STRING,                   \
-			.kind = FACT_KIND_##k, .phase = PHASE_RCPT,            \
-			.per_rcpt = true, .built = true, .meaning = m }
+#define ROW(id, n, t, k, p, m)                 \
+	[FACT_##id] = { .name = n,             \
+			.type = FACT_TYPE_##t, \
+			.kind = FACT_KIND_##k, \
+			.phase = PHASE_##p,    \
+			.built = true,         \
+			.meaning = m }
+#define ENUM_ROW(id, n, p, w, m)                 \
+	[FACT_##id] = { .name = n,               \
+			.type = FACT_TYPE_ENUM,  \
+			.kind = FACT_KIND_PLAIN, \
+			.phase = PHASE_##p,      \
+			.words = w,              \
+			.built = true,           \
+			.meaning = m }
+#define RCPT_ROW(id, n, k, m)                     \
+	[FACT_##id] = { .name = n,                \
+			.type = FACT_TYPE_STRING, \
+			.kind = FACT_KIND_##k,    \
+			.phase = PHASE_RCPT,      \
+			.per_rcpt = true,         \
+			.built = true,            \
+			.meaning = m }
 /* Named so that rules can be written for them; no check sets them yet. */
-#define LATER(id, n, t, k, p, w, m)                                            \
-	[FACT_##id] = { .name = n, .type = FACT_TYPE_##t,                      \
-			.kind = FACT_KIND_##k, .phase = PHASE_##p,             \
-			.words = w, .meaning = m }
+#define LATER(id, n, t, k, p, w, m)            \
+	[FACT_##id] = { .name = n,             \
+			.type = FACT_TYPE_##t, \
+			.kind = FACT_KIND_##k, \
+			.phase = PHASE_##p,    \
+			.words = w,            \
+			.meaning = m }
 
 /* clang-format off */
 static const struct fact_row table[FACT_ID_COUNT] = {
@@ -374,6 +386,18 @@ void facts_slot_set_partial(struct facts *facts, unsigned slot,
 			    enum fact_cause cause)
 {
 	facts->slots[slot] = partial_of(items, count, cause);
+}
+
+static const struct fact waived = { .state = FACT_NOT_ASKED, .waived = true };
+
+void facts_waive(struct facts *facts, enum fact_id id)
+{
+	facts->fixed[id] = waived;
+}
+
+void facts_slot_waive(struct facts *facts, unsigned slot)
+{
+	facts->slots[slot] = waived;
 }
 
 void facts_slot_not_asked(struct facts *facts, unsigned slot)

@@ -188,6 +188,11 @@ struct fact {
 	 * test that none of them passes is unknown.
 	 */
 	bool partial;
+	/*
+	 * Of one that was not asked: it was decided that it is not to matter
+	 * for this message, so no test of it holds, nor could one have held.
+	 */
+	bool waived;
 	union {
 		bool yes;
 		int64_t number;
@@ -261,6 +266,7 @@ void facts_set_partial(struct facts *facts, enum fact_id id,
 		       enum fact_cause cause);
 void facts_none(struct facts *facts, enum fact_id id);
 void facts_unknown(struct facts *facts, enum fact_id id, enum fact_cause cause);
+void facts_waive(struct facts *facts, enum fact_id id); /* not asked */
 
 /* The same for a slot: several values, none, or unknown. */
 void facts_slot_set(struct facts *facts, unsigned slot,
@@ -270,6 +276,7 @@ void facts_slot_set_partial(struct facts *facts, unsigned slot,
 			    enum fact_cause cause);
 void facts_slot_none(struct facts *facts, unsigned slot);
 void facts_slot_not_asked(struct facts *facts, unsigned slot);
+void facts_slot_waive(struct facts *facts, unsigned slot);
 void facts_slot_unknown(struct facts *facts, unsigned slot,
 			enum fact_cause cause);
 

@@ -1,5 +1,10 @@
 /*
- * truth.h - Kleene's three values, and "not yet"; alone and in pairs.
+ * truth.h - Kleene's three values, "not yet" and "never mind"; alone and in
+ * pairs.
+ *
+ * TRUTH_WAIVED is what asks about a fact that was decided not to matter for
+ * this message (facts.h).  Like unknown it holds neither as it stands nor
+ * negated; but nobody might have been saved by knowing it.
  *
  * What an expression is worth comes as a pair.  `now` is what it says with
  * `X is unknown` taken at its word.  `fair` is the same with that test
@@ -14,22 +19,31 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Pending is zero, so that fresh memory is pending. */
-enum truth { TRUTH_PENDING, TRUTH_FALSE, TRUTH_UNKNOWN, TRUTH_TRUE };
+/* Pending is zero, so that fresh memory is pending; truth_and() needs the
+ * others' order, too. */
+enum truth {
+	TRUTH_PENDING,
+	TRUTH_FALSE,
+	TRUTH_UNKNOWN,
+	TRUTH_WAIVED,
+	TRUTH_TRUE,
+};
+#define TRUTHS (TRUTH_TRUE + 1)
 
-typedef uint8_t truth_pair; /* now + 4 * fair */
+typedef uint8_t truth_pair; /* now + TRUTHS * fair */
 
-#define TRUTH_PAIR(now, fair) ((truth_pair)((now) | (fair) << 2))
+#define TRUTH_PAIR(now, fair) ((truth_pair)((now) + (fair)*TRUTHS))
+#define TRUTH_PAIRS (TRUTHS * TRUTHS)
 #define TRUTH_BOTH(truth) TRUTH_PAIR(truth, truth)
 
 static inline enum truth truth_now(truth_pair pair)
 {
-	return (enum truth)(pair & 3);
+	return (enum truth)(pair % TRUTHS);
 }
 
 static inline enum truth truth_fair(truth_pair pair)
 {
-	return (enum truth)(pair >> 2);
+	return (enum truth)(pair / TRUTHS);
 }
 
 /* Neither half can change any more. */
@@ -48,7 +62,7 @@ static inline enum truth truth_not(enum truth a)
 
 /*
  * False settles an "and" whatever is still to come; else what is pending may
- * yet become false, and so hides what is unknown.
+ * yet become false, and so hides what is unknown, as this does what is waived.
  */
 static inline enum truth truth_and(enum truth a, enum truth b)
 {

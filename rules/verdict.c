@@ -79,8 +79,8 @@ struct doubt {
 static void doubt_add(struct doubt *doubt, const struct rule_class *class,
 		      const struct bounds *bounds, bool sure)
 {
-	enum harm least = least_harm(class, bounds->lowest_kind,
-				     bounds->highest_harsh);
+	enum harm least =
+		least_harm(class, bounds->lowest_kind, bounds->highest_harsh);
 
 	if (least < doubt->may_harm)
 		doubt->may_harm = least;
@@ -110,7 +110,7 @@ static struct doubt doubt_of(const struct hits *hits,
 
 	for (size_t i = 1; i < hits->set->class_count; i++) {
 		fair = truth_fair(hits->classes[i]);
-		if (fair == TRUTH_FALSE)
+		if (fair == TRUTH_FALSE || fair == TRUTH_WAIVED)
 			continue;
 		if (fair == TRUTH_PENDING)
 			sure = false;
@@ -120,7 +120,7 @@ static struct doubt doubt_of(const struct hits *hits,
 	}
 	if (fair != TRUTH_TRUE)
 		doubt_add(&doubt, &classes[0], bounds, sure);
-	if (exempt != TRUTH_FALSE)
+	if (exempt != TRUTH_FALSE && exempt != TRUTH_WAIVED)
 		doubt.may_harm = HARM_NONE;
 	if (exempt == TRUTH_UNKNOWN)
 		doubt.must_harm = HARM_NONE;

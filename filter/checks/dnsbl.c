@@ -344,15 +344,22 @@ static void tell_slot(const struct dnsbl_asking *asking, unsigned number,
 {
 	const struct fact_slot *slot = ruleset_slot(asking->gen->rules, number);
 	struct telling telling = { .arena = facts->arena };
+	bool muted = !dnsbl_may_be_asked(asking->gen->dnsbls[slot->dnsbl]);
+	bool waived = skips_client;
 	struct text *listings = NULL;
 
-	if (dnsbl_may_be_asked(asking->gen->dnsbls[slot->dnsbl]))
-		for (size_t i = 0; i < slot->of_count; i++)
-			if (!skips_client ||
-			    !dnsbl_is_about_client(slot->of[i]))
-				tell_subject(asking, slot->dnsbl, slot->of[i],
-					     &facts->fixed[slot->of[i]],
-					     &telling);
+	for (size_t i = 0; i < slot->of_count; i++) {
+		if (skips_client && dnsbl_is_about_client(slot->of[i]))
+			continue;
+		waived = false;
+		if (!muted)
+			tell_subject(asking, slot->dnsbl, slot->of[i],
+				     &facts->fixed[slot->of[i]], &telling);
+	}
+	if (waived) {
+		facts_slot_waive(facts, number);
+		return;
+	}
 	if (!telling.asked) {
 		facts_slot_not_asked(facts, number);
 		return;

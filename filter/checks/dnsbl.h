@@ -58,7 +58,8 @@ void dnsbl_ask_fact(struct dnsbl_asking *asking, enum fact_id of,
  * Sets the slots of a phase, after the batch was stopped and all facts that
  * lists were asked about are set.  What is unknown of one of these, or was not
  * answered, leaves a slot partial or unknown.  A slot is not asked where the
- * list is muted, or where all it is about was not asked.
+ * list is muted, and waived where all it is about is the client, which is
+ * skipped.
  */
 void dnsbl_tell(struct dnsbl_asking *asking, enum phase phase,
 		bool skips_client, struct facts *facts);

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { F_FALSE, F_UNKNOWN, F_TRUE };
+enum { F_FALSE, F_UNKNOWN, F_WAIVED, F_TRUE };
 
 /* What is true of a message; `fair`: `is unknown` has no answer either. */
 struct world {
@@ -63,9 +63,23 @@ static int leaf_judge(const struct world *world, const struct node *node)
 			return F_TRUE;
 		return F_FALSE;
 	}
+	if (value->waived)
+		return F_WAIVED;
 	if (node->op != UNKNOWN || world->fair)
 		return F_UNKNOWN;
 	return node->negated ? F_FALSE : F_TRUE;
+}
+
+static int opposite(int truth)
+{
+	return truth == F_TRUE ? F_FALSE : truth == F_FALSE ? F_TRUE : truth;
+}
+
+/* Unknown, or not to be known: then nobody could have been the better for it.
+ */
+static bool is_possible(int truth)
+{
+	return truth == F_TRUE || truth == F_UNKNOWN;
 }
 
 static int node_judge(const struct world *world, int at)
@@ -79,11 +93,12 @@ static int node_judge(const struct world *world, int at)
 		return world->rules[node->rule];
 	left = node_judge(world, node->left);
 	if (node->kind == NOT)
-		return F_TRUE - left;
+		return opposite(left);
 	right = node_judge(world, node->right);
 	if (node->kind == AND)
 		return left < right ? left : right;
-	return left > right ? left : right;
+	return opposite(opposite(left) < opposite(right) ? opposite(left)
+							 : opposite(right));
 }
 
 static struct world world_make(const struct model *model,
@@ -197,7 +212,7 @@ static struct extremes extremes_of(const struct world *fair, int kind,
 
 		if (at > 0)
 			match = node_judge(fair, model->class_when[at - 1]);
-		if (at > 0 && match == F_FALSE)
+		if (at > 0 && !is_possible(match))
 			continue;
 		harm = least_harm(model, at, kind, harsh);
 		word = word_of(model, at, harsh);
@@ -209,7 +224,7 @@ static struct extremes extremes_of(const struct world *fair, int kind,
 			break;
 	}
 	for (int i = 0; i < model->exempt_count; i++)
-		if (node_judge(fair, model->exempt_when[i]) != F_FALSE)
+		if (is_possible(node_judge(fair, model->exempt_when[i])))
 			ends.harm = 0;
 	return ends;
 }
@@ -230,8 +245,8 @@ struct model_answer model_judge(const struct model *model,
 		answer.truth[i] = now.rules[i];
 		holds[i] = now.rules[i] == F_TRUE;
 		kind[i] = plus ? fair.rules[i] == F_TRUE
-			       : fair.rules[i] != F_FALSE;
-		harsh[i] = plus ? fair.rules[i] != F_FALSE
+			       : is_possible(fair.rules[i]);
+		harsh[i] = plus ? is_possible(fair.rules[i])
 				: fair.rules[i] == F_TRUE;
 	}
 	answer.score = score_of(model, holds);
@@ -266,8 +281,9 @@ int model_harm(const struct model_answer *answer)
 
 static bool is_open(const struct model_value *value)
 {
-	return value->state == FACT_UNKNOWN || value->state == FACT_NOT_ASKED ||
-	       value->partial;
+	return !value->waived &&
+	       (value->state == FACT_UNKNOWN ||
+		value->state == FACT_NOT_ASKED || value->partial);
 }
 
 /* In how many ways it may have been answered. */

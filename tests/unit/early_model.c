@@ -280,8 +280,9 @@ static struct model_value value_make(struct model *model, int fact)
 		value.state = FACT_NONE;
 	else if (dice < 20)
 		value.state = FACT_UNKNOWN;
-	else if (dice < 24)
+	else if (dice < 28)
 		value.state = FACT_NOT_ASKED;
+	value.waived = value.state == FACT_NOT_ASKED && chance(model, 50);
 	switch (model_facts[fact].type) {
 	case MODEL_BOOL: value.value = pick(model, 2); break;
 	case MODEL_SET:

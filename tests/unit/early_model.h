@@ -53,6 +53,7 @@ struct model_value {
 	enum fact_state state; /* never pending */
 	int value;
 	bool partial;
+	bool waived; /* of one that was not asked */
 };
 
 struct node {

@@ -122,7 +122,16 @@ static void fact_set(const struct trial *trial, struct facts *facts, int fact,
 	enum fact_id id = (enum fact_id)model_facts[fact].id;
 	int slot = trial->slots[fact];
 
-	if (slot == UNREAD || value->state == FACT_NOT_ASKED)
+	if (slot == UNREAD)
+		return;
+	if (value->waived) {
+		if (slot >= 0)
+			facts_slot_waive(facts, (unsigned)slot);
+		else
+			facts_waive(facts, id);
+		return;
+	}
+	if (value->state == FACT_NOT_ASKED)
 		return; /* the end of the phase will see to it */
 	if (value->state == FACT_UNKNOWN) {
 		if (slot >= 0)
@@ -346,8 +355,8 @@ static void judge_at_once(struct trial *trial, int rcpt,
 static void rules_compare(struct trial *trial, const struct hits *hits,
 			  const struct model_answer *answer)
 {
-	static const enum truth truths[3] = { TRUTH_FALSE, TRUTH_UNKNOWN,
-					      TRUTH_TRUE };
+	static const enum truth truths[4] = { TRUTH_FALSE, TRUTH_UNKNOWN,
+					      TRUTH_WAIVED, TRUTH_TRUE };
 
 	for (int i = 0; i < trial->model->rule_count; i++) {
 		char name[16];
