@@ -588,13 +588,15 @@ def test_dns_of_a_filter(work: pathlib.Path) -> None:
         assert stats["questions"]["asked"] > 0
         assert stats["zone_file"] == str(zone)
         ctl("-c", conf, "dns", "flush")
-        assert "verb=dns" in filt.log()
+        wait.until("a line in the log", 10,
+                   lambda: "verb=dns" in filt.log())
         ctl("-c", conf, "dnsbl", "192.0.2.99")
         wait.until("a list that lists all is muted", 20,
                    lambda: "lists all, muted" in ctl(
                        "-c", conf, "dnsbl", "health", code=None))
-        assert re.search(r'event=dnsbl level=warning zone=world\.test '
-                         r'state="lists all" was="untested"', filt.log())
+        wait.until("its line in the log", 10, lambda: re.search(
+            r'event=dnsbl level=warning zone=world\.test '
+            r'state="lists all" was="untested"', filt.log()))
         # a reload reads the file again
         zone.write_text(WORLD + "new.test A 192.0.2.7\n")
         ctl("-c", conf, "reload")
