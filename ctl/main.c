@@ -166,6 +166,16 @@ static const struct verb_option *option_find(const struct verb_option *options,
 	return NULL;
 }
 
+/* Before the verb is known: the first one's that has it. */
+static const struct verb_option *option_of_any(const char *name, size_t len)
+{
+	const struct verb_option *option = NULL;
+
+	for (size_t i = 0; i < VERBS && option == NULL; i++)
+		option = option_find(verbs[i]->options, name, len);
+	return option;
+}
+
 static void common_given(struct parse *parse, const struct verb_option *option,
 			 const char *value)
 {
@@ -259,6 +269,8 @@ static bool parse_option(struct parse *parse, int *at)
 	option = option_find(own, name, len);
 	if (option == NULL)
 		option = option_find(common, name, len);
+	if (option == NULL && verb == NULL)
+		option = option_of_any(name, len);
 	if (option == NULL) {
 		parse->code = unknown_option(own, name, len);
 		return false;
@@ -318,6 +330,24 @@ static bool parse_all(struct parse *parse)
 	return true;
 }
 
+/* Those that stood before the verb may be another's. */
+static bool own_options(struct parse *parse)
+{
+	const struct verb_option *own = parse->command.verb->options;
+
+	for (size_t i = 0; i < parse->command.given_count; i++) {
+		struct given *given = &parse->given[i];
+		const char *name = given->option->name;
+
+		given->option = option_find(own, name, strlen(name));
+		if (given->option == NULL) {
+			parse->code = unknown_option(own, name, strlen(name));
+			return false;
+		}
+	}
+	return true;
+}
+
 static enum exit_code run(struct parse *parse)
 {
 	struct command *command = &parse->command;
@@ -340,6 +370,8 @@ static enum exit_code run(struct parse *parse)
 	}
 	if (verb == NULL)
 		return wrong("what shall I do?");
+	if (!own_options(parse))
+		return parse->code;
 	if (command->argument_count < verb->least ||
 	    command->argument_count > verb->most)
 		return wrong_use(command, "usage: steelyardctl %s %s",

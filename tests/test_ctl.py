@@ -114,6 +114,8 @@ WRONG_USE = {
     "xyzzy": 'unknown verb "xyzzy"; try steelyardctl --help',
     "": "what shall I do?",
     "status --jsn": 'unknown option "jsn", did you mean "json"?',
+    "--force status": 'unknown option "force"',
+    "--dns x": "what shall I do?",
     "reload --forse": 'unknown option "forse", did you mean "force"?',
     "status extra": "usage: steelyardctl status",
     "test": "usage: steelyardctl test [OPTION ...] FILE.eml ...",
@@ -148,6 +150,11 @@ def test_options_stand_anywhere(work: pathlib.Path) -> None:
                 ["settings", "--json", f"--config={conf}"],
                 ["settings", f"-c{conf}", "--json"]]:
         assert json.loads(ctl(*way))
+    (work / "a.zone").write_text("a.test A 192.0.2.1\n")
+    for way in [["--dns", work / "a.zone", "-c", conf, "dns", "query",
+                 "a.test"],
+                ["dns", "query", f"--dns={work}/a.zone", "a.test", "-c", conf]]:
+        assert "192.0.2.1" in ctl(*way)
 
 
 def test_output_that_cannot_be_written_is_a_failure(work: pathlib.Path) -> None:
