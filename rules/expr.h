@@ -11,6 +11,7 @@
  *	pending		pending		pending		pending
  *	unknown or
  *	not asked	true		unknown		unknown
+ *	waived		waived		waived		waived, see truth.h
  *	none		false		true		false, see below
  *	known		false		false		by its value
  *

@@ -102,10 +102,13 @@ static void value_read(struct rule_bench *bench, const struct fact_row *row,
 		       char *value, struct fact *fact)
 {
 	memset(fact, 0, sizeof(*fact));
-	fact->state = strcmp(value, "none") == 0      ? FACT_NONE
-		      : strcmp(value, "unknown") == 0 ? FACT_UNKNOWN
-		      : strcmp(value, "unasked") == 0 ? FACT_NOT_ASKED
-						      : FACT_KNOWN;
+	fact->state =
+		strcmp(value, "none") == 0	? FACT_NONE
+		: strcmp(value, "unknown") == 0 ? FACT_UNKNOWN
+		: strcmp(value, "unasked") == 0 || strcmp(value, "waived") == 0
+			? FACT_NOT_ASKED
+			: FACT_KNOWN;
+	fact->waived = strcmp(value, "waived") == 0;
 	if (fact->state != FACT_KNOWN)
 		return;
 	switch (row->type) {

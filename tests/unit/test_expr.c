@@ -20,6 +20,7 @@ enum {
 	T = TRUTH_TRUE,
 	U = TRUTH_UNKNOWN,
 	P = TRUTH_PENDING,
+	W = TRUTH_WAIVED,
 };
 
 struct row {
@@ -350,6 +351,40 @@ static void test_partial(void **state)
 	rows_check(rows, COUNT(rows));
 }
 
+/* Not asked on purpose: nothing may hold because of it. */
+static void test_waived(void **state)
+{
+	static const struct row rows[] = {
+		{ "it does not hold", "helo.resolves", "helo.resolves=waived",
+		  W },
+		{ "nor does its opposite", "not helo.resolves",
+		  "helo.resolves=waived", W },
+		{ "nor that it is unknown", "helo.resolves is unknown",
+		  "helo.resolves=waived", W },
+		{ "nor that it is none", "client.ptr is none",
+		  "client.ptr=waived", W },
+		{ "nor that it is another", "client.ptr is not \"a\"",
+		  "client.ptr=waived", W },
+		{ "what is false stays so", "helo.resolves and helo.is_ip",
+		  "helo.resolves=waived; helo.is_ip=no", F },
+		{ "what is true does, too", "helo.is_ip or helo.resolves",
+		  "helo.resolves=waived; helo.is_ip=yes", T },
+		{ "what is true is not enough", "helo.is_ip and helo.resolves",
+		  "helo.resolves=waived; helo.is_ip=yes", W },
+		{ "what is false is not enough for its opposite",
+		  "not (helo.is_ip or helo.resolves)",
+		  "helo.resolves=waived; helo.is_ip=no", W },
+		{ "what is pending may yet be false",
+		  "helo.resolves and helo.is_ip", "helo.resolves=waived", P },
+		{ "what is unknown besides is unknown",
+		  "helo.resolves and helo.is_ip",
+		  "helo.resolves=waived; helo.is_ip=unknown", U },
+	};
+
+	(void)state;
+	rows_check(rows, COUNT(rows));
+}
+
 /* A thousand terms are a tree a thousand deep. */
 static void test_long_chains(void **state)
 {
@@ -423,6 +458,7 @@ int main(void)
 		cmocka_unit_test(test_sets),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_partial),
+		cmocka_unit_test(test_waived),
 		cmocka_unit_test(test_long_chains),
 		cmocka_unit_test(test_depth),
 	};

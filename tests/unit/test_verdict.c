@@ -201,6 +201,23 @@ static void test_unknown(void **state)
 		  "exempt if client.name is \"a.example\"\n" LADDER,
 		  "helo.is_ip=yes; client.name=b.example,?", PHASE_EOM, false,
 		  VERDICT_DEFER, YES, YES, NO },
+		{ "what a white list was not to be asked saves nobody",
+		  "rule A 9.0 if helo.is_ip\n"
+		  "dnsbl \"wl.test\" { WL -5.0 on 127.0.*.3 }\n" LADDER,
+		  "helo.is_ip=yes; dnsbl:wl.test=waived", PHASE_EOM, false,
+		  VERDICT_REJECT, YES, NO, NO },
+		{ "nor an exemption, nor by way of a rule that denies",
+		  "rule A 9.0 if helo.is_ip\n"
+		  "rule B -5.0 if helo.is_ip and not C\n"
+		  "rule C 0 if helo.is_ip and client.name is none\n"
+		  "exempt if client.name is \"a.example\"\n" LADDER,
+		  "helo.is_ip=yes; client.name=waived", PHASE_EOM, false,
+		  VERDICT_REJECT, YES, NO, NO },
+		{ "nor does it harm anybody",
+		  "rule A 4.0 if helo.is_ip\n"
+		  "rule B 9.0 if helo.is_ip and not helo.resolves\n" LADDER,
+		  "helo.is_ip=yes; helo.resolves=waived", PHASE_EOM, true,
+		  VERDICT_TAG, YES, NO, NO },
 		{ "a reject of 4xx needs no softening",
 		  "rule A 9.0 if helo.is_ip\n"
 		  "verdict reject at 8.0 reply \"451 4.7.1 x\"\n"
