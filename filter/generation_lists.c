@@ -50,22 +50,48 @@ static struct list *list_from_texts(const struct rule_list_info *info,
 	return list;
 }
 
-/* The content that the list of this name had in `previous`, if it had one. */
-static const struct list *previous_content(const struct generation *previous,
-					   const struct rule_list_info *info)
+/* Which list of `previous` is this one, by its name and file?  -1: none. */
+static long find_previous(const struct generation *previous,
+			  const struct rule_list_info *info)
 {
-	if (previous == NULL)
-		return NULL;
-	for (size_t i = 0; i < previous->lists.count; i++) {
+	size_t count = previous != NULL ? previous->lists.count : 0;
+
+	for (size_t i = 0; i < count; i++) {
 		const struct rule_list_info *old =
 			ruleset_list_info(previous->rules, i);
 
 		if (strcmp(old->name, info->name) == 0 &&
 		    old->kind == info->kind && old->path != NULL &&
 		    strcmp(old->path, info->path) == 0)
-			return rule_list_content(previous->lists.at[i]);
+			return (long)i;
 	}
-	return NULL;
+	return -1;
+}
+
+/* From its file, if that looks whole compared with what the list was before. */
+static struct list *list_from_file(const struct rule_list_info *info,
+				   const struct generation *previous,
+				   bool force, struct file_stamp *ret_stamp,
+				   struct list_context *context)
+{
+	long at = find_previous(previous, info);
+	const struct list *before = NULL;
+	char why[FILE_ERROR_SIZE];
+	struct list *list;
+
+	if (at >= 0)
+		before = rule_list_content(previous->lists.at[at]);
+	if (at >= 0 && !force &&
+	    file_is_unfinished(info->path, previous->list_states[at].ends_line,
+			       why, sizeof(why))) {
+		diag_error(context->diag, context->place, "%s", why);
+		return NULL;
+	}
+	if (list_load_file(info->path, (enum list_kind)info->kind, before,
+			   force, &list, ret_stamp, list_problem,
+			   context) != LIST_LOADED)
+		return NULL;
+	return list;
 }
 
 static bool load_list(struct generation *gen, size_t index,
@@ -77,7 +103,7 @@ static bool load_list(struct generation *gen, size_t index,
 	struct list_context context = { .diag = &gen->parts->diag,
 					.place = info->place };
 	struct file_stamp *stamp = &gen->list_states[index].watch.loaded;
-	struct list *list = NULL;
+	struct list *list;
 	char why[256] = "";
 
 	if (info->path == NULL) {
@@ -87,11 +113,9 @@ static bool load_list(struct generation *gen, size_t index,
 	}
 	if (texts != NULL)
 		list = list_from_texts(info, texts, &context);
-	else if (list_load_file(info->path, (enum list_kind)info->kind,
-				previous_content(previous, info), force, &list,
-				stamp, list_problem, &context) != LIST_LOADED)
-		list = NULL;
-	gen->list_states[index].ends_line = stamp->ends_line;
+	else
+		list = list_from_file(info, previous, force, stamp, &context);
+	gen->list_states[index].ends_line = texts != NULL || stamp->ends_line;
 	free(context.first);
 	if (list == NULL)
 		return false;
