@@ -36,6 +36,7 @@
 #include "filter/milter.h"
 #include "filter/privileges.h"
 #include "filter/resolver.h"
+#include "lists/suffix.h"
 
 enum {
 	DRAIN_SECONDS = 25,
@@ -431,6 +432,7 @@ static bool prepare(void)
 	pthread_cond_init(&filter.keeper_wakes, &attr);
 	pthread_condattr_destroy(&attr);
 	filter.started = time(NULL);
+	suffix_load();
 	filter.milter_ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	filter.pool = inspector_pool_open(filter.start.inspectors,
 					  filter.start.channels);
