@@ -207,7 +207,7 @@ static void question_ask(struct asking *asking, struct question *question,
 	question->txt = dns_batch_ask(asking->batch, question->name, DNS_TXT,
 				      NULL, NULL);
 	question->probed =
-		dnsbl_probe_name(list, !asking->subject->is_ip, probe);
+		dnsbl_probe_name(list, !asking->subject->is_ip, NULL, probe);
 	if (question->probed)
 		question->probe =
 			dns_batch_ask(asking->batch, probe, DNS_A, NULL, NULL);

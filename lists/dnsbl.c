@@ -202,8 +202,10 @@ void dnsbl_note(struct dnsbl *dnsbl, const struct dns_answer *answer)
 }
 
 bool dnsbl_probe_name(struct dnsbl *dnsbl, bool of_names,
+		      const struct dns_answer *listing,
 		      char buf[DNSBL_NAME_SIZE])
 {
+	uint64_t moment_ms = dnsbl->dnsbls->now() / 1000 * 1000;
 	char subject[DNSBL_SUBJECT_SIZE];
 	unsigned of;
 	bool is_wanted;
@@ -220,7 +222,9 @@ bool dnsbl_probe_name(struct dnsbl *dnsbl, bool of_names,
 		of = DNSBL_OF_IP4;
 	else
 		of = DNSBL_OF_IP6;
-	return dnsbl_probe(dnsbl, of, dnsbl->dnsbls->now(), buf, subject) == 0;
+	if (listing != NULL && listing->received > moment_ms)
+		moment_ms = listing->received;
+	return dnsbl_probe(dnsbl, of, moment_ms, buf, subject) == 0;
 }
 
 bool dnsbl_probe_passed(struct dnsbl *dnsbl, const struct dns_answer *answer,

@@ -122,10 +122,15 @@ void dnsbl_note(struct dnsbl *dnsbl, const struct dns_answer *answer);
 /*
  * Writes the probe's name that a listing has to be checked with now (ask type
  * A of it, in the same batch); false where this list is not to be tested.  All
- * who call within one second get the same name.  It is 127.x.y.z with x > 0, as
- * an IPv6 address if the list is of these alone, or below "invalid".
+ * who call within one second get the same name, so one question may serve them;
+ * but a list may begin to list the world at any moment, and so a listing that
+ * is newer than that second's begin gets a name of its own, that no answer from
+ * before it can be remembered for.  NULL: some listing, from before.  The name
+ * is 127.x.y.z with x > 0, as an IPv6 address if the list is of these alone, or
+ * below "invalid".
  */
 bool dnsbl_probe_name(struct dnsbl *dnsbl, bool of_names,
+		      const struct dns_answer *listing,
 		      char buf[DNSBL_NAME_SIZE]);
 /*
  * What the probe said: true if listings count.  If the probe is listed the

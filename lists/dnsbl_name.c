@@ -76,21 +76,21 @@ int dnsbl_test_name(const struct dnsbl *dnsbl, const char *domain,
 }
 
 /*
- * A number that nobody can foresee, but that all who ask within one second
- * share: so one question serves them.  The kernel's random key makes it.
+ * A number that nobody can foresee, but that all share who ask for the same
+ * moment.  The kernel's random key makes it.
  */
-static uint64_t number_of_the_second(const struct dnsbl *dnsbl, uint64_t now_ms)
+static uint64_t number_of(const struct dnsbl *dnsbl, uint64_t moment_ms)
 {
-	uint64_t of[2] = { dnsbl->id, now_ms / 1000 };
+	uint64_t of[2] = { dnsbl->id, moment_ms };
 
 	return hash_keyed(&dnsbl->dnsbls->key, of, sizeof(of));
 }
 
-int dnsbl_probe(const struct dnsbl *dnsbl, unsigned kind, uint64_t now_ms,
+int dnsbl_probe(const struct dnsbl *dnsbl, unsigned kind, uint64_t moment_ms,
 		char buf[DNSBL_NAME_SIZE], char subject[DNSBL_SUBJECT_SIZE])
 {
 	static const char letters[32] = "abcdefghijklmnopqrstuvwxyz234567";
-	uint64_t number = number_of_the_second(dnsbl, now_ms);
+	uint64_t number = number_of(dnsbl, moment_ms);
 	char label[11] = { 0 };
 	struct ip ip = { .family = 4 };
 	uint8_t *bytes = ip.bytes;

@@ -79,10 +79,10 @@ int dnsbl_test_name(const struct dnsbl *dnsbl, const char *domain,
 		    char buf[DNSBL_NAME_SIZE]);
 
 /*
- * The probe of this moment: the question's name, and what it is about.  `kind`
+ * The probe of that moment: the question's name, and what it is about.  `kind`
  * is one of DNSBL_OF_...
  */
-int dnsbl_probe(const struct dnsbl *dnsbl, unsigned kind, uint64_t now_ms,
+int dnsbl_probe(const struct dnsbl *dnsbl, unsigned kind, uint64_t moment_ms,
 		char buf[DNSBL_NAME_SIZE], char subject[DNSBL_SUBJECT_SIZE]);
 
 #endif

@@ -84,7 +84,7 @@ static void answered(struct dns_batch *batch, int slot,
 	(void)slot;
 	dnsbl_note(question->list, answer);
 	if (dnsbl_read(answer) != DNSBL_LISTED ||
-	    !dnsbl_probe_name(question->list, question->of_name, probe))
+	    !dnsbl_probe_name(question->list, question->of_name, answer, probe))
 		return;
 	question->probe = dns_batch_ask(batch, probe, DNS_A, NULL, NULL);
 	question->probed = true;
