@@ -14,7 +14,8 @@ tests_bench_load_SOURCES = tests/bench/load.c \
 
 tests_bench_nameserver_SOURCES = tests/bench/nameserver.c
 
-EXTRA_DIST += tests/bench/run tests/bench/ten-headers.rules
+EXTRA_DIST += tests/bench/run tests/bench/filters.py tests/bench/processes.py \
+	tests/bench/ten-headers.rules tests/bench/dns.rules
 
 # What the lists cost by themselves; `run` starts these after the rest.
 EXTRA_PROGRAMS += tests/bench/bench_lists

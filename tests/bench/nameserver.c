@@ -151,9 +151,11 @@ static void tell(struct reply *r, const char *name, unsigned type)
 			put_address(r, 0x7f000002);
 		else
 			put_absence(r, false);
-	} else if (sscanf(name, "out.s%u.test", &n) == 1 && type == TYPE_A) {
+	} else if (sscanf(name, "out.s%u.test%n", &n, &at) == 1 &&
+		   name[at] == '\0' && at > 0 && type == TYPE_A) {
 		put_address(r, FIRST + n);
-	} else if (strncmp(name, "mx.", 3) == 0 && type == TYPE_A) {
+	} else if (strncmp(name, "mx.", 3) == 0 && ends(name, ".test") &&
+		   type == TYPE_A) {
 		put_address(r, 0xc6336409);
 	} else if (ends(name, ".test") && type == TYPE_MX) {
 		put_mx(r);
