@@ -90,6 +90,40 @@ static void print_work(const json_t *status)
 	     (int64_t)number(pool, "refused"), (int64_t)number(pool, "busy"));
 }
 
+/* "2 of 8 lists muted: a.example, b.example" */
+static void print_muted(const json_t *dns, char *out, size_t size)
+{
+	const json_t *muted = json_object_get(dns, "muted");
+	size_t used, index;
+	json_t *zone;
+
+	used = (size_t)snprintf(out, size,
+				"%" PRId64 " lists, %zu of them muted",
+				(int64_t)number(dns, "lists"),
+				json_array_size(muted));
+	json_array_foreach(muted, index, zone)
+	{
+		if (used < size)
+			used += (size_t)snprintf(out + used, size - used,
+						 "%s %s",
+						 index == 0 ? ":" : ",",
+						 json_string_value(zone));
+	}
+}
+
+static void print_dns(const json_t *status)
+{
+	const json_t *dns = json_object_get(status, "dns");
+	char lists[1024];
+
+	if (json_object_get(dns, "lists") == NULL) {
+		line("DNS", "%s", text(dns, "state"));
+		return;
+	}
+	print_muted(dns, lists, sizeof(lists));
+	line("DNS", "%s; %s", text(dns, "state"), lists);
+}
+
 static void print_status(const json_t *status)
 {
 	json_int_t now = number(status, "time");
@@ -105,6 +139,7 @@ static void print_status(const json_t *status)
 	     (int64_t)number(status, "filter"));
 	print_configuration(status);
 	print_work(status);
+	print_dns(status);
 	puts("\nsince the filter began");
 	json_object_foreach(json_object_get(status, "counts"), name, count)
 	{

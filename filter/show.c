@@ -206,6 +206,7 @@ json_t *show_status(const struct control_context *context,
 			  show_configuration(context, gen), "counts",
 			  show_counts());
 
+	json_object_set_new(status, "dns", show_dns_status(gen));
 	if (context->milter != NULL)
 		json_object_set_new(status, "milter",
 				    show_milter(context->milter()));

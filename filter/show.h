@@ -42,6 +42,8 @@ struct resolver;
 json_t *show_dns_answer(const struct dns_answer *answer);
 /* Each record's strings joined, an array; of type TXT. */
 json_t *show_dns_texts(const struct dns_answer *answer);
+/* In a word, for `status`: does DNS answer, and which lists are muted? */
+json_t *show_dns_status(const struct generation *gen);
 json_t *show_dns_stats(struct resolver *resolver,
 		       const struct generation *gen); /* an object with "ok" */
 

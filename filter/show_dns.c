@@ -240,3 +240,37 @@ json_t *show_dns_stats(struct resolver *resolver, const struct generation *gen)
 		show_questions(&s), "network", show_network(&s), "answers",
 		show_statuses(&s));
 }
+
+/* Zones of lists that are not asked because they are not well. */
+static json_t *show_muted(const struct generation *gen)
+{
+	json_t *muted = json_array();
+
+	for (size_t i = 0; i < ruleset_dnsbl_count(gen->rules); i++) {
+		struct dnsbl_report report;
+
+		if (gen->dnsbls[i] == NULL)
+			continue;
+		dnsbl_report(gen->dnsbls[i], &report);
+		if (dnsbl_health_is_muted(report.health))
+			json_array_append_new(muted, show_string(report.zone));
+	}
+	return muted;
+}
+
+json_t *show_dns_status(const struct generation *gen)
+{
+	struct dns_stats s;
+	size_t asked = 0;
+
+	if (gen->resolver == NULL)
+		return json_pack("{s:s}", "state", "nobody to ask");
+	for (size_t i = 0; i < ruleset_dnsbl_count(gen->rules); i++)
+		asked += gen->dnsbls[i] != NULL;
+	dns_stats(gen->resolver->dns, &s);
+	return json_pack("{s:s, s:o, s:I, s:o}", "state",
+			 s.breaker == DNS_BREAKER_IS_OPEN ? "servers fail"
+							  : "well",
+			 "servers", show_servers(&s), "lists",
+			 (json_int_t)asked, "muted", show_muted(gen));
+}
