@@ -604,9 +604,9 @@ def test_dns_of_a_filter(work: pathlib.Path) -> None:
         wait.until("its line in the log", 10, lambda: re.search(
             r'event=dnsbl level=warning zone=world\.test '
             r'state="lists all" was="untested"', filt.log()))
-        assert re.search(r"^DNS +well; \d+ lists, 1 of them muted: world\.test$",
+        assert re.search(r"^DNS +well; 5 lists, \d of them muted: .*world\.test",
                          ctl("-c", conf, "status"), re.M)
-        assert trial("-c", conf, "status")["dns"]["muted"] == ["world.test"]
+        assert trial("-c", conf, "status")["dns"]["muted"].count("world.test") == 1
         # a reload reads the file again
         zone.write_text(WORLD + "new.test A 192.0.2.7\n")
         ctl("-c", conf, "reload")
