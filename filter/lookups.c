@@ -106,7 +106,9 @@ void lookups_client(struct lookups *lookups, const struct ip *client)
 void lookups_helo(struct lookups *lookups, const char *helo,
 		  const struct ip *client)
 {
-	dnsbl_ask_name(&lookups->lists, FACT_HELO_NAME, helo, strlen(helo));
+	if (helo != NULL)
+		dnsbl_ask_name(&lookups->lists, FACT_HELO_NAME, helo,
+			       strlen(helo));
 	if (READS(lookups->gen, FACT_HELO_RESOLVES, FACT_HELO_MATCHES_CLIENT))
 		helo_dns_ask(&lookups->helo, lookups->envelope, helo, client);
 }
@@ -208,6 +210,15 @@ static void waive_client(struct facts *facts)
 		facts_waive(facts, about[i]);
 }
 
+/* Lists were asked about the first names alone. */
+static void miss_names(struct lookups *lookups)
+{
+	if (lookups->rdns.more_names)
+		dnsbl_miss(&lookups->lists, FACT_CLIENT_PTR);
+	if (lookups->sender.more_hosts)
+		dnsbl_miss(&lookups->lists, FACT_SENDER_MX);
+}
+
 static void tell_envelope(struct lookups *lookups, struct facts *facts)
 {
 	dns_batch_stop(lookups->envelope);
@@ -222,6 +233,7 @@ static void tell_envelope(struct lookups *lookups, struct facts *facts)
 	if (facts->fixed[FACT_SENDER_DOMAIN].state != FACT_UNKNOWN)
 		sender_dns_tell(&lookups->sender, lookups->envelope,
 				facts->arena, facts);
+	miss_names(lookups);
 	dnsbl_tell(&lookups->lists, PHASE_MAIL, lookups->skips_client, facts);
 }
 

@@ -22,6 +22,7 @@ struct dnsbl_question {
 	size_t index; /* of the list, as the rules number it */
 	enum fact_id of;
 	bool of_name, probed;
+	bool muted; /* so was the list; it was not asked */
 	int answer, probe; /* of the batch; -1: could not be asked */
 	size_t len;
 	char subject[]; /* the name, as it was given; "" for an address */
@@ -35,6 +36,7 @@ void dnsbl_asking_init(struct dnsbl_asking *asking,
 	pthread_mutex_init(&asking->lock, NULL);
 	asking->first = NULL;
 	asking->count = 0;
+	memset(asking->missed, 0, sizeof(asking->missed));
 }
 
 void dnsbl_asking_done(struct dnsbl_asking *asking)
@@ -90,7 +92,14 @@ static void answered(struct dns_batch *batch, int slot,
 	question->probed = true;
 }
 
-/* NULL without memory, or when there are too many: they stay unanswered. */
+void dnsbl_miss(struct dnsbl_asking *asking, enum fact_id of)
+{
+	pthread_mutex_lock(&asking->lock);
+	asking->missed[of] = true;
+	pthread_mutex_unlock(&asking->lock);
+}
+
+/* NULL without memory, or when there are too many: they are missed. */
 static struct dnsbl_question *question_new(struct dnsbl_asking *asking,
 					   size_t index, enum fact_id of,
 					   const char *subject, size_t len)
@@ -98,8 +107,10 @@ static struct dnsbl_question *question_new(struct dnsbl_asking *asking,
 	struct dnsbl_question *question =
 		calloc(1, sizeof(*question) + len + 1);
 
-	if (question == NULL)
+	if (question == NULL) {
+		dnsbl_miss(asking, of);
 		return NULL;
+	}
 	question->asking = asking;
 	question->list = asking->gen->dnsbls[index];
 	question->index = index;
@@ -110,6 +121,7 @@ static struct dnsbl_question *question_new(struct dnsbl_asking *asking,
 		memcpy(question->subject, subject, len);
 	pthread_mutex_lock(&asking->lock);
 	if (asking->count == DNSBL_QUESTIONS_MAX) {
+		asking->missed[of] = true;
 		pthread_mutex_unlock(&asking->lock);
 		free(question);
 		return NULL;
@@ -121,8 +133,15 @@ static struct dnsbl_question *question_new(struct dnsbl_asking *asking,
 	return question;
 }
 
+/*
+ * A list that is muted now may be well when the slot is told, and would then
+ * seem to have said that nobody is listed: so it is remembered.
+ */
 static void question_ask(struct dnsbl_question *question, const char *name)
 {
+	question->muted = !dnsbl_may_be_asked(question->list);
+	if (question->muted)
+		return;
 	question->answer = dns_batch_ask(question->asking->batch, name, DNS_A,
 					 answered, question);
 }
@@ -138,7 +157,6 @@ void dnsbl_ask_ip(struct dnsbl_asking *asking, enum fact_id of,
 		char name[DNSBL_NAME_SIZE];
 
 		if (!list_reads(ruleset_dnsbl(rules, i), of) ||
-		    !dnsbl_may_be_asked(list) ||
 		    dnsbl_ip_name(list, ip, name) < 0)
 			continue;
 		question = question_new(asking, i, of, NULL, 0);
@@ -181,8 +199,7 @@ void dnsbl_ask_name(struct dnsbl_asking *asking, enum fact_id of,
 	for (size_t i = 0; i < ruleset_dnsbl_count(rules); i++) {
 		const struct dnsbl_info *info = ruleset_dnsbl(rules, i);
 
-		if (!list_reads(info, of) ||
-		    !dnsbl_may_be_asked(asking->gen->dnsbls[i]))
+		if (!list_reads(info, of))
 			continue;
 		if (info->ask != DNSBL_ASK_ORGANISATION)
 			ask_about(asking, i, of, full, subject);
@@ -203,11 +220,13 @@ void dnsbl_ask_fact(struct dnsbl_asking *asking, enum fact_id of,
 		dnsbl_ask_ip(asking, of, &fact->ip);
 	else if (fact_row(of)->type == FACT_TYPE_STRING)
 		dnsbl_ask_name(asking, of, fact->text.at, fact->text.len);
-	else if (fact_row(of)->type == FACT_TYPE_SET)
-		for (size_t i = 0;
-		     i < fact->set.count && i < DNSBL_SUBJECTS_MAX; i++)
-			dnsbl_ask_name(asking, of, fact->set.items[i].at,
-				       fact->set.items[i].len);
+	if (fact_row(of)->type != FACT_TYPE_SET)
+		return;
+	for (size_t i = 0; i < fact->set.count && i < DNSBL_SUBJECTS_MAX; i++)
+		dnsbl_ask_name(asking, of, fact->set.items[i].at,
+			       fact->set.items[i].len);
+	if (fact->set.count > DNSBL_SUBJECTS_MAX)
+		dnsbl_miss(asking, of);
 }
 
 /* --- telling ------------------------------------------------------------ */
@@ -221,6 +240,7 @@ struct telling {
 	size_t count;
 	bool asked; /* something was there to ask about, or is known not to be
 		     */
+	bool passed_over; /* something was there, and the list could not tell */
 	bool unknown;
 	enum fact_cause cause;
 };
@@ -266,6 +286,8 @@ static bool is_confirmed(const struct dnsbl_question *question,
 		return true;
 	if (unknown)
 		tell_unknown(telling, asking_cause(probe));
+	else
+		telling->passed_over = true;
 	return false;
 }
 
@@ -275,6 +297,10 @@ static void tell_answer(const struct dnsbl_question *question,
 	const struct dns_answer *answer =
 		dns_batch_answer(question->asking->batch, question->answer);
 
+	if (question->muted) {
+		telling->passed_over = true;
+		return;
+	}
 	if (answer == NULL) {
 		tell_unknown(telling, asking_cause(answer));
 		return;
@@ -282,7 +308,7 @@ static void tell_answer(const struct dnsbl_question *question,
 	switch (dnsbl_read(answer)) {
 	case DNSBL_NOT_LISTED: telling->asked = true; return;
 	case DNSBL_UNKNOWN: tell_unknown(telling, asking_cause(answer)); return;
-	case DNSBL_FAULT: return; /* as if it had not been asked */
+	case DNSBL_FAULT: telling->passed_over = true; return;
 	case DNSBL_LISTED: break;
 	}
 	if (!is_confirmed(question, telling))
@@ -322,6 +348,8 @@ static void tell_subject(const struct dnsbl_asking *asking, size_t index,
 		tell_unknown(telling, fact->cause);
 	if (fact->state == FACT_NONE)
 		telling->asked = true;
+	if (asking->missed[of])
+		tell_unknown(telling, CAUSE_LIMIT);
 	if (fact->state != FACT_KNOWN)
 		return;
 	for (question = asking->first; question != NULL;
@@ -332,11 +360,8 @@ static void tell_subject(const struct dnsbl_asking *asking, size_t index,
 		tell_answer(question, telling);
 		found = true;
 	}
-	/* nobody asked: it was no name, or there was no room */
-	if (!found && asking->count == DNSBL_QUESTIONS_MAX)
-		tell_unknown(telling, CAUSE_LIMIT);
-	else if (!found)
-		telling->asked = true;
+	if (!found)
+		telling->asked = true; /* it was no name */
 }
 
 static void tell_slot(const struct dnsbl_asking *asking, unsigned number,
@@ -364,6 +389,8 @@ static void tell_slot(const struct dnsbl_asking *asking, unsigned number,
 		facts_slot_not_asked(facts, number);
 		return;
 	}
+	if (telling.passed_over)
+		tell_unknown(&telling, CAUSE_FAILED);
 	if (telling.count > 0) {
 		size_t size = telling.count * sizeof(*listings);
 

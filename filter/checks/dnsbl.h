@@ -31,9 +31,10 @@ enum {
 struct dnsbl_asking {
 	const struct generation *gen;
 	struct dns_batch *batch;
-	pthread_mutex_t lock; /* of the two below */
+	pthread_mutex_t lock; /* of all below */
 	struct dnsbl_question *first;
 	size_t count;
+	bool missed[FACT_FIXED]; /* see dnsbl_miss() */
 };
 
 /* Both are borrowed, and outlive it. */
@@ -55,11 +56,17 @@ void dnsbl_ask_fact(struct dnsbl_asking *asking, enum fact_id of,
 		    const struct fact *fact);
 
 /*
+ * Some value of this fact is not asked about, for want of room: whoever reads
+ * lists about it will find them partial.  Any thread.
+ */
+void dnsbl_miss(struct dnsbl_asking *asking, enum fact_id of);
+
+/*
  * Sets the slots of a phase, after the batch was stopped and all facts that
  * lists were asked about are set.  What is unknown of one of these, or was not
  * answered, leaves a slot partial or unknown.  A slot is not asked where the
- * list is muted, and waived where all it is about is the client, which is
- * skipped.
+ * list is muted, or was when it should have been asked, and waived where all it
+ * is about is the client, which is skipped.
  */
 void dnsbl_tell(struct dnsbl_asking *asking, enum phase phase,
 		bool skips_client, struct facts *facts);
