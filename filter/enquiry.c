@@ -56,52 +56,56 @@ void enquiry_drop(struct session *s)
 	s->helo_asked = false;
 }
 
-void enquiry_connect(struct session *s)
+static void ask_about_client(struct session *s)
 {
 	enquiry_drop(s);
-	if (is_local(s) || connection_is_exempt(s))
-		return;
 	s->lookups = lookups_new(s->generation);
 	if (s->lookups != NULL)
 		lookups_client(s->lookups, &s->client_ip);
 }
 
-static void ask_about_helo(struct session *s, struct lookups *lookups)
+/* There may have been none: that is known, unless it was lost. */
+static void ask_about_helo(struct session *s)
 {
-	if (s->said[SAID_HELO].text != NULL)
-		lookups_helo(lookups, s->said[SAID_HELO].text, &s->client_ip);
+	if (s->lookups == NULL || s->helo_asked)
+		return;
+	s->helo_asked = true;
+	if (!s->said[SAID_HELO].lost)
+		lookups_helo(s->lookups, s->said[SAID_HELO].text,
+			     &s->client_ip);
 }
 
-void enquiry_helo(struct session *s)
+void enquiry_connect(struct session *s)
 {
-	if (s->lookups == NULL)
-		return;
-	if (s->helo_asked) /* about another name */
+	enquiry_drop(s);
+	if (!is_local(s) && !connection_is_exempt(s))
+		ask_about_client(s);
+}
+
+void enquiry_helo(struct session *s, bool same)
+{
+	if (s->helo_asked && !same)
 		enquiry_connect(s);
-	if (s->lookups == NULL)
-		return;
-	ask_about_helo(s, s->lookups);
-	s->helo_asked = true;
+	ask_about_helo(s);
 }
 
 /* All that is to be known of the envelope, with what was asked before MAIL. */
 static struct lookups *envelope_lookups(struct session *s, bool skips_client)
 {
-	struct lookups *lookups = s->lookups;
+	struct lookups *lookups;
 
-	s->lookups = NULL;
-	s->helo_asked = false;
 	if (skips_client) {
-		lookups_free(lookups);
+		enquiry_drop(s);
 		lookups = lookups_new(s->generation);
 		if (lookups != NULL)
 			lookups_skip_client(lookups);
-	} else if (lookups == NULL) {
-		lookups = lookups_new(s->generation);
-		if (lookups != NULL) {
-			lookups_client(lookups, &s->client_ip);
-			ask_about_helo(s, lookups);
-		}
+	} else {
+		if (s->lookups == NULL)
+			ask_about_client(s);
+		ask_about_helo(s);
+		lookups = s->lookups;
+		s->lookups = NULL;
+		s->helo_asked = false;
 	}
 	if (lookups != NULL)
 		lookups_sender(lookups, &s->message->facts);

@@ -30,7 +30,8 @@ struct lookups;
 struct lookups *lookups_new(const struct generation *gen);
 void lookups_free(struct lookups *lookups); /* gives up what is still asked */
 
-/* Each starts questions; an object takes each of these once. */
+/* Each starts questions; an object takes each of these once.  `helo` NULL:
+ * there was none. */
 void lookups_client(struct lookups *lookups, const struct ip *client);
 void lookups_helo(struct lookups *lookups, const char *helo,
 		  const struct ip *client);

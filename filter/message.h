@@ -143,9 +143,12 @@ struct envelope session_envelope(const struct session *session,
 				 struct arena *arena);
 
 /* --- enquiry.c --- */
-/* Each starts what can be asked now; none of them waits. */
+/*
+ * Each starts what can be asked now; none of them waits.  `same`: the name is
+ * that of the HELO before, as after STARTTLS.
+ */
 void enquiry_connect(struct session *session);
-void enquiry_helo(struct session *session);
+void enquiry_helo(struct session *session, bool same);
 void enquiry_mail(struct session *session);
 void enquiry_content(struct session *session);
 /* Waits, and sets the facts of the envelope for good; once for a message. */

@@ -260,6 +260,7 @@ enum answer session_connect(struct session *s, const char *name,
 	enum answer answer;
 
 	forget_message(s, "connect");
+	enquiry_drop(s);
 	s->client_is_local = address == NULL;
 	if (address != NULL && ip_from_sockaddr(address, &s->client_ip) == 0) {
 		const struct sockaddr_in *v4 = (const void *)address;
@@ -279,13 +280,17 @@ enum answer session_connect(struct session *s, const char *name,
 
 enum answer session_helo(struct session *s, const char *name)
 {
+	const char *before = s->said[SAID_HELO].text;
+	bool same = before != NULL && name != NULL && strcmp(before, name) == 0;
 	enum answer answer;
 
 	forget_message(s, "helo"); /* RFC 5321 4.1.4: as if RSET was said */
 	keep(&s->said[SAID_HELO], name);
 	answer = judge_connection(s, PHASE_HELO);
 	if (answer == ANSWER_CONTINUE)
-		enquiry_helo(s);
+		enquiry_helo(s, same);
+	else
+		enquiry_drop(s); /* it is about another name */
 	return answer;
 }
 
