@@ -94,9 +94,12 @@ static void test_lists(const struct generation *gen)
 	uint64_t until = dns_now_ms() +
 			 2 * (gen->settings.dns.timeout * 1000 + GRACE_MS);
 
-	dnsbls_tick(gen->resolver->dnsbls);
-	while (awaits_test(gen) && dns_now_ms() < until)
+	while (awaits_test(gen) && dns_now_ms() < until) {
+		/* they are not all started at once */
+		dnsbls_tick(gen->resolver->dnsbls, gen->dnsbls,
+			    ruleset_dnsbl_count(gen->rules));
 		nanosleep(&look, NULL);
+	}
 }
 
 static json_t *health(const struct control_context *context,

@@ -184,7 +184,8 @@ static void look_after_lists(void)
 	struct generation *gen = serve_generation();
 
 	if (gen->resolver != NULL)
-		dnsbls_tick(gen->resolver->dnsbls);
+		dnsbls_tick(gen->resolver->dnsbls, gen->dnsbls,
+			    ruleset_dnsbl_count(gen->rules));
 	generation_unref(gen);
 }
 

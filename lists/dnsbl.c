@@ -163,14 +163,16 @@ struct dnsbl *dnsbls_get(struct dnsbls *dnsbls, const struct dnsbl_start *start)
 
 /* --- use ------------------------------------------------------------------ */
 
-void dnsbls_tick(struct dnsbls *dnsbls)
+void dnsbls_tick(struct dnsbls *dnsbls, struct dnsbl *const *lists,
+		 size_t count)
 {
-	size_t count = dnsbls->count, started = 0, turn;
+	size_t started = 0, turn;
 
 	/* who had no turn last time is among the first */
 	for (size_t i = 0; i < count && started < STARTS_MAX; i++) {
 		turn = atomic_fetch_add(&dnsbls->turn, 1) % count;
-		started += dnsbl_test_start(dnsbls->lists[turn]);
+		if (lists[turn])
+			started += dnsbl_test_start(lists[turn]);
 	}
 }
 

@@ -89,8 +89,13 @@ struct dnsbl_start {
 struct dnsbl *dnsbls_get(struct dnsbls *dnsbls,
 			 const struct dnsbl_start *start);
 
-/* Starts the self tests that are due.  To be called every few seconds. */
-void dnsbls_tick(struct dnsbls *dnsbls);
+/*
+ * Starts the self tests that are due of these lists; NULL is none.  To be
+ * called every few seconds, with those that are in use: one that nobody wants
+ * any more is left in peace.
+ */
+void dnsbls_tick(struct dnsbls *dnsbls, struct dnsbl *const *lists,
+		 size_t count);
 
 /* False while it is muted. */
 bool dnsbl_may_be_asked(const struct dnsbl *dnsbl);

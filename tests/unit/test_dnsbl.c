@@ -52,6 +52,8 @@ struct world {
 	struct dns_zone *zone;
 	struct dns *dns;
 	struct dnsbls *dnsbls;
+	struct dnsbl *lists[DNSBL_MAX]; /* made so far */
+	size_t count;
 
 	pthread_mutex_t lock;
 	pthread_cond_t told;
@@ -154,8 +156,28 @@ static struct dnsbl *get(struct world *world, const char *zone, unsigned of,
 			 const char *test)
 {
 	struct dnsbl_start start = { .zone = zone, .of = of, .test = test };
+	struct dnsbl *dnsbl = dnsbls_get(world->dnsbls, &start);
+	size_t i = 0;
 
-	return dnsbls_get(world->dnsbls, &start);
+	pthread_mutex_lock(&world->lock);
+	while (i < world->count && world->lists[i] != dnsbl)
+		i++;
+	if (dnsbl && i == world->count)
+		world->lists[world->count++] = dnsbl;
+	pthread_mutex_unlock(&world->lock);
+	return dnsbl;
+}
+
+static void tick(struct world *world)
+{
+	struct dnsbl *lists[DNSBL_MAX];
+	size_t count;
+
+	pthread_mutex_lock(&world->lock);
+	count = world->count;
+	memcpy(lists, world->lists, sizeof(lists));
+	pthread_mutex_unlock(&world->lock);
+	dnsbls_tick(world->dnsbls, lists, count);
 }
 
 static enum dnsbl_health health(const struct dnsbl *dnsbl)
@@ -268,7 +290,7 @@ static void test_many(void **state)
 	assert_ptr_equal(get(world, "N0.Test.", DNSBL_OF_NAMES, NULL), first);
 	/* none is left out when all are tested */
 	for (int i = 0; i < DNSBL_MAX / 16; i++) {
-		dnsbls_tick(world->dnsbls);
+		tick(world);
 		settle(world);
 	}
 	settle(world);
@@ -288,7 +310,7 @@ static void test_no_zone(void **state)
 	assert_null(get(world, ".", DNSBL_OF_IP4, NULL));
 	assert_null(get(world, "a..b", DNSBL_OF_IP4, NULL));
 	assert_int_equal(dnsbls_count(world->dnsbls), 0);
-	dnsbls_tick(world->dnsbls);
+	tick(world);
 	dnsbls_close(NULL);
 }
 
@@ -296,6 +318,22 @@ static void test_no_zone(void **state)
 
 #define IPS (DNSBL_OF_IP4 | DNSBL_OF_IP6)
 #define ALL (IPS | DNSBL_OF_NAMES)
+
+/* What no configuration names any more is not asked for ever. */
+static void test_unwanted(void **state)
+{
+	struct world *world = *state;
+	struct dnsbl *wanted[] = { NULL, get(world, "well.test", ALL, NULL) };
+	struct dnsbl *other = get(world, "world.test", ALL, NULL);
+
+	for (int i = 0; i < 3; i++) {
+		dnsbls_tick(world->dnsbls, wanted, 2);
+		settle(world);
+		forward(60);
+	}
+	assert_int_equal(health(wanted[1]), DNSBL_WELL);
+	assert_int_equal(health(other), DNSBL_UNTESTED);
+}
 
 static void test_first(void **state)
 {
@@ -343,7 +381,7 @@ static void test_first(void **state)
 		dnsbl = get(world, rows[i].zone, rows[i].of, rows[i].test);
 		assert_true(dnsbl_may_be_asked(dnsbl));
 		assert_int_equal(health(dnsbl), DNSBL_UNTESTED);
-		dnsbls_tick(world->dnsbls);
+		tick(world);
 		if (change(world) != rows[i].health ||
 		    strcmp(world->why, rows[i].why) != 0)
 			fail_msg("row %zu: %s (%s)", i + 1,
@@ -362,7 +400,7 @@ static void test_probe_in_test(void **state)
 	struct world *world = *state;
 
 	get(world, "worldnames.test", DNSBL_OF_NAMES, NULL);
-	dnsbls_tick(world->dnsbls);
+	tick(world);
 	assert_int_equal(change(world), DNSBL_LISTS_ALL);
 	assert_non_null(strstr(world->why, ".invalid is listed (127.0.0.2)"));
 }
@@ -383,7 +421,7 @@ static void test_unanswered(void **state)
 	struct dnsbl *silent = get(world, "silent.test", ALL, NULL);
 	struct dnsbl *failing = get(world, "failing.test", ALL, NULL);
 
-	dnsbls_tick(world->dnsbls);
+	tick(world);
 	settle(world);
 	assert_int_equal(health(failing), DNSBL_UNTESTED);
 	assert_int_equal(health(silent), DNSBL_UNTESTED);
@@ -459,7 +497,7 @@ static void test_back(void **state)
 	struct dnsbl *dnsbl = get(world, "well.test", ALL, NULL);
 	struct dnsbl_report report;
 
-	dnsbls_tick(world->dnsbls);
+	tick(world);
 	assert_int_equal(change(world), DNSBL_WELL);
 	forward(10);
 	dnsbl_note(dnsbl, &refusal);
@@ -474,11 +512,11 @@ static void test_back(void **state)
 	assert_int_equal(report.faults, 1);
 	assert_int_equal(report.muted, 1);
 	forward(29);
-	dnsbls_tick(world->dnsbls);
+	tick(world);
 	settle(world);
 	assert_false(dnsbl_may_be_asked(dnsbl));
 	forward(1);
-	dnsbls_tick(world->dnsbls);
+	tick(world);
 	assert_int_equal(change(world), DNSBL_WELL);
 	assert_true(dnsbl_may_be_asked(dnsbl));
 	assert_int_equal(world->changes, 0);
@@ -492,7 +530,7 @@ static void test_untested(void **state)
 
 	assert_int_equal(health(dnsbl), DNSBL_NO_TEST_ENTRY);
 	forward(7200);
-	dnsbls_tick(world->dnsbls);
+	tick(world);
 	dnsbl_note(dnsbl, &hit);
 	settle(world);
 	dnsbl_report(dnsbl, &report);
@@ -500,12 +538,12 @@ static void test_untested(void **state)
 	dnsbl_note(dnsbl, &refusal);
 	assert_int_equal(change(world), DNSBL_REFUSING);
 	forward(30);
-	dnsbls_tick(world->dnsbls);
+	tick(world);
 	assert_int_equal(change(world), DNSBL_NO_TEST_ENTRY);
 	/* a reload changes its mind */
 	get(world, "world.test", ALL, NULL);
 	forward(5);
-	dnsbls_tick(world->dnsbls);
+	tick(world);
 	assert_int_equal(change(world), DNSBL_LISTS_ALL);
 }
 
@@ -521,11 +559,12 @@ static void test_close_in_flight(void **state)
 	for (int round = 0; round < 200; round++) {
 		for (size_t i = 0; i < 5; i++)
 			get(world, zones[i], ALL, NULL);
-		dnsbls_tick(world->dnsbls);
+		tick(world);
 		if (round % 2 == 0)
 			settle(world);
 		dnsbls_close(world->dnsbls);
 		world->dnsbls = dnsbls_open(world->dns, changed, world, now);
+		world->count = 0;
 		assert_non_null(world->dnsbls);
 	}
 }
@@ -551,7 +590,7 @@ static void *hammer(void *arg)
 					   &unknown);
 		if (i % 10 == 0)
 			clock_ms += 1000;
-		dnsbls_tick(world->dnsbls);
+		tick(world);
 		dnsbl_report(dnsbl, &report);
 	}
 	return NULL;
@@ -579,6 +618,7 @@ int main(void)
 		cmocka_unit_test(test_read),
 		TEST(test_many),
 		TEST(test_no_zone),
+		TEST(test_unwanted),
 		cmocka_unit_test_teardown(test_first, tear_down),
 		TEST(test_probe_in_test),
 		TEST(test_by_note),
