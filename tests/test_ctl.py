@@ -504,6 +504,23 @@ def test_dnsbl_health(world: list[str]) -> None:
     assert "127.255.255.254" in lists["refuses.test"]["why"]
 
 
+def test_dnsbl_health_tests_any_number_of_lists(work: pathlib.Path) -> None:
+    zones = [f"list{n}.test" for n in range(40)]
+    (work / "many.zone").write_text(
+        "".join(f"2.0.0.127.{zone}. A 127.0.0.2\n"
+                "2.0.0.0.0.0.f.7.f.f.f.f.0.0.0.0"
+                f".0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.{zone}. A 127.0.0.2\n"
+                for zone in zones))
+    (work / "many.conf").write_text(
+        f'set control_socket "unix:{work}/control.sock"\n' +
+        "".join(f'dnsbl "{zone}" {{ L{n} 1.0 on 127.0.0.4 }}\n'
+                for n, zone in enumerate(zones)))
+    answer = trial("-c", work / "many.conf", "dnsbl", "health",
+                   "--dns", work / "many.zone")
+    assert {row["zone"]: row["state"] for row in answer["lists"]} == \
+        {zone: "well" for zone in zones}
+
+
 def test_dnsbl_asks_all_lists(world: list[str]) -> None:
     text = ctl(*asked(world, "dnsbl", "192.0.2.99"))
     assert re.search(r"^well\.test +listed +\d+ +99\.2\.0\.192\.well\.test$",
