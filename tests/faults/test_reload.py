@@ -19,8 +19,8 @@ from lib.steelyard import program
 
 from . import watch
 from .figures import SOAK, figure, rounds
-from .running import (Filter, deliver, greet, letter, sanitized, serves,
-                      symbols)
+from .running import (Filter, await_line, deliver, greet, letter, sanitized,
+                      serves, symbols)
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
@@ -191,11 +191,11 @@ LIST = "".join(f"partner{number}.example\n" for number in range(2000))
 
 
 def write_half(path: pathlib.Path, generator: random.Random) -> None:
-    """Truncate, and write a part that ends within a line."""
+    """Truncate, and write a part whose last line has no end."""
     keep = generator.randrange(len(LIST))
     part = LIST[:keep].rstrip("\n")
     with open(path, "w") as file:
-        file.write(part[:-1])
+        file.write(part[:-1].rstrip("\n"))
 
 
 def write_nothing(path: pathlib.Path, _: random.Random) -> None:
@@ -345,6 +345,29 @@ def test_many_reloads() -> None:
                rss_growth_kib=grown)
         assert mixed == 0 and messages > 20
         assert sanitized() or grown <= 1024
+
+
+def lists(letter_: str) -> str:
+    """Two hundred DNS lists, which nobody serves."""
+    return 'set dns_servers "127.0.0.1:9"\n' + "".join(
+        f'dnsbl "{letter_}{n}.test" {{ {letter_.upper()}{n} 1.0 on 127.0.0.2 }}\n'
+        for n in range(200))
+
+
+def test_reloads_with_ever_other_dns_lists() -> None:
+    """R3: what a resolver remembers of lists is bounded, yet never in the way."""
+    with Filter(lists("a")) as filt:
+        reloaded = Reloaded(filt)
+        for letter_ in "bcd":
+            reloaded.write(lists(letter_))
+            assert " event=reload " in reloaded.reload()
+            mta = filt.session()
+            greet(mta)
+            deliver(mta, letter(b"Subject: x"))
+            mta.quit()
+            line = await_line(filt, "mail", 1 + "bcd".index(letter_))
+            assert f"unknown={letter_}0.test:" in line
+        assert not filt.lines("dns")
 
 
 # --- R5: things that are no files of ours -------------------------------------
