@@ -290,6 +290,13 @@ static unsigned long steps_of(const struct plan *plan, bool refused)
 	for (size_t i = 0; i < sizeof(silent) / sizeof(silent[0]); i++)
 		if (!plan->answers[silent[i].phase] && !refused)
 			steps |= silent[i].flag;
+	/*
+	 * Postfix keeps to itself what needs no reply, until something comes
+	 * that does.  Where DNS is to be asked about the client that would be
+	 * too late: a word of ours at connect has it told at once.
+	 */
+	if (plan->asks_client)
+		steps &= ~(unsigned long)SMFIP_NR_CONN;
 	if (!plan->answers[PHASE_DATA] && !refused)
 		steps |= SMFIP_NODATA;
 	if (!plan->wants_unknown)

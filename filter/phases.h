@@ -19,6 +19,7 @@ struct plan {
 	bool wants_body;
 	bool wants_unknown; /* commands that the MTA does not know */
 	bool wants_refused; /* recipients that the MTA itself refused */
+	bool asks_client; /* DNS, about who has connected */
 	char macros[PHASE_COUNT][160]; /* names, by blanks; "" = none */
 };
 void phases_plan(const struct generation *generation, struct plan *ret_plan);
