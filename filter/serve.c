@@ -90,33 +90,49 @@ static void tell(enum link_verb verb, int32_t value, const int *fd)
 
 /* --- the configuration --------------------------------------------------- */
 
+static void log_dns(const char *why)
+{
+	char value[LOG_VALUE_SIZE];
+
+	log_event(LOG_ERR, "dns", "error=%s",
+		  log_escape(why, strlen(why), LOG_VALUE_MAX, value));
+}
+
+/* A new one, for those to come; false: the one before stays, if there is one.
+ */
+static bool renew_resolver(const struct generation *gen)
+{
+	char error[DNS_ERROR_SIZE];
+	struct resolver *fresh =
+		resolver_open(&gen->settings, filter.start.dns_zone, error);
+
+	if (fresh == NULL) {
+		log_dns(error);
+		return false;
+	}
+	resolver_unref(filter.resolver);
+	filter.resolver = fresh;
+	return true;
+}
+
 /*
- * Gives it the resolver of the one before, unless the settings say otherwise.
+ * Gives it the resolver of the one before, unless the settings say otherwise,
+ * or there is no more room in it, as it keeps the lists of all before it.
  * Without one mail flows, and all that DNS could say is not asked.
  */
 static void take_resolver(struct generation *gen)
 {
-	char error[DNS_ERROR_SIZE];
-	struct resolver *fresh;
-
 	if (gen->resolver != NULL)
 		return; /* only its lists are new */
 	if (filter.resolver == NULL ||
-	    !resolver_fits(filter.resolver, &gen->settings)) {
-		fresh = resolver_open(&gen->settings, filter.start.dns_zone,
-				      error);
-		if (fresh == NULL) {
-			log_event(LOG_ERR, "dns", "error=\"%s\"", error);
-		} else {
-			resolver_unref(filter.resolver);
-			filter.resolver = fresh;
-		}
-	}
-	if (filter.resolver != NULL &&
+	    !resolver_fits(filter.resolver, &gen->settings))
+		renew_resolver(gen);
+	if (filter.resolver == NULL ||
+	    generation_use_resolver(gen, filter.resolver))
+		return;
+	if (!renew_resolver(gen) ||
 	    !generation_use_resolver(gen, filter.resolver))
-		log_event(LOG_ERR, "dns",
-			  "error=\"too many lists, or no memory:"
-			  " nobody is asked\"");
+		log_dns("no memory: nobody is asked");
 }
 
 /* Called for each one before it holds. */
