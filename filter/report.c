@@ -113,9 +113,8 @@ static bool is_unknown(const struct fact *fact, enum fact_type type)
 
 /* Appends "name:cause"; where there is no room for more, a star. */
 static size_t unknown_add(char *out, size_t used, const char *name,
-			  const struct fact *fact)
+			  const char *cause)
 {
-	const char *cause = fact_cause_name(fact->cause);
 	size_t need = strlen(name) + strlen(cause) + 2;
 
 	if (used > 0 && out[used - 1] == '*')
@@ -124,6 +123,18 @@ static size_t unknown_add(char *out, size_t used, const char *name,
 		return used + (size_t)sprintf(out + used, ",*");
 	return used + (size_t)sprintf(out + used, "%s%s:%s",
 				      used > 0 ? "," : "", name, cause);
+}
+
+/* Why a DNS list's answers are not known; NULL where nothing is amiss. */
+static const char *list_cause(const struct message *m, const struct fact *fact)
+{
+	if (is_unknown(fact, FACT_TYPE_SET))
+		return fact_cause_name(fact->cause);
+	/* Where anybody was asked at all, such a list was left out. */
+	if (fact->state == FACT_NOT_ASKED && !fact->waived &&
+	    m->lookups != NULL)
+		return "unwell";
+	return NULL;
 }
 
 /*
@@ -140,14 +151,17 @@ static const char *unknowns_of(const struct session *s, char out[UNKNOWNS_SIZE])
 		if (is_unknown(&facts->fixed[id], fact_row(id)->type) &&
 		    ruleset_reads(rules, id))
 			used = unknown_add(out, used, fact_row(id)->name,
-					   &facts->fixed[id]);
+					   fact_cause_name(
+						   facts->fixed[id].cause));
 	for (size_t i = 0; i < facts->slot_count; i++) {
 		const struct fact_slot *slot = ruleset_slot(rules, (unsigned)i);
+		const char *cause =
+			slot->id == FACT_DNSBL
+				? list_cause(s->message, &facts->slots[i])
+				: NULL;
 
-		if (slot->id == FACT_DNSBL &&
-		    is_unknown(&facts->slots[i], FACT_TYPE_SET))
-			used = unknown_add(out, used, slot->name,
-					   &facts->slots[i]);
+		if (cause != NULL)
+			used = unknown_add(out, used, slot->name, cause);
 	}
 	return used > 0 ? out : "-";
 }
