@@ -25,7 +25,7 @@ from .running import Filter, letter, symbols
 RULES = """
 dnsbl "zen.test" { ZEN 20.0 on 127.0.0.2 - 127.0.0.11 }
 dnsbl "two.test" { TWO 20.0 on 127.0.0.2 }
-dnsbl "dbl.test" of sender.domain, helo.name { DBL 20.0 on 127.0.1.2 }
+dnsbl "dbl.test" of sender.domain, helo.name, from.domain { DBL 20.0 on 127.0.1.2 }
 dnsbl "good.test" { GOOD -0.5 on 127.0.*.2 }
 rule NO_NAME   20.0 if client.ptr is none
 rule NO_HELO   20.0 if helo.resolves is no
