@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "filter/generation.h"
+#include "filter/clock.h"
 #include "filter/inspector.h"
 #include "filter/message.h"
 #include "rules/mail/limits.h"

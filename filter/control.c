@@ -20,9 +20,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "filter/clock.h"
 #include "filter/control_verbs.h"
 #include "filter/log.h"
 
@@ -65,14 +65,6 @@ static struct {
 	.left = PTHREAD_COND_INITIALIZER,
 	.stop_fd = -1,
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* --- who is there ------------------------------------------------------- */
 
@@ -129,7 +121,7 @@ static bool await(const struct client *client, short events)
 				{ .fd = control.stop_fd, .events = POLLIN } };
 
 	for (;;) {
-		int64_t left = client->patience - now_ms();
+		int64_t left = client->patience - monotonic_ms();
 		int ready;
 
 		if (left <= 0)
@@ -170,7 +162,7 @@ static bool send_line(void *context, json_t *answer)
 	bool sent = false;
 
 	if (text != NULL) {
-		client->patience = now_ms() + CONTROL_PATIENCE_MS;
+		client->patience = monotonic_ms() + CONTROL_PATIENCE_MS;
 		sent = send_all(client, text, strlen(text)) &&
 		       send_all(client, "\n", 1);
 	}
@@ -256,12 +248,12 @@ static void *serve_client(void *context)
 	size_t len;
 
 	setpriority(PRIO_PROCESS, (id_t)gettid(), POLITENESS);
-	client->patience = now_ms() + CONTROL_PATIENCE_MS;
+	client->patience = monotonic_ms() + CONTROL_PATIENCE_MS;
 	while ((len = read_line(client)) > 0) {
 		answer(client, len);
 		client->have -= len;
 		memmove(client->line, client->line + len, client->have);
-		client->patience = now_ms() + CONTROL_PATIENCE_MS;
+		client->patience = monotonic_ms() + CONTROL_PATIENCE_MS;
 	}
 	close(client->fd);
 	free(client);
@@ -287,7 +279,7 @@ static void log_denied(const struct peer *peer)
 {
 	static int64_t last = -1000;
 	static unsigned untold;
-	int64_t now = now_ms();
+	int64_t now = monotonic_ms();
 
 	if (now - last < 1000) {
 		untold++;

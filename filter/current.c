@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "filter/clock.h"
 #include "filter/generation.h"
 #include "filter/holdings.h"
 #include "filter/log.h"
-#include "filter/message.h"
 #include "filter/serve.h"
 
 enum { NAMES_SIZE = 512 };

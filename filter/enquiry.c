@@ -9,6 +9,7 @@
  * exempt, and not about a client that has logged in or is on this machine.
  */
 #include "filter/counters.h"
+#include "filter/clock.h"
 #include "filter/generation.h"
 #include "filter/lookups.h"
 #include "filter/message.h"

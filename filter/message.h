@@ -1,6 +1,6 @@
 /*
- * message.h - one message on a session: what session.c, content.c, speak.c and
- * report.c share.  Nobody else includes this.
+ * message.h - one message on a session: what session.c, enquiry.c, content.c,
+ * speak.c and report.c share.  Nobody else includes this.
  */
 #ifndef STEELYARD_FILTER_MESSAGE_H
 #define STEELYARD_FILTER_MESSAGE_H
@@ -134,9 +134,6 @@ struct session {
 	 */
 	struct message *message;
 };
-
-/* Milliseconds that only go forward. */
-int64_t monotonic_ms(void);
 
 /* What checks read of the connection; they allocate in `arena`. */
 struct envelope session_envelope(const struct session *session,

@@ -22,11 +22,11 @@
 #include <unistd.h>
 
 #include "filter/admission.h"
+#include "filter/clock.h"
 #include "filter/counters.h"
 #include "filter/generation.h"
 #include "filter/listener.h"
 #include "filter/log.h"
-#include "filter/message.h"
 #include "filter/session.h"
 
 enum {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "filter/generation.h"
+#include "filter/clock.h"
 #include "filter/log.h"
 #include "filter/message.h"
 #include "lists/ip.h"

@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "filter/clock.h"
 #include "filter/current.h"
 #include "filter/control.h"
 #include "filter/generation.h"
@@ -68,14 +69,6 @@ static struct {
 	.snapshot = -1,
 	.milter_ended = -1,
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void tell(enum link_verb verb, int32_t value, const int *fd)
 {
@@ -386,10 +379,10 @@ static int attend(void)
 		{ .fd = filter.start.link_fd, .events = POLLIN },
 		{ .fd = filter.milter_ended, .events = POLLIN },
 	};
-	int64_t due = now_ms(), now;
+	int64_t due = monotonic_ms(), now;
 
 	for (;;) {
-		now = now_ms();
+		now = monotonic_ms();
 		if (now >= due) {
 			ping();
 			due = now + LINK_PING_MS;
@@ -403,8 +396,8 @@ static int attend(void)
 			begin_drain();
 		}
 		if (atomic_load(&filter.draining) && filter.leave == 0)
-			filter.leave = now_ms() + LEAVE_MS;
-		if (filter.leave != 0 && now_ms() >= filter.leave) {
+			filter.leave = monotonic_ms() + LEAVE_MS;
+		if (filter.leave != 0 && monotonic_ms() >= filter.leave) {
 			log_event(LOG_ERR, "P9", "state=stuck");
 			_exit(1);
 		}

@@ -12,20 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "filter/clock.h"
 #include "filter/counters.h"
 #include "filter/generation.h"
 #include "filter/lookups.h"
 #include "filter/message.h"
-
-int64_t monotonic_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void keep(struct kept *kept, const char *text)
 {

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "filter/counters.h"
+#include "filter/clock.h"
 #include "filter/fault.h"
 #include "filter/generation.h"
 #include "filter/message.h"

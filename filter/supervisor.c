@@ -19,10 +19,10 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "filter/child.h"
+#include "filter/clock.h"
 #include "filter/family.h"
 #include "filter/holdings.h"
 #include "filter/log.h"
@@ -43,14 +43,6 @@ struct supervisor {
 	int64_t drain_end; /* 0: not stopping */
 	bool interrupted; /* by a SIGINT; a second one kills */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* --- what signals mean -------------------------------------------------- */
 
@@ -168,7 +160,7 @@ static int sleep_ms(const struct supervisor *s, int64_t now)
 static int serve(struct supervisor *s)
 {
 	struct family *family = &s->family;
-	int64_t now = now_ms(), woken;
+	int64_t now = monotonic_ms(), woken;
 	int pause;
 
 	while (!family_ended(family)) {
@@ -179,7 +171,7 @@ static int serve(struct supervisor *s)
 
 		pause = sleep_ms(s, now);
 		poll(fds, 2, pause);
-		woken = now_ms();
+		woken = monotonic_ms();
 		/* If it was us who did not run, the filter was not silent: its
 		 * words may not have been let out either. */
 		if (woken - now > pause + ASIDE_MS)
@@ -262,7 +254,7 @@ static bool start(struct supervisor *s, const char *config,
 	}
 	notify_open();
 	if (notify_watchdog_ms() > 0)
-		s->watchdog_due = now_ms();
+		s->watchdog_due = monotonic_ms();
 	raise_limits();
 	if (!holdings_open(&s->holdings))
 		return false;
