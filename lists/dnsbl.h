@@ -131,8 +131,8 @@ void dnsbl_note(struct dnsbl *dnsbl, const struct dns_answer *answer);
  * but a list may begin to list the world at any moment, and so a listing that
  * is newer than that second's begin gets a name of its own, that no answer from
  * before it can be remembered for.  NULL: some listing, from before.  The name
- * is 127.x.y.z with x > 0, as an IPv6 address if the list is of these alone, or
- * below "invalid".
+ * is an address in 240.0.0.0/4, or in e000::/4 if the list is of IPv6 alone, or
+ * lies below "invalid".
  */
 bool dnsbl_probe_name(struct dnsbl *dnsbl, bool of_names,
 		      const struct dns_answer *listing,

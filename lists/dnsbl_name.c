@@ -86,14 +86,31 @@ static uint64_t number_of(const struct dnsbl *dnsbl, uint64_t moment_ms)
 	return hash_keyed(&dnsbl->dnsbls->key, of, sizeof(of));
 }
 
+/*
+ * Addresses that nobody will ever have: 240.0.0.0/4 (RFC 1112 section 4) and
+ * e000::/4.  Those of 127.0.0.0/8 would not do.  A zone that lists the world by
+ * a wildcard and still holds 127.0.0.2 has no wildcard below "127" (RFC 4592
+ * section 2.2.2): all of these seem not to be listed there.
+ */
+static void probe_ip(unsigned kind, uint64_t number, struct ip *ret_ip)
+{
+	*ret_ip = (struct ip){ .family = kind == DNSBL_OF_IP6 ? 6 : 4 };
+	if (ret_ip->family == 6)
+		ret_ip->bytes[0] = (uint8_t)(0xe0 + number % 16);
+	else
+		ret_ip->bytes[0] = (uint8_t)(240 + number % 15);
+	for (int i = 1; i < 4; i++)
+		ret_ip->bytes[i] = (uint8_t)(number >> 8 * i);
+}
+
 int dnsbl_probe(const struct dnsbl *dnsbl, unsigned kind, uint64_t moment_ms,
 		char buf[DNSBL_NAME_SIZE], char subject[DNSBL_SUBJECT_SIZE])
 {
 	static const char letters[32] = "abcdefghijklmnopqrstuvwxyz234567";
 	uint64_t number = number_of(dnsbl, moment_ms);
 	char label[11] = { 0 };
-	struct ip ip = { .family = 4 };
-	uint8_t *bytes = ip.bytes;
+	char text[IP_TEXT_SIZE];
+	struct ip ip;
 
 	if (kind == DNSBL_OF_NAMES) {
 		for (int i = 0; i < 10; i++, number >>= 5)
@@ -101,18 +118,8 @@ int dnsbl_probe(const struct dnsbl *dnsbl, unsigned kind, uint64_t moment_ms,
 		snprintf(subject, DNSBL_SUBJECT_SIZE, "%s.invalid", label);
 		return dnsbl_test_name(dnsbl, subject, buf);
 	}
-	if (kind == DNSBL_OF_IP6) {
-		ip.family = 6;
-		bytes[10] = bytes[11] = 0xff;
-		bytes += 12;
-	}
-	/* never 127.0.0.0/16, where lists have their test entries */
-	bytes[0] = 127;
-	bytes[1] = (uint8_t)(1 + number % 254);
-	bytes[2] = (uint8_t)(number >> 16);
-	bytes[3] = (uint8_t)(number >> 24);
-	snprintf(subject, DNSBL_SUBJECT_SIZE, "%s127.%u.%u.%u",
-		 kind == DNSBL_OF_IP6 ? "::ffff:" : "", bytes[1], bytes[2],
-		 bytes[3]);
+	probe_ip(kind, number, &ip);
+	snprintf(subject, DNSBL_SUBJECT_SIZE, "%s",
+		 ip_format(&ip, text, sizeof(text)));
 	return dnsbl_ip_name(dnsbl, &ip, buf);
 }

@@ -118,6 +118,23 @@ def test_world_listed_with_a_cache_before_it(dns_server: DnsServer,
     assert count(made, "refused") == 0
 
 
+def test_world_listed_beside_entries(dns_server: DnsServer,
+                                     filt: Asking) -> None:
+    """D4: a wildcard that was added to what was listed, test entries and all.
+
+    It does not reach below names that there are (RFC 4592), such as "127".
+    """
+    for zone in HARMED:
+        dns_server.zone(zone).add("*", "A", "127.0.1.2" if zone == "dbl.test"
+                                  else "127.0.0.2")
+    made = visits(filt, rounds(200))
+    states = {zone: health(filt)[zone]["state"] for zone in HARMED}
+    figure("D4", harm="a wildcard beside entries", messages=len(made),
+           refused=count(made, "refused"))
+    assert count(made, "passed") == len(made)
+    assert set(states.values()) == {"lists all"}, states
+
+
 def test_emptied_list(dns_server: DnsServer, filt: Asking) -> None:
     """D4: a list that nobody fills any more is noticed, and logged once."""
     zen = dns_server.zone("zen.test")

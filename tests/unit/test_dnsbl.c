@@ -29,6 +29,11 @@ static const char text[] =
 	"9.9.9.9 A 127.0.0.2\n"
 	"$ORIGIN world.test.\n"
 	"* A 127.0.0.2\n"
+	"$ORIGIN wild.test.\n" /* the wildcard does not reach below 127 */
+	"2.0.0.127 A 127.0.0.2\n"
+	"2.0.0.0.0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0"
+	" A 127.0.0.2\n"
+	"* A 127.0.0.2\n"
 	"$ORIGIN worldsix.test.\n" /* its own half of the world */
 	"*.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0 A 127.0.0.2\n"
 	"$ORIGIN worldnames.test.\n"
@@ -405,6 +410,23 @@ static void test_probe_in_test(void **state)
 	assert_non_null(strstr(world->why, ".invalid is listed (127.0.0.2)"));
 }
 
+/* The world was added to what was listed before, test entries and all. */
+static void test_world_beside_entries(void **state)
+{
+	for (unsigned of = DNSBL_OF_IP4; of <= DNSBL_OF_IP6; of++) {
+		struct world *world;
+
+		set_up(state);
+		world = *state;
+		get(world, "wild.test", of, NULL);
+		tick(world);
+		assert_int_equal(change(world), DNSBL_LISTS_ALL);
+		assert_non_null(strstr(world->why, " is listed (127.0.0.2)"));
+		tear_down(state);
+	}
+	set_up(state);
+}
+
 /* The first question starts the test, nobody has to wait for a tick. */
 static void test_by_note(void **state)
 {
@@ -621,6 +643,7 @@ int main(void)
 		TEST(test_unwanted),
 		cmocka_unit_test_teardown(test_first, tear_down),
 		TEST(test_probe_in_test),
+		TEST(test_world_beside_entries),
 		TEST(test_by_note),
 		TEST(test_unanswered),
 		TEST(test_silence),
