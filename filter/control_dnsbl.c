@@ -197,6 +197,13 @@ static void note_time(struct dns_batch *batch, int slot,
 	question->came = dns_now_ms();
 }
 
+static unsigned kind_of(const struct subject *subject)
+{
+	if (!subject->is_ip)
+		return DNSBL_OF_NAMES;
+	return subject->ip.family == 6 ? DNSBL_OF_IP6 : DNSBL_OF_IP4;
+}
+
 /* `question->name` is set. */
 static void question_ask(struct asking *asking, struct question *question,
 			 struct dnsbl *list)
@@ -210,7 +217,7 @@ static void question_ask(struct asking *asking, struct question *question,
 	question->txt = dns_batch_ask(asking->batch, question->name, DNS_TXT,
 				      NULL, NULL);
 	question->probed =
-		dnsbl_probe_name(list, !asking->subject->is_ip, NULL, probe);
+		dnsbl_probe_name(list, kind_of(asking->subject), NULL, probe);
 	if (question->probed)
 		question->probe =
 			dns_batch_ask(asking->batch, probe, DNS_A, NULL, NULL);

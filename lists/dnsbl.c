@@ -203,30 +203,22 @@ void dnsbl_note(struct dnsbl *dnsbl, const struct dns_answer *answer)
 		dnsbl_test_start(dnsbl);
 }
 
-bool dnsbl_probe_name(struct dnsbl *dnsbl, bool of_names,
+bool dnsbl_probe_name(struct dnsbl *dnsbl, unsigned kind,
 		      const struct dns_answer *listing,
 		      char buf[DNSBL_NAME_SIZE])
 {
 	uint64_t moment_ms = dnsbl->dnsbls->now() / 1000 * 1000;
 	char subject[DNSBL_SUBJECT_SIZE];
-	unsigned of;
 	bool is_wanted;
 
 	pthread_mutex_lock(&dnsbl->lock);
 	is_wanted = dnsbl->vitals.is_tested;
-	of = dnsbl->of;
 	pthread_mutex_unlock(&dnsbl->lock);
 	if (!is_wanted)
 		return false;
-	if (of_names)
-		of = DNSBL_OF_NAMES;
-	else if ((of & (DNSBL_OF_IP4 | DNSBL_OF_IP6)) != DNSBL_OF_IP6)
-		of = DNSBL_OF_IP4;
-	else
-		of = DNSBL_OF_IP6;
 	if (listing != NULL && listing->received > moment_ms)
 		moment_ms = listing->received;
-	return dnsbl_probe(dnsbl, of, moment_ms, buf, subject) == 0;
+	return dnsbl_probe(dnsbl, kind, moment_ms, buf, subject) == 0;
 }
 
 bool dnsbl_probe_passed(struct dnsbl *dnsbl, const struct dns_answer *answer,

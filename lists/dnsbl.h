@@ -130,11 +130,12 @@ void dnsbl_note(struct dnsbl *dnsbl, const struct dns_answer *answer);
  * who call within one second get the same name, so one question may serve them;
  * but a list may begin to list the world at any moment, and so a listing that
  * is newer than that second's begin gets a name of its own, that no answer from
- * before it can be remembered for.  NULL: some listing, from before.  The name
- * is an address in 240.0.0.0/4, or in e000::/4 if the list is of IPv6 alone, or
- * lies below "invalid".
+ * before it can be remembered for.  NULL: some listing, from before.  `kind` is
+ * that of the listing, one of DNSBL_OF_..., as a list may have gone mad about
+ * IPv6 alone: the probe is an address in 240.0.0.0/4 or e000::/4, or a name
+ * below "invalid".
  */
-bool dnsbl_probe_name(struct dnsbl *dnsbl, bool of_names,
+bool dnsbl_probe_name(struct dnsbl *dnsbl, unsigned kind,
 		      const struct dns_answer *listing,
 		      char buf[DNSBL_NAME_SIZE]);
 /*

@@ -21,7 +21,8 @@ struct dnsbl_question {
 	struct dnsbl *list;
 	size_t index; /* of the list, as the rules number it */
 	enum fact_id of;
-	bool of_name, probed;
+	unsigned kind; /* DNSBL_OF_... */
+	bool probed;
 	bool muted; /* so was the list; it was not asked */
 	int answer, probe; /* of the batch; -1: could not be asked */
 	size_t len;
@@ -86,7 +87,7 @@ static void answered(struct dns_batch *batch, int slot,
 	(void)slot;
 	dnsbl_note(question->list, answer);
 	if (dnsbl_read(answer) != DNSBL_LISTED ||
-	    !dnsbl_probe_name(question->list, question->of_name, answer, probe))
+	    !dnsbl_probe_name(question->list, question->kind, answer, probe))
 		return;
 	question->probe = dns_batch_ask(batch, probe, DNS_A, NULL, NULL);
 	question->probed = true;
@@ -160,8 +161,10 @@ void dnsbl_ask_ip(struct dnsbl_asking *asking, enum fact_id of,
 		    dnsbl_ip_name(list, ip, name) < 0)
 			continue;
 		question = question_new(asking, i, of, NULL, 0);
-		if (question != NULL)
-			question_ask(question, name);
+		if (question == NULL)
+			continue;
+		question->kind = ip->family == 6 ? DNSBL_OF_IP6 : DNSBL_OF_IP4;
+		question_ask(question, name);
 	}
 }
 
@@ -178,7 +181,7 @@ static void ask_about(struct dnsbl_asking *asking, size_t index,
 	question = question_new(asking, index, of, subject.at, subject.len);
 	if (question == NULL)
 		return;
-	question->of_name = true;
+	question->kind = DNSBL_OF_NAMES;
 	question_ask(question, buffer);
 }
 

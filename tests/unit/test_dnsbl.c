@@ -480,7 +480,7 @@ static void test_world_lister(void **state)
 	struct dns_answer *answer;
 	bool unknown;
 
-	assert_true(dnsbl_probe_name(dnsbl, true, NULL, name));
+	assert_true(dnsbl_probe_name(dnsbl, DNSBL_OF_NAMES, NULL, name));
 	answer = dns_wait(world->dns, name, DNS_A, 0);
 	assert_false(dnsbl_probe_passed(dnsbl, answer, &unknown));
 	assert_false(unknown);
@@ -607,7 +607,7 @@ static void *hammer(void *arg)
 
 		dnsbl_note(dnsbl, said[i % 50 == 0]);
 		if (dnsbl_may_be_asked(dnsbl) &&
-		    dnsbl_probe_name(dnsbl, i & 1, NULL, name))
+		    dnsbl_probe_name(dnsbl, 1u << i % 3, NULL, name))
 			dnsbl_probe_passed(dnsbl, dns_answer_of(DNS_NXDOMAIN),
 					   &unknown);
 		if (i % 10 == 0)

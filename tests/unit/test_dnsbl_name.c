@@ -154,46 +154,45 @@ static void test_probe_names(void **state)
 {
 	struct world *world = *state;
 	struct dnsbl *dnsbl = get(world, "well.test", ALL, NULL);
-	struct dnsbl *six = get(world, "six.test", DNSBL_OF_IP6, NULL);
 	char one[DNSBL_NAME_SIZE], two[DNSBL_NAME_SIZE];
 	struct dns_answer listing = { .status = DNS_FOUND };
 	unsigned w, x, y, z;
 
-	assert_true(dnsbl_probe_name(dnsbl, false, NULL, one));
+	assert_true(dnsbl_probe_name(dnsbl, DNSBL_OF_IP4, NULL, one));
 	clock_ms += 999;
-	assert_true(dnsbl_probe_name(dnsbl, false, NULL, two));
+	assert_true(dnsbl_probe_name(dnsbl, DNSBL_OF_IP4, NULL, two));
 	assert_string_equal(one, two);
 	clock_ms += 1000;
-	assert_true(dnsbl_probe_name(dnsbl, false, NULL, two));
+	assert_true(dnsbl_probe_name(dnsbl, DNSBL_OF_IP4, NULL, two));
 	assert_string_not_equal(one, two);
 	/* what was listed before this second began shares its name */
 	listing.received = clock_ms / 1000 * 1000 - 1;
-	assert_true(dnsbl_probe_name(dnsbl, false, &listing, one));
+	assert_true(dnsbl_probe_name(dnsbl, DNSBL_OF_IP4, &listing, one));
 	assert_string_equal(one, two);
 	/* what is newer has one of its own: the list may have just changed */
 	listing.received = clock_ms / 1000 * 1000 + 1;
-	assert_true(dnsbl_probe_name(dnsbl, false, &listing, one));
+	assert_true(dnsbl_probe_name(dnsbl, DNSBL_OF_IP4, &listing, one));
 	assert_string_not_equal(one, two);
 	for (int i = 0; i < 2000; i++) {
 		clock_ms += 1000;
-		assert_true(dnsbl_probe_name(dnsbl, false, NULL, one));
+		assert_true(dnsbl_probe_name(dnsbl, DNSBL_OF_IP4, NULL, one));
 		/* nobody's, and not beside a test entry: see probe_ip() */
 		assert_int_equal(sscanf(one, "%u.%u.%u.%u.well.test", &z, &y,
 					&x, &w),
 				 4);
 		assert_in_range(w, 240, 254);
 	}
-	assert_true(dnsbl_probe_name(dnsbl, true, NULL, one));
+	assert_true(dnsbl_probe_name(dnsbl, DNSBL_OF_NAMES, NULL, one));
 	assert_int_equal(strlen(one), 10 + strlen(".invalid.well.test"));
 	assert_string_equal(one + 10, ".invalid.well.test");
 	clock_ms += 1000;
-	assert_true(dnsbl_probe_name(dnsbl, true, NULL, two));
+	assert_true(dnsbl_probe_name(dnsbl, DNSBL_OF_NAMES, NULL, two));
 	assert_string_not_equal(one, two);
-	assert_true(dnsbl_probe_name(six, false, NULL, one));
-	assert_int_equal(strlen(one), 64 + strlen("six.test"));
-	assert_string_equal(one + 62, "e.six.test");
-	assert_false(dnsbl_probe_name(get(world, "own.test", ALL, ""), true,
-				      NULL, one));
+	assert_true(dnsbl_probe_name(dnsbl, DNSBL_OF_IP6, NULL, one));
+	assert_int_equal(strlen(one), 64 + strlen("well.test"));
+	assert_string_equal(one + 62, "e.well.test");
+	assert_false(dnsbl_probe_name(get(world, "own.test", ALL, ""),
+				      DNSBL_OF_NAMES, NULL, one));
 }
 
 /* Whoever knows one name does not know those of other lists, or later ones. */
@@ -202,12 +201,15 @@ static void test_no_pattern(void **state)
 	struct world *world = *state;
 	char one[DNSBL_NAME_SIZE], two[DNSBL_NAME_SIZE];
 
-	dnsbl_probe_name(get(world, "a.test", ALL, NULL), true, NULL, one);
-	dnsbl_probe_name(get(world, "b.test", ALL, NULL), true, NULL, two);
+	dnsbl_probe_name(get(world, "a.test", ALL, NULL), DNSBL_OF_NAMES, NULL,
+			 one);
+	dnsbl_probe_name(get(world, "b.test", ALL, NULL), DNSBL_OF_NAMES, NULL,
+			 two);
 	assert_memory_not_equal(one, two, 10);
 	tear_down(state);
 	set_up(state); /* at the same time, with another key */
-	dnsbl_probe_name(get(*state, "a.test", ALL, NULL), true, NULL, two);
+	dnsbl_probe_name(get(*state, "a.test", ALL, NULL), DNSBL_OF_NAMES, NULL,
+			 two);
 	assert_memory_not_equal(one, two, 10);
 }
 
