@@ -12,8 +12,8 @@
  * and in its environment STEELYARD_ROLE=filter|inspector, STEELYARD_CONFIG (the
  * configuration's path), STEELYARD_CHANNELS (K), STEELYARD_INSPECTORS (N),
  * STEELYARD_FOREGROUND=1 (log to stderr), STEELYARD_STARTING=1 (the first
- *filter of all: somebody still reads stderr, even where the log goes to
- *syslog), STEELYARD_DNS (a file that stands in for DNS).
+ * filter of all: somebody still reads stderr, even where the log goes to
+ * syslog), STEELYARD_DNS (a file that stands in for DNS).
  */
 #ifndef STEELYARD_FILTER_LINK_H
 #define STEELYARD_FILTER_LINK_H

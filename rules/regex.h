@@ -15,7 +15,7 @@
  * a match may begin; what a repeat reads is not counted at all.  So a pattern
  * is compiled to call us before each of its items.  Whatever goes in circles
  * comes by there, and what was read in between shows in how far the place has
- * moved. An unit of work is what takes about a nanosecond in machine code, and
+ * moved.  A unit of work is what takes about a nanosecond in machine code, and
  * up to five without it.
  */
 #ifndef STEELYARD_RULES_REGEX_H
