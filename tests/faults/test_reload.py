@@ -349,13 +349,14 @@ def test_many_reloads() -> None:
 
 def lists(letter_: str) -> str:
     """Two hundred DNS lists, which nobody serves."""
+    symbol = letter_.upper()
     return 'set dns_servers "127.0.0.1:9"\n' + "".join(
-        f'dnsbl "{letter_}{n}.test" {{ {letter_.upper()}{n} 1.0 on 127.0.0.2 }}\n'
+        f'dnsbl "{letter_}{n}.test" {{ {symbol}{n} 1.0 on 127.0.0.2 }}\n'
         for n in range(200))
 
 
 def test_reloads_with_ever_other_dns_lists() -> None:
-    """R3: what a resolver remembers of lists is bounded, yet never in the way."""
+    """R3: what a resolver remembers of lists is bounded, never in the way."""
     with Filter(lists("a")) as filt:
         reloaded = Reloaded(filt)
         for number, letter_ in enumerate("bcd", 2):  # one came before
