@@ -82,6 +82,22 @@ static void keep_frozen(const struct generation *old, struct generation *gen,
 	}
 }
 
+/* Refused for a reason that the rule files do not show. */
+static void prepare(struct generation_result *loaded)
+{
+	char *why = NULL;
+
+	if (!loaded->generation ||
+	    current.start.prepare(loaded->generation, &why))
+		return;
+	generation_unref(loaded->generation);
+	loaded->generation = NULL;
+	generation_result_done(loaded);
+	loaded->summary = why;
+	if (why && asprintf(&loaded->report, "%s\n", why) < 0)
+		loaded->report = NULL;
+}
+
 bool serve_reload(bool force, char **ret_report)
 {
 	struct generation *old;
@@ -91,6 +107,7 @@ bool serve_reload(bool force, char **ret_report)
 	pthread_mutex_lock(&current.loading);
 	old = serve_generation();
 	loaded = generation_load(current.start.path, old, force);
+	prepare(&loaded);
 	done = loaded.generation != NULL;
 	if (done) {
 		keep_frozen(old, loaded.generation, &loaded.report);

@@ -15,6 +15,12 @@ struct generation;
 
 struct current_start {
 	const char *path;
+	/*
+	 * Called for one that a reload brings.  False: something it needs
+	 * cannot be had, so the reload is refused; `*ret_why`, malloc'ed, says
+	 * what.
+	 */
+	bool (*prepare)(struct generation *gen, char **ret_why);
 	/* Called for each generation before it holds. */
 	void (*take)(struct generation *gen);
 	bool complain; /* on stderr too, should there be none to begin with */

@@ -93,16 +93,14 @@ static void log_dns(const char *why)
 
 /* A new one, for those to come; false: the one before stays, if there is one.
  */
-static bool renew_resolver(const struct generation *gen)
+static bool renew_resolver(const struct generation *gen,
+			   char error[DNS_ERROR_SIZE])
 {
-	char error[DNS_ERROR_SIZE];
 	struct resolver *fresh =
 		resolver_open(&gen->settings, filter.start.dns_zone, error);
 
-	if (fresh == NULL) {
-		log_dns(error);
+	if (fresh == NULL)
 		return false;
-	}
 	resolver_unref(filter.resolver);
 	filter.resolver = fresh;
 	return true;
@@ -111,30 +109,44 @@ static bool renew_resolver(const struct generation *gen)
 /*
  * Gives it the resolver of the one before, unless the settings say otherwise,
  * or there is no more room in it, as it keeps the lists of all before it.
- * Without one mail flows, and all that DNS could say is not asked.
  */
-static void take_resolver(struct generation *gen)
+static bool take_resolver(struct generation *gen, char error[DNS_ERROR_SIZE])
 {
 	if (gen->resolver != NULL)
-		return; /* only its lists are new */
-	if (filter.resolver == NULL ||
-	    !resolver_fits(filter.resolver, &gen->settings))
-		renew_resolver(gen);
-	if (filter.resolver == NULL ||
-	    generation_use_resolver(gen, filter.resolver))
-		return;
-	if (!renew_resolver(gen) ||
-	    !generation_use_resolver(gen, filter.resolver))
-		log_dns("no memory: nobody is asked");
+		return true; /* only its lists are new, or it was prepared */
+	if ((filter.resolver == NULL ||
+	     !resolver_fits(filter.resolver, &gen->settings)) &&
+	    !renew_resolver(gen, error))
+		return false;
+	if (generation_use_resolver(gen, filter.resolver))
+		return true;
+	if (!renew_resolver(gen, error))
+		return false;
+	snprintf(error, DNS_ERROR_SIZE, "DNS: out of memory");
+	return generation_use_resolver(gen, filter.resolver);
+}
+
+/* Before a reload: who asks for other servers is told that he has them not. */
+static bool prepare_reload(struct generation *gen, char **ret_why)
+{
+	char error[DNS_ERROR_SIZE];
+
+	if (take_resolver(gen, error))
+		return true;
+	log_dns(error);
+	*ret_why = strdup(error);
+	return false;
 }
 
 /* Called for each one before it holds. */
 static void take_settings(struct generation *gen)
 {
 	int fd = generation_snapshot(gen);
+	char error[DNS_ERROR_SIZE];
 
-	take_resolver(gen);
-
+	/* Without one mail flows, and all that DNS could say is not asked. */
+	if (!take_resolver(gen, error))
+		log_dns(error);
 	log_level((int)gen->settings.session.log_level);
 	inspector_pool_set_timeout(
 		filter.pool, 1000 * gen->settings.session.inspect_timeout);
@@ -147,6 +159,7 @@ static void take_settings(struct generation *gen)
 static bool load_first(void)
 {
 	const struct current_start start = { .path = filter.start.config,
+					     .prepare = prepare_reload,
 					     .take = take_settings,
 					     .complain =
 						     filter.start.starting };

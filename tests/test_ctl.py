@@ -628,6 +628,10 @@ def test_dns_of_a_filter(work: pathlib.Path) -> None:
         zone.write_text(WORLD + "new.test A 192.0.2.7\n")
         ctl("-c", conf, "reload")
         assert "192.0.2.7" in ctl("-c", conf, "dns", "query", "new.test")
+        # refuses one with a mistake, and says where; the one before stays
+        zone.write_text("new.test A 192.0.2\n")
+        assert f"{zone}:1:12: " in ctl("-c", conf, "reload", code=1)
+        assert "192.0.2.7" in ctl("-c", conf, "dns", "query", "new.test")
     finally:
         filt.close()
 
