@@ -124,19 +124,18 @@ static int settle(struct dnsbl *dnsbl, const struct dnsbl_start *start)
 {
 	char *test = start->test ? strdup(start->test) : NULL, *old;
 	enum dnsbl_health was;
-	bool other_test;
-	unsigned of;
+	bool other_test, less;
 
 	if (start->test && !test)
 		return -1;
 	pthread_mutex_lock(&dnsbl->lock);
 	was = dnsbl->vitals.health;
 	other_test = !same_test(dnsbl->test, test);
-	of = dnsbl->of | start->of;
-	if (other_test || (dnsbl->of != 0 && of != dnsbl->of))
-		vitals_retest(&dnsbl->vitals, is_tested(test), other_test,
-			      dnsbl->dnsbls->now());
-	dnsbl->of = of;
+	less = (dnsbl->of & ~start->of) != 0;
+	if (other_test || (dnsbl->of != 0 && start->of != dnsbl->of))
+		vitals_retest(&dnsbl->vitals, is_tested(test),
+			      other_test || less, dnsbl->dnsbls->now());
+	dnsbl->of = start->of;
 	old = dnsbl->test;
 	dnsbl->test = test;
 	dnsbl_unlock(dnsbl, was);

@@ -83,8 +83,9 @@ struct dnsbl_start {
 
 /*
  * The list of that zone, made if it is new; lives as long as `dnsbls`.  For one
- * that is there already what is `of` it grows and `test` is replaced.  NULL
- * when there are too many, or no memory, or the zone is no name.
+ * that is there already `of` and `test` are replaced: how it is tested, the
+ * newest to name it says.  NULL when there are too many, or no memory, or the
+ * zone is no name.
  */
 struct dnsbl *dnsbls_get(struct dnsbls *dnsbls,
 			 const struct dnsbl_start *start);

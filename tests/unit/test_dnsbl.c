@@ -544,6 +544,29 @@ static void test_back(void **state)
 	assert_int_equal(world->changes, 0);
 }
 
+/* Names in a list of addresses: its owner is told, and takes them away. */
+static void test_of_less(void **state)
+{
+	struct world *world = *state;
+
+	get(world, "worldnames.test", ALL, NULL);
+	tick(world);
+	assert_int_equal(change(world), DNSBL_LISTS_ALL);
+	get(world, "worldnames.test", IPS, NULL);
+	forward(30);
+	tick(world);
+	assert_int_equal(change(world), DNSBL_NO_TEST_ENTRY);
+	/* an entry that is looked for no more is not missed */
+	get(world, "six.test", IPS, NULL);
+	tick(world);
+	assert_int_equal(change(world), DNSBL_WELL);
+	get(world, "six.test", DNSBL_OF_IP4, NULL);
+	forward(5);
+	tick(world);
+	assert_int_equal(change(world), DNSBL_NO_TEST_ENTRY);
+	assert_int_equal(world->changes, 0);
+}
+
 static void test_untested(void **state)
 {
 	struct world *world = *state;
@@ -650,6 +673,7 @@ int main(void)
 		TEST(test_world_lister),
 		TEST(test_probe_answers),
 		TEST(test_back),
+		TEST(test_of_less),
 		TEST(test_untested),
 		TEST(test_close_in_flight),
 		TEST(test_threads),
