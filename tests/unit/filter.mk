@@ -133,3 +133,15 @@ tests_unit_test_checks_SOURCES = tests/unit/test_checks.c \
 	filter/checks/client.c filter/checks/helo.c
 tests_unit_test_checks_LDADD = $(asking_libs)
 endif
+
+# What domains publish about their mail, and what is made of it.
+if HAVE_CMOCKA
+spf_tests = tests/unit/test_spf_macro
+check_PROGRAMS += $(spf_tests)
+TESTS += $(spf_tests)
+spf_libs = filter/inspect/libinspect.a rules/librules.a lists/liblists.a \
+	$(CMOCKA_LIBS)
+
+tests_unit_test_spf_macro_SOURCES = tests/unit/test_spf_macro.c
+tests_unit_test_spf_macro_LDADD = $(spf_libs)
+endif
