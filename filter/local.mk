@@ -39,6 +39,7 @@ filter_inspect_libinspect_a_SOURCES = \
 	filter/inspect/message_test.h filter/inspect/note.c \
 	filter/inspect/note.h filter/inspect/serve.c filter/inspect/serve.h \
 	filter/inspect/spf_macro.c filter/inspect/spf_macro.h \
+	filter/inspect/spf_record.c filter/inspect/spf_record.h \
 	filter/inspect/want.c filter/inspect/want.h
 filter_libinspector_a_SOURCES = \
 	filter/inspector.c filter/inspector.h filter/inspector_io.c \

@@ -105,3 +105,14 @@ EXTRA_DIST += tests/fuzz/seeds/names
 if !FUZZING
 TESTS += tests/fuzz/fuzz_names
 endif
+
+# SPF records: what is read, written and read again is the same.
+check_PROGRAMS += tests/fuzz/fuzz_spf_record
+tests_fuzz_fuzz_spf_record_SOURCES = tests/fuzz/fuzz_spf_record.c $(fuzz_main)
+tests_fuzz_fuzz_spf_record_LDADD = filter/inspect/libinspect.a \
+	rules/librules.a lists/liblists.a
+tests_fuzz_fuzz_spf_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/seeds/spf_record
+if !FUZZING
+TESTS += tests/fuzz/fuzz_spf_record
+endif

@@ -136,7 +136,7 @@ endif
 
 # What domains publish about their mail, and what is made of it.
 if HAVE_CMOCKA
-spf_tests = tests/unit/test_spf_macro
+spf_tests = tests/unit/test_spf_macro tests/unit/test_spf_record
 check_PROGRAMS += $(spf_tests)
 TESTS += $(spf_tests)
 spf_libs = filter/inspect/libinspect.a rules/librules.a lists/liblists.a \
@@ -144,4 +144,7 @@ spf_libs = filter/inspect/libinspect.a rules/librules.a lists/liblists.a \
 
 tests_unit_test_spf_macro_SOURCES = tests/unit/test_spf_macro.c
 tests_unit_test_spf_macro_LDADD = $(spf_libs)
+
+tests_unit_test_spf_record_SOURCES = tests/unit/test_spf_record.c
+tests_unit_test_spf_record_LDADD = $(spf_libs)
 endif
