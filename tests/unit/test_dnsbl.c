@@ -414,17 +414,15 @@ static void test_probe_in_test(void **state)
 static void test_world_beside_entries(void **state)
 {
 	for (unsigned of = DNSBL_OF_IP4; of <= DNSBL_OF_IP6; of++) {
-		struct world *world;
+		struct world *world = *state;
 
-		set_up(state);
-		world = *state;
 		get(world, "wild.test", of, NULL);
 		tick(world);
 		assert_int_equal(change(world), DNSBL_LISTS_ALL);
 		assert_non_null(strstr(world->why, " is listed (127.0.0.2)"));
 		tear_down(state);
+		set_up(state);
 	}
-	set_up(state);
 }
 
 /* The first question starts the test, nobody has to wait for a tick. */
