@@ -107,6 +107,18 @@ static bool asks_client(const struct ruleset *rules)
 	       ruleset_reads(rules, FACT_CLIENT_IS_DYNAMIC);
 }
 
+/*
+ * From the last RCPT to DATA nothing is learned but how many there are.  So
+ * whoever was not refused at RCPT is not at DATA, unless a rule asks for that.
+ */
+static bool data_says_nothing(const struct ruleset *rules,
+			      const struct session_settings *set)
+{
+	return set->earliest_refusal <= PHASE_RCPT &&
+	       ruleset_may_refuse(rules, PHASE_RCPT) &&
+	       !ruleset_reads(rules, FACT_RCPT_COUNT);
+}
+
 void phases_plan(const struct generation *generation, struct plan *ret_plan)
 {
 	const struct ruleset *rules = generation->rules;
@@ -121,6 +133,8 @@ void phases_plan(const struct generation *generation, struct plan *ret_plan)
 		/* To split them, and not to take more than can be judged. */
 		if (ruleset_tells_recipients_apart(rules))
 			ret_plan->answers[PHASE_RCPT] = true;
+		if (data_says_nothing(rules, set))
+			ret_plan->answers[PHASE_DATA] = false;
 	}
 	ret_plan->wants_body =
 		ruleset_reads_any(rules, FACT_BODY_SIZE, FACT_BODY_URLS);
