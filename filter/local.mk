@@ -33,7 +33,10 @@ filter_inspect_libinspect_a_SOURCES = \
 	filter/inspect/answer_take.c filter/inspect/body.c \
 	filter/inspect/body.h filter/inspect/channel.c \
 	filter/inspect/channel.h filter/inspect/collect.c \
-	filter/inspect/collect.h filter/inspect/cursor.h filter/inspect/jail.c \
+	filter/inspect/collect.h filter/inspect/cursor.h \
+	filter/inspect/dmarc_print.c filter/inspect/dmarc_record.c \
+	filter/inspect/dmarc_record.h filter/inspect/dmarc_uri.c \
+	filter/inspect/span.h filter/inspect/jail.c \
 	filter/inspect/jail.h filter/inspect/main.c filter/inspect/main.h \
 	filter/inspect/message.c filter/inspect/message.h \
 	filter/inspect/message_test.h filter/inspect/note.c \

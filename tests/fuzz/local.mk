@@ -116,3 +116,14 @@ EXTRA_DIST += tests/fuzz/seeds/spf_record
 if !FUZZING
 TESTS += tests/fuzz/fuzz_spf_record
 endif
+
+# DMARC records: printed, they say the same.
+check_PROGRAMS += tests/fuzz/fuzz_dmarc_record
+tests_fuzz_fuzz_dmarc_record_SOURCES = tests/fuzz/fuzz_dmarc_record.c \
+	$(fuzz_main)
+tests_fuzz_fuzz_dmarc_record_LDADD = filter/inspect/libinspect.a
+tests_fuzz_fuzz_dmarc_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/seeds/dmarc_record
+if !FUZZING
+TESTS += tests/fuzz/fuzz_dmarc_record
+endif

@@ -148,3 +148,15 @@ tests_unit_test_spf_macro_LDADD = $(spf_libs)
 tests_unit_test_spf_record_SOURCES = tests/unit/test_spf_record.c
 tests_unit_test_spf_record_LDADD = $(spf_libs)
 endif
+
+# DMARC: records, and what follows from them.
+if HAVE_CMOCKA
+dmarc_tests = tests/unit/test_dmarc_record
+check_PROGRAMS += $(dmarc_tests)
+TESTS += $(dmarc_tests)
+dmarc_libs = filter/inspect/libinspect.a lists/liblists.a $(PSL_LIBS) \
+	$(CMOCKA_LIBS)
+
+tests_unit_test_dmarc_record_SOURCES = tests/unit/test_dmarc_record.c
+tests_unit_test_dmarc_record_LDADD = $(dmarc_libs)
+endif

@@ -1,0 +1,110 @@
+/*
+ * dmarc_uri.c - the URIs of rua and ruf (RFC 3986, RFC 9989 section 4.8).
+ */
+#include "filter/inspect/dmarc_record.h"
+
+#include "filter/inspect/span.h"
+
+#include <string.h>
+
+static bool is_uri_byte(char c)
+{
+	/* strchr() would find the NUL, too */
+	return ascii_alpha(c) || ascii_digit(c) ||
+	       (c != '\0' && strchr("-._~:/?@$&'()*+=", c));
+}
+
+static bool is_hex(char c)
+{
+	return ascii_digit(c) || (c >= 'a' && c <= 'f') ||
+	       (c >= 'A' && c <= 'F');
+}
+
+/* Length of a well-formed URI's scheme with its colon, or 0. */
+static size_t scheme_len(const char *text, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len &&
+	       (ascii_alpha(text[at]) ||
+		(at > 0 && (ascii_digit(text[at]) || text[at] == '+' ||
+			    text[at] == '-' || text[at] == '.'))))
+		at++;
+	return at > 0 && at < len && text[at] == ':' ? at + 1 : 0;
+}
+
+/* Brackets stand in "//[...]" alone, a "#" once. */
+static bool is_uri(const char *text, size_t len)
+{
+	size_t at = scheme_len(text, len);
+	bool authority = false, bracket = false, fragment = false;
+
+	if (at == 0)
+		return false;
+	if (len - at > 2 && memcmp(text + at, "//", 2) == 0) {
+		at += 2;
+		authority = true;
+	}
+	for (; at < len; at++) {
+		char c = text[at];
+
+		if (c == '%') {
+			if (len - at < 3 || !is_hex(text[at + 1]) ||
+			    !is_hex(text[at + 2]))
+				return false;
+			at += 2;
+		} else if (c == '#' && !fragment && !bracket) {
+			fragment = true;
+			authority = false;
+		} else if (c == '[' && authority && !bracket) {
+			bracket = true;
+		} else if (c == ']' && bracket) {
+			bracket = false;
+			authority = false;
+		} else if (is_uri_byte(c)) {
+			authority = authority && c != '/' && c != '?';
+		} else {
+			return false;
+		}
+	}
+	return !bracket;
+}
+
+/* obs-dmarc-report-size: "!" 1*DIGIT [ k / m / g / t ], to be left out. */
+static size_t without_size(const char *text, size_t len)
+{
+	size_t at = len;
+
+	if (at > 0 && ascii_alpha(text[at - 1]) &&
+	    strchr("kmgtKMGT", text[at - 1]))
+		at--;
+	if (at == 0 || !ascii_digit(text[at - 1]))
+		return len;
+	while (at > 0 && ascii_digit(text[at - 1]))
+		at--;
+	return at > 0 && text[at - 1] == '!' ? at - 1 : len;
+}
+
+bool dmarc_uri_next(const char *text, const struct dmarc_uris *uris, size_t *at,
+		    struct dmarc_uri *ret_uri)
+{
+	const char *list = text + uris->at;
+	const char *comma;
+	struct span span;
+	size_t end, len;
+
+	if (*at >= uris->len)
+		return false;
+	comma = memchr(list + *at, ',', uris->len - *at);
+	end = comma ? (size_t)(comma - list) : uris->len;
+	span = span_trim(text, uris->at + *at, uris->at + end);
+	*at = end + 1;
+	len = without_size(text + span.at, span.len);
+	*ret_uri = (struct dmarc_uri){
+		.at = span.at,
+		.len = len,
+		.whole_len = span.len,
+		.valid = is_uri(text + span.at, len),
+	};
+	return true;
+}
