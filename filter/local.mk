@@ -34,6 +34,7 @@ filter_inspect_libinspect_a_SOURCES = \
 	filter/inspect/body.h filter/inspect/channel.c \
 	filter/inspect/channel.h filter/inspect/collect.c \
 	filter/inspect/collect.h filter/inspect/cursor.h \
+	filter/inspect/dmarc.c filter/inspect/dmarc.h \
 	filter/inspect/dmarc_print.c filter/inspect/dmarc_record.c \
 	filter/inspect/dmarc_record.h filter/inspect/dmarc_uri.c \
 	filter/inspect/span.h filter/inspect/jail.c \

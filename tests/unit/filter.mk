@@ -151,7 +151,7 @@ endif
 
 # DMARC: records, and what follows from them.
 if HAVE_CMOCKA
-dmarc_tests = tests/unit/test_dmarc_record
+dmarc_tests = tests/unit/test_dmarc_record tests/unit/test_dmarc
 check_PROGRAMS += $(dmarc_tests)
 TESTS += $(dmarc_tests)
 dmarc_libs = filter/inspect/libinspect.a lists/liblists.a $(PSL_LIBS) \
@@ -159,4 +159,16 @@ dmarc_libs = filter/inspect/libinspect.a lists/liblists.a $(PSL_LIBS) \
 
 tests_unit_test_dmarc_record_SOURCES = tests/unit/test_dmarc_record.c
 tests_unit_test_dmarc_record_LDADD = $(dmarc_libs)
+
+tests_unit_test_dmarc_SOURCES = tests/unit/test_dmarc.c \
+	tests/unit/dmarc_claims.c tests/unit/dmarc_claims.h
+tests_unit_test_dmarc_LDADD = $(dmarc_libs)
 endif
+
+# The cases of others: skipped where there are none.
+check_PROGRAMS += tests/conformance/dmarc_case
+tests_conformance_dmarc_case_SOURCES = tests/conformance/dmarc_case.c
+tests_conformance_dmarc_case_LDADD = filter/inspect/libinspect.a \
+	lists/liblists.a $(PSL_LIBS)
+TESTS += tests/conformance/dmarc
+EXTRA_DIST += tests/conformance/dmarc
