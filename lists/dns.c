@@ -98,6 +98,12 @@ static struct dns_answer *turn_away(struct dns *dns, enum dns_status status)
 	return dns_answer_of(status);
 }
 
+static bool is_full(const struct dns *dns, const struct dns_asker *asker)
+{
+	return dns->flights >=
+	       (asker->of_stranger ? dns->max_flights / 2 : dns->max_flights);
+}
+
 /* What dns_ask() does with the lock: an answer after all, or NULL. */
 static struct dns_answer *ask_locked(struct dns *dns, uint64_t hash,
 				     const struct dns_question *question,
@@ -123,7 +129,7 @@ static struct dns_answer *ask_locked(struct dns *dns, uint64_t hash,
 			dns->stats.cached++;
 			return answer;
 		}
-		if (dns->flights >= dns->max_flights)
+		if (is_full(dns, asker))
 			return turn_away(dns, DNS_BUSY);
 		flight = dns_flight_new(dns, hash, question);
 		if (!flight)

@@ -97,6 +97,12 @@ struct dns_asker {
 	 */
 	void (*done)(struct dns_asker *asker, struct dns_answer *answer);
 	void *context;
+	/*
+	 * A stranger has chosen the name, and may own the servers that answer
+	 * late: DNS_BUSY as soon as half of max_flights are in use, so that
+	 * there is room for what we want to know of him.
+	 */
+	bool of_stranger;
 
 	/* private */
 	struct dns_flight *flight; /* NULL when there is nothing to come */

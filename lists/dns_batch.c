@@ -91,8 +91,8 @@ static struct slot *new_slot(struct dns_batch *batch)
 	return slot;
 }
 
-int dns_batch_ask(struct dns_batch *batch, const char *name, enum dns_type type,
-		  dns_batch_then *then, void *context)
+static int ask(struct dns_batch *batch, const char *name, enum dns_type type,
+	       bool of_stranger, dns_batch_then *then, void *context)
 {
 	struct slot *slot = new_slot(batch);
 	struct dns_answer *answer;
@@ -106,6 +106,7 @@ int dns_batch_ask(struct dns_batch *batch, const char *name, enum dns_type type,
 	slot->context = context;
 	slot->asker.done = done;
 	slot->asker.context = slot;
+	slot->asker.of_stranger = of_stranger;
 	slot->sent = true;
 	answer = dns_ask(batch->dns, name, type, 0, &slot->asker);
 	if (answer) {
@@ -113,6 +114,19 @@ int dns_batch_ask(struct dns_batch *batch, const char *name, enum dns_type type,
 		take_answer(slot, answer);
 	}
 	return number;
+}
+
+int dns_batch_ask(struct dns_batch *batch, const char *name, enum dns_type type,
+		  dns_batch_then *then, void *context)
+{
+	return ask(batch, name, type, false, then, context);
+}
+
+int dns_batch_ask_of_stranger(struct dns_batch *batch, const char *name,
+			      enum dns_type type, dns_batch_then *then,
+			      void *context)
+{
+	return ask(batch, name, type, true, then, context);
 }
 
 bool dns_batch_wait(struct dns_batch *batch, uint64_t until_ms)

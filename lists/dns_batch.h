@@ -52,6 +52,11 @@ void dns_batch_free(struct dns_batch *batch);
 int dns_batch_ask(struct dns_batch *batch, const char *name, enum dns_type type,
 		  dns_batch_then *then, void *context);
 
+/* The same about a name that a stranger has chosen: see dns_asker. */
+int dns_batch_ask_of_stranger(struct dns_batch *batch, const char *name,
+			      enum dns_type type, dns_batch_then *then,
+			      void *context);
+
 /* True if all is answered; false when the moment has come before. */
 bool dns_batch_wait(struct dns_batch *batch, uint64_t until_ms);
 

@@ -17,8 +17,10 @@ void helo_dns_ask(struct helo_dns *helo, struct dns_batch *batch,
 	    (domain.flags & DOMAIN_ONE_LABEL) != 0)
 		return;
 	helo->is_name = true;
-	helo->a = dns_batch_ask(batch, domain.name, DNS_A, NULL, NULL);
-	helo->aaaa = dns_batch_ask(batch, domain.name, DNS_AAAA, NULL, NULL);
+	helo->a = dns_batch_ask_of_stranger(batch, domain.name, DNS_A, NULL,
+					    NULL);
+	helo->aaaa = dns_batch_ask_of_stranger(batch, domain.name, DNS_AAAA,
+					       NULL, NULL);
 }
 
 /* Only the addresses of the client's own family can match or not. */

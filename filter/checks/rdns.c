@@ -45,7 +45,8 @@ static void names_came(struct dns_batch *batch, int slot,
 		if (rdns->on_name != NULL)
 			rdns->on_name(rdns->context, name);
 		if (rdns->wants_forward)
-			forward = dns_batch_ask(batch, name, type, NULL, NULL);
+			forward = dns_batch_ask_of_stranger(batch, name, type,
+							    NULL, NULL);
 		rdns->names[rdns->name_count].name = name;
 		rdns->names[rdns->name_count++].forward = forward;
 	}

@@ -82,9 +82,11 @@ static void ask_host(struct sender_dns *sender, struct dns_batch *batch,
 		sender->on_host(sender->context, name);
 	if (sender->wants_hosts) {
 		sender->hosts[n].a =
-			dns_batch_ask(batch, name, DNS_A, NULL, NULL);
+			dns_batch_ask_of_stranger(batch, name, DNS_A, NULL,
+						  NULL);
 		sender->hosts[n].aaaa =
-			dns_batch_ask(batch, name, DNS_AAAA, NULL, NULL);
+			dns_batch_ask_of_stranger(batch, name, DNS_AAAA, NULL,
+						  NULL);
 	}
 	sender->host_count++;
 }
@@ -131,9 +133,10 @@ static void mx_came(struct dns_batch *batch, int slot,
 	if (answer->status == DNS_NODATA) {
 		const char *domain = sender->domain;
 
-		sender->a = dns_batch_ask(batch, domain, DNS_A, NULL, NULL);
-		sender->aaaa =
-			dns_batch_ask(batch, domain, DNS_AAAA, NULL, NULL);
+		sender->a = dns_batch_ask_of_stranger(batch, domain, DNS_A,
+						      NULL, NULL);
+		sender->aaaa = dns_batch_ask_of_stranger(batch, domain,
+							 DNS_AAAA, NULL, NULL);
 		return;
 	}
 	count = best_first(answer, order);
@@ -154,8 +157,8 @@ void sender_dns_ask(struct sender_dns *sender, struct dns_batch *batch,
 		return;
 	sender->is_name = true;
 	memcpy(sender->domain, name.name, name.len + 1);
-	sender->mx =
-		dns_batch_ask(batch, sender->domain, DNS_MX, mx_came, sender);
+	sender->mx = dns_batch_ask_of_stranger(batch, sender->domain, DNS_MX,
+					       mx_came, sender);
 }
 
 /* What is known of the addresses of all hosts together. */

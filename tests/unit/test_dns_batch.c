@@ -19,6 +19,7 @@ static const char text[] = "1.2.0.192.in-addr.arpa PTR one.test.\n"
 			   "*.fast.test A 192.0.2.3\n"
 			   "*.slow.test A 192.0.2.4\n"
 			   "*.slow.test DELAY 20ms\n"
+			   "*.hold.test TIMEOUT\n"
 			   "silent.test TIMEOUT\n";
 
 struct world {
@@ -198,14 +199,50 @@ static void test_stopped(void **state)
 	dns_batch_stop(world->batch);
 }
 
+/* What strangers have us wait for leaves room for what we ask of them. */
+static void test_of_strangers(void **state)
+{
+	struct world *world = *state;
+	struct dns_settings settings = { .zone = world->zone,
+					 .max_flights = 8 };
+	char error[DNS_ERROR_SIZE];
+	struct dns *dns = dns_open(&settings, error);
+	struct dns_batch *batch = dns_batch_new(dns);
+
+	assert_non_null(dns);
+	assert_non_null(batch);
+	for (int i = 0; i < 12; i++) {
+		bool of_stranger = i < 6;
+		const struct dns_answer *answer;
+		char name[32];
+		int slot;
+
+		snprintf(name, sizeof(name), "n%d.hold.test", i);
+		if (of_stranger)
+			slot = dns_batch_ask_of_stranger(batch, name, DNS_A,
+							 NULL, NULL);
+		else
+			slot = dns_batch_ask(batch, name, DNS_A, NULL, NULL);
+		answer = dns_batch_answer(batch, slot);
+		if (i < 4 || (i >= 6 && i < 10))
+			assert_null(answer); /* on its way */
+		else
+			assert_int_equal(answer->status, DNS_BUSY);
+	}
+	dns_batch_free(batch);
+	dns_close(dns);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_together),	   TEST(test_deadline), TEST(test_then),
-		TEST(test_known_at_once),  TEST(test_empty),	TEST(test_full),
+		TEST(test_together),	   TEST(test_deadline),
+		TEST(test_then),	   TEST(test_known_at_once),
+		TEST(test_empty),	   TEST(test_full),
 		TEST(test_freed_any_time), TEST(test_stopped),
+		TEST(test_of_strangers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
