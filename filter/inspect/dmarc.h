@@ -42,7 +42,7 @@
  *   nothing is asked about it.
  *
  * Any thread, one at a time; nothing is allocated.  The struct is large (about
- * 12 KiB), holds pointers into itself and so must not be moved.
+ * 10 KiB), holds pointers into itself and so must not be moved.
  */
 #ifndef STEELYARD_INSPECT_DMARC_H
 #define STEELYARD_INSPECT_DMARC_H

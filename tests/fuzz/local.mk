@@ -117,13 +117,17 @@ if !FUZZING
 TESTS += tests/fuzz/fuzz_spf_record
 endif
 
-# DMARC records: printed, they say the same.
-check_PROGRAMS += tests/fuzz/fuzz_dmarc_record
+# DMARC records: printed, they say the same.  What follows from them, against a
+# slow second reading of the RFC.
+check_PROGRAMS += tests/fuzz/fuzz_dmarc_record tests/fuzz/fuzz_dmarc
 tests_fuzz_fuzz_dmarc_record_SOURCES = tests/fuzz/fuzz_dmarc_record.c \
 	$(fuzz_main)
 tests_fuzz_fuzz_dmarc_record_LDADD = filter/inspect/libinspect.a
 tests_fuzz_fuzz_dmarc_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-EXTRA_DIST += tests/fuzz/seeds/dmarc_record
+tests_fuzz_fuzz_dmarc_SOURCES = tests/fuzz/fuzz_dmarc.c $(fuzz_main)
+tests_fuzz_fuzz_dmarc_LDADD = filter/inspect/libinspect.a
+tests_fuzz_fuzz_dmarc_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/seeds/dmarc_record tests/fuzz/seeds/dmarc
 if !FUZZING
-TESTS += tests/fuzz/fuzz_dmarc_record
+TESTS += tests/fuzz/fuzz_dmarc_record tests/fuzz/fuzz_dmarc
 endif
