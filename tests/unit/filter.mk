@@ -155,7 +155,7 @@ dmarc_tests = tests/unit/test_dmarc_record tests/unit/test_dmarc
 check_PROGRAMS += $(dmarc_tests)
 TESTS += $(dmarc_tests)
 dmarc_libs = filter/inspect/libinspect.a lists/liblists.a $(PSL_LIBS) \
-	$(CMOCKA_LIBS)
+	$(SECCOMP_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_dmarc_record_SOURCES = tests/unit/test_dmarc_record.c
 tests_unit_test_dmarc_record_LDADD = $(dmarc_libs)

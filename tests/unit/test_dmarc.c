@@ -5,6 +5,7 @@
 
 #include "tests/unit/dmarc_claims.h"
 
+#include "filter/inspect/jail.h"
 #include "lists/suffix.h"
 
 #include <stdarg.h>
@@ -13,6 +14,8 @@
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -342,6 +345,47 @@ static void test_each_proven_domain(void **state)
 	assert_int_equal(dmarc.proven[3].alignment, DMARC_NOT_ALIGNED);
 }
 
+/* As dmarc.h says: once it is loaded, the list needs no file. */
+static int look_up_in_jail(void)
+{
+	static const char *const rows[][2] = {
+		{ "a.b.example.co.uk", "example.co.uk" },
+		{ "a.b.xn--55qx5d.cn", "b.xn--55qx5d.cn" },
+		{ "a.b.unknown.invalid", "unknown.invalid" },
+	};
+	const char *step;
+
+	suffix_load();
+	if (jail_enter(&step) < 0)
+		return 77;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		size_t len = 0;
+		const char *found =
+			suffix_organisation(rows[i][0], strlen(rows[i][0]),
+					    &len);
+
+		if (!found || strlen(rows[i][1]) != len ||
+		    strncmp(found, rows[i][1], len) != 0)
+			return 1;
+	}
+	return 0;
+}
+
+static void test_list_in_jail(void **state)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	(void)state;
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(look_up_in_jail());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip(); /* no seccomp here */
+	assert_int_equal(status, 0);
+}
+
 static void test_walk_names(void **state)
 {
 	const char *names[DMARC_WALK_MAX];
@@ -368,6 +412,7 @@ int main(void)
 		cmocka_unit_test(test_questions_are_bounded),
 		cmocka_unit_test(test_each_proven_domain),
 		cmocka_unit_test(test_walk_names),
+		cmocka_unit_test(test_list_in_jail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
