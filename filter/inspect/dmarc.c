@@ -206,6 +206,23 @@ static const char *list_organisation(const struct dmarc *dmarc,
 	return name + len - found_len;
 }
 
+/*
+ * That of a whole walk; where it hit upon no psd= and the list is asked too,
+ * the larger of both.
+ */
+static const char *organisation_of(const struct dmarc *dmarc,
+				   const struct walk *walk)
+{
+	const char *found = walk_organisation(walk), *listed;
+
+	if (dmarc->set.discovery != DMARC_WALK_AND_LIST ||
+	    (walk->count > 0 &&
+	     walk->records[walk->count - 1]->psd != DMARC_PSD_UNSAID))
+		return found;
+	listed = list_organisation(dmarc, walk->start);
+	return labels_of(listed) < labels_of(found) ? listed : found;
+}
+
 /* --- which record (section 4.10.1) -------------------------------------- */
 
 static enum look found_record(struct dmarc *dmarc, const char *domain,
@@ -228,7 +245,7 @@ static enum look discover_by_walk(struct dmarc *dmarc)
 		return found;
 	whole = walk_run(dmarc, dmarc->author, &walk);
 	if (whole)
-		outcome->organisation = walk_organisation(&walk);
+		outcome->organisation = organisation_of(dmarc, &walk);
 	/* the author's own counts whatever is above it */
 	if (found == LOOK_RECORD)
 		return found_record(dmarc, dmarc->author, own);
@@ -236,7 +253,7 @@ static enum look discover_by_walk(struct dmarc *dmarc)
 		return LOOK_UNKNOWN;
 	/* then the organisation's; else the suffix's, where the walk ended */
 	for (size_t i = 0; i < walk.count; i++)
-		if (walk.names[i] == outcome->organisation ||
+		if (walk.names[i] == walk_organisation(&walk) ||
 		    walk.records[i]->psd == DMARC_PSD_YES)
 			return found_record(dmarc, walk.names[i],
 					    walk.records[i]);
@@ -331,8 +348,9 @@ static enum dmarc_alignment align_by_walk(struct dmarc *dmarc, const char *name)
 		return DMARC_NOT_ALIGNED;
 	if (!walk_run(dmarc, name, &walk))
 		return DMARC_ALIGNMENT_UNKNOWN;
-	return strcmp(walk_organisation(&walk), top) == 0 ? DMARC_ALIGNED
-							  : DMARC_NOT_ALIGNED;
+	return strcmp(organisation_of(dmarc, &walk), top) == 0
+		       ? DMARC_ALIGNED
+		       : DMARC_NOT_ALIGNED;
 }
 
 static bool aligned_by_list(const struct dmarc *dmarc, const char *name)
@@ -354,7 +372,7 @@ static enum dmarc_alignment align(struct dmarc *dmarc,
 		return DMARC_ALIGNED;
 	if (proven->by_spf ? record->strict_spf : record->strict_dkim)
 		return DMARC_NOT_ALIGNED;
-	if (dmarc->set.discovery == DMARC_TREE_WALK)
+	if (dmarc->set.discovery != DMARC_SUFFIX_LIST)
 		return align_by_walk(dmarc, proven->name);
 	return aligned_by_list(dmarc, proven->name) ? DMARC_ALIGNED
 						    : DMARC_NOT_ALIGNED;
@@ -395,9 +413,9 @@ static enum dmarc_result evaluate(struct dmarc *dmarc)
 	struct dmarc_outcome *outcome = &dmarc->outcome;
 	bool known;
 
-	switch (dmarc->set.discovery == DMARC_TREE_WALK
-			? discover_by_walk(dmarc)
-			: discover_by_list(dmarc)) {
+	switch (dmarc->set.discovery == DMARC_SUFFIX_LIST
+			? discover_by_list(dmarc)
+			: discover_by_walk(dmarc)) {
 	case LOOK_UNKNOWN:
 		outcome->why = "DNS did not say whether there is a record";
 		return DMARC_RESULT_TEMPERROR;

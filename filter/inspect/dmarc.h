@@ -18,9 +18,16 @@
  * is known so far, so whoever runs out of time may take it.
  *
  * Discovery is the tree walk of RFC 9989 section 4.10 or, as RFC 7489 had it,
- * the public suffix list.  Everything else is RFC 9989 in both cases, but that
- * with the list pct=0 counts as t=y, as appendix A.6 explains it; other values
- * of pct are dice, and not thrown.
+ * the public suffix list.  Between them is the walk with the list's help: for a
+ * subdomain that has a record, below an organisation that has none, the walk
+ * makes parent and child strangers, so that mail which is signed by the parent
+ * and always passed would fail now (appendix C.3 warns of it).  With the list's
+ * help they are aligned as before, unless a psd= tag says otherwise; which
+ * record is applied does not change.
+ *
+ * All else is RFC 9989 in each case, but that by the list alone pct=0 counts as
+ * t=y, as appendix A.6 explains it; other values of pct are dice, and not
+ * thrown.
  *
  * The list is not read here: the caller gives a function with the contract of
  * suffix_organisation() (lists/suffix.h).  That one keeps the list in memory
@@ -62,6 +69,7 @@ enum {
 
 enum dmarc_discovery {
 	DMARC_TREE_WALK, /* RFC 9989 */
+	DMARC_WALK_AND_LIST, /* the same; either may say what is aligned */
 	DMARC_SUFFIX_LIST, /* RFC 7489 */
 };
 
@@ -71,7 +79,7 @@ typedef const char *dmarc_organisation(const char *name, size_t len,
 
 struct dmarc_settings {
 	enum dmarc_discovery discovery;
-	dmarc_organisation *organisation; /* for DMARC_SUFFIX_LIST */
+	dmarc_organisation *organisation; /* by the list; or NULL */
 };
 
 enum dmarc_result {

@@ -3,7 +3,7 @@
  *
  * One case a process, a word and its value a line:
  *
- *	discovery list			RFC 7489's; default: the tree walk
+ *	discovery walk			or list, or both
  *	author example.com
  *	spf bounce.example.com		MAIL FROM, where SPF passed
  *	dkim example.com		d= of a valid signature
@@ -128,6 +128,8 @@ int main(void)
 		else if (strcmp(line->word, "discovery") == 0)
 			settings.discovery = strcmp(line->value, "list") == 0
 						     ? DMARC_SUFFIX_LIST
+					     : strcmp(line->value, "both") == 0
+						     ? DMARC_WALK_AND_LIST
 						     : DMARC_TREE_WALK;
 	}
 	dmarc_start(&dmarc, &settings, authors, count);

@@ -19,7 +19,7 @@ struct dmarc_row {
 
 #define FAILS "!"
 
-enum { PLAIN, LIST, NO_LIST }; /* how to discover */
+enum { PLAIN, BOTH, LIST, NO_LIST }; /* how to discover */
 
 struct dmarc_expected {
 	enum dmarc_result result;

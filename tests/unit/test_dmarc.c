@@ -30,8 +30,10 @@
 static struct dmarc_settings settings_of(int how)
 {
 	return (struct dmarc_settings){
-		.discovery = how == PLAIN ? DMARC_TREE_WALK : DMARC_SUFFIX_LIST,
-		.organisation = how == LIST ? suffix_organisation : NULL,
+		.discovery = how == PLAIN  ? DMARC_TREE_WALK
+			     : how == BOTH ? DMARC_WALK_AND_LIST
+					   : DMARC_SUFFIX_LIST,
+		.organisation = how == NO_LIST ? NULL : suffix_organisation,
 	};
 }
 
