@@ -165,10 +165,13 @@ tests_unit_test_dmarc_SOURCES = tests/unit/test_dmarc.c \
 tests_unit_test_dmarc_LDADD = $(dmarc_libs)
 endif
 
-# The cases of others: skipped where there are none.
+# The cases of others, who keep them: make conformance CONFORMANCE=DIR
 check_PROGRAMS += tests/conformance/dmarc_case
 tests_conformance_dmarc_case_SOURCES = tests/conformance/dmarc_case.c
 tests_conformance_dmarc_case_LDADD = filter/inspect/libinspect.a \
 	lists/liblists.a $(PSL_LIBS)
-TESTS += tests/conformance/dmarc
 EXTRA_DIST += tests/conformance/dmarc
+.PHONY: conformance
+conformance: tests/conformance/dmarc_case
+	$(PYTHON3) $(srcdir)/tests/conformance/dmarc \
+		--conformance '$(CONFORMANCE)'
