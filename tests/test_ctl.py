@@ -420,7 +420,9 @@ def world(work: pathlib.Path) -> list[str]:
     """Options that ask a zone file with these lists."""
     (work / "world.zone").write_text(WORLD)
     conf = work / "lists.conf"
-    conf.write_text(f'set control_socket "unix:{work}/control.sock"\n' + LISTS)
+    conf.write_text(f'set control_socket "unix:{work}/control.sock"\n'
+                    f'set milter_socket "unix:{work}/milter.sock"\n'
+                    f'set state_dir "{work}/state"\n' + LISTS)
     return ["-c", str(conf), "--dns", str(work / "world.zone")]
 
 
