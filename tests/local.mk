@@ -6,9 +6,13 @@ TESTS += tests/run-pytest
 EXTRA_DIST += tests/run-pytest tests/conftest.py tests/lib tests/mta tests/dns \
 	tests/talks tests/fuzz/seeds/milter
 
-# Folders are copied as they are; Python's caches are nobody's business.
+# Folders are copied as they are, that of the build included: what was built, and
+# Python's caches, are nobody's business.
 dist-hook:
-	find $(distdir) -name __pycache__ -prune -exec rm -rf {} +
+	find $(distdir) '(' -name __pycache__ -o -name .deps ')' -prune \
+		-exec rm -rf {} +
+	find $(distdir) '(' -name '*.o' -o -name '*.so' -o -name .dirstamp ')' \
+		-exec rm -f {} +
 
 # What fault tests preload into a filter; see there.
 check_PROGRAMS += tests/faults/scarce.so
