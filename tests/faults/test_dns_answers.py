@@ -13,6 +13,7 @@ from typing import Callable, Iterator
 
 import pytest
 
+from lib import wait
 from lib.dnsfault import (Cut, Empty, Fault, Flood, Garbage, LongTxt,
                           NoLimit, NoQuestion, Overcount, PointerLoop, Repeat,
                           Truncated, WrongId, WrongPort, WrongQuestion)
@@ -102,7 +103,16 @@ def test_broken_answers(dns_server: DnsServer, filt: Asking) -> None:
     """D6: what is broken is unknown, in bounded time and memory."""
     visit(filt, sender="a@named.example")
     pid = filt.pid
-    made = [visit(filt, LISTED, sender="a@id.example")]
+    truth = {symbol(name) for name in HONEST} | {"NAMED"}
+    made = []
+
+    def all_comes_through() -> bool:
+        made[:] = [visit(filt, LISTED, sender="a@id.example")]
+        assert made[0].symbols <= truth, made[0].symbols - truth
+        return made[0].symbols == truth
+
+    # With so many failures in a row the breaker may open for a moment.
+    wait.until("what comes through in the end", 30, all_comes_through)
     senders = ALL.keys() - NOTHING.keys()
     memory = 0
     for _ in range(40 if SOAK else 3):
@@ -110,7 +120,6 @@ def test_broken_answers(dns_server: DnsServer, filt: Asking) -> None:
             visit(filt, sender=f"a@{name}.example")) for name in senders])
         memory = memory or watch.resident_kib(pid)
     grown = watch.resident_kib(pid) - memory
-    truth = {symbol(name) for name in HONEST} | {"NAMED"}
     figure("D6", kinds=len(ALL), messages=len(made), crashes=0,
            refused=count(made, "refused"), deferred=count(made, "deferred"),
            slowest_s=slowest(made), memory_kib=grown,
@@ -118,7 +127,6 @@ def test_broken_answers(dns_server: DnsServer, filt: Asking) -> None:
     # Where the listing's answer is broken, the refusal of 20.0 that it would
     # be is not spoken; where it comes through in the end it counts.
     assert len(made) % len(senders) == 1
-    assert made[0].symbols == truth, made[0].symbols ^ truth
     assert count(made, "refused") == 0
     assert slowest(made) <= MAX_CALLBACK_S
     assert filt.pid == pid
