@@ -8,7 +8,6 @@
  * Where all is to pass anyway nobody is asked: not about a message that is
  * exempt, and not about a client that has logged in or is on this machine.
  */
-#include "filter/counters.h"
 #include "filter/clock.h"
 #include "filter/generation.h"
 #include "filter/lookups.h"

@@ -83,20 +83,31 @@ static void name_came(void *context, const char *name)
 	dnsbl_ask_name(&lookups->lists, FACT_CLIENT_NAME, name, len);
 }
 
+/* Its names, for the rules or for a list. */
+static bool wants_names(const struct generation *gen)
+{
+	return dnsbl_reads(gen, FACT_CLIENT_PTR) ||
+	       dnsbl_reads(gen, FACT_CLIENT_NAME) ||
+	       READS(gen, FACT_CLIENT_PTR, FACT_CLIENT_NAME,
+		     FACT_CLIENT_IS_DYNAMIC);
+}
+
+bool lookups_want_client(const struct generation *gen)
+{
+	return dnsbl_reads(gen, FACT_CLIENT_IP) || wants_names(gen);
+}
+
 void lookups_client(struct lookups *lookups, const struct ip *client)
 {
 	const struct generation *gen = lookups->gen;
-	bool lists_ptr = dnsbl_reads(gen, FACT_CLIENT_PTR);
 	bool lists_name = dnsbl_reads(gen, FACT_CLIENT_NAME);
 
 	if (client->family == 0)
 		return;
 	dnsbl_ask_ip(&lookups->lists, FACT_CLIENT_IP, client);
-	if (!lists_ptr && !lists_name &&
-	    !READS(gen, FACT_CLIENT_PTR, FACT_CLIENT_NAME,
-		   FACT_CLIENT_IS_DYNAMIC))
+	if (!wants_names(gen))
 		return;
-	if (lists_ptr || lists_name)
+	if (lists_name || dnsbl_reads(gen, FACT_CLIENT_PTR))
 		lookups->rdns.on_name = name_came;
 	lookups->rdns.context = lookups;
 	rdns_ask(&lookups->rdns, lookups->envelope, client,

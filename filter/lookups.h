@@ -30,6 +30,9 @@ struct lookups;
 struct lookups *lookups_new(const struct generation *gen);
 void lookups_free(struct lookups *lookups); /* gives up what is still asked */
 
+/* Do the rules ask about a client before it has said a word? */
+bool lookups_want_client(const struct generation *gen);
+
 /* Each starts questions; an object takes each of these once.  `helo` NULL:
  * there was none. */
 void lookups_client(struct lookups *lookups, const struct ip *client);

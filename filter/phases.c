@@ -8,6 +8,7 @@
 
 #include "filter/checks/checks.h"
 #include "filter/generation.h"
+#include "filter/lookups.h"
 #include "filter/session.h"
 
 static const struct {
@@ -90,23 +91,6 @@ static void plan_macros(const struct ruleset *rules, struct plan *plan)
 	}
 }
 
-/* Is there to be asked about the client, before it has said anything? */
-static bool asks_client(const struct ruleset *rules)
-{
-	for (size_t i = 0; i < ruleset_dnsbl_count(rules); i++) {
-		const struct dnsbl_info *list = ruleset_dnsbl(rules, i);
-
-		for (size_t of = 0; of < list->of_count && !list->off; of++)
-			if (list->of[of] == FACT_CLIENT_IP ||
-			    list->of[of] == FACT_CLIENT_PTR ||
-			    list->of[of] == FACT_CLIENT_NAME)
-				return true;
-	}
-	return ruleset_reads(rules, FACT_CLIENT_PTR) ||
-	       ruleset_reads(rules, FACT_CLIENT_NAME) ||
-	       ruleset_reads(rules, FACT_CLIENT_IS_DYNAMIC);
-}
-
 /*
  * From the last RCPT to DATA nothing is learned but how many there are.  So
  * whoever was not refused at RCPT is not at DATA, unless a rule asks for that.
@@ -142,6 +126,6 @@ void phases_plan(const struct generation *generation, struct plan *ret_plan)
 		ruleset_reads(rules, FACT_CLIENT_UNKNOWN_COMMANDS);
 	ret_plan->wants_refused =
 		ruleset_reads(rules, FACT_CLIENT_REFUSED_RCPTS);
-	ret_plan->asks_client = asks_client(rules);
+	ret_plan->asks_client = lookups_want_client(generation);
 	plan_macros(rules, ret_plan);
 }
