@@ -21,10 +21,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "filter/inspect/message.h"
 #include "rules/facts.h"
 
 struct inspector_pool;
 struct inspection;
+struct resolver;
 struct ruleset;
 
 /* Room for `inspectors` times `channels`; starts the I/O thread. */
@@ -60,10 +62,14 @@ void inspector_pool_adopt(struct inspector_pool *pool, unsigned number,
 void inspector_pool_gone(struct inspector_pool *pool, unsigned number,
 			 pid_t pid, int status);
 
+/* Borrowed until inspection_begin() returns, but the resolver, which is kept. */
 struct inspection_request {
 	const struct ruleset *rules; /* which header fields are wanted */
 	int64_t arrival; /* wall clock, seconds since 1970 */
-	uint64_t body_limit; /* 0: no body will come */
+	uint64_t body_limit; /* of it facts are wanted; 0: of none */
+	struct message_authentication authentication;
+	struct resolver *resolver; /* answers its questions; NULL: nobody */
+	unsigned dns_ms; /* for all questions together; later ones fail */
 };
 
 /*
@@ -74,6 +80,19 @@ struct inspection *inspection_begin(struct inspector_pool *pool,
 				    const struct inspection_request *request,
 				    unsigned wait_ms,
 				    enum fact_cause *ret_cause);
+
+/*
+ * Begins with the envelope alone: what SPF says of it, the facts spf to
+ * spf.error.  All is said with this; wait for the answer, or end it.
+ */
+struct inspection_envelope {
+	struct spf_request spf;
+	struct resolver *resolver; /* as above */
+	unsigned dns_ms;
+};
+struct inspection *inspection_begin_envelope(
+	struct inspector_pool *pool, const struct inspection_envelope *envelope,
+	unsigned wait_ms, enum fact_cause *ret_cause);
 
 /*
  * Adds a header field or a piece of the body; fields are collected and sent in

@@ -36,7 +36,8 @@ filter_inspect_libinspect_a_SOURCES = \
 	filter/inspect/collect.h filter/inspect/cursor.h \
 	filter/inspect/dmarc.c filter/inspect/dmarc.h \
 	filter/inspect/dmarc_print.c filter/inspect/dmarc_record.c \
-	filter/inspect/dmarc_record.h filter/inspect/dmarc_uri.c \
+	filter/inspect/dkim.h filter/inspect/dmarc_record.h \
+	filter/inspect/dmarc_uri.c filter/inspect/dns.h filter/inspect/spf.h \
 	filter/inspect/span.h filter/inspect/jail.c \
 	filter/inspect/jail.h filter/inspect/main.c filter/inspect/main.h \
 	filter/inspect/message.c filter/inspect/message.h \

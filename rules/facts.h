@@ -83,7 +83,15 @@ enum fact_id {
 	FACT_SENDER_MX,
 	FACT_SENDER_NULL_MX,
 	FACT_SENDER_BOGUS_MX,
+	/* SPF of the envelope, as the inspector found it; known at MAIL */
 	FACT_SPF,
+	FACT_SPF_HELO,
+	FACT_SPF_DOMAIN,
+	FACT_SPF_MECHANISM,
+	FACT_SPF_LOOKUPS,
+	FACT_SPF_EXPLANATION,
+	FACT_SPF_OPEN,
+	FACT_SPF_ERROR,
 	/* one recipient */
 	FACT_RCPT,
 	FACT_RCPT_LOCAL,
@@ -119,11 +127,35 @@ enum fact_id {
 	FACT_BODY_BARE_CR,
 	FACT_BODY_BARE_LF,
 	FACT_BODY_LONGEST_LINE,
-	FACT_BODY_URLS,
-	/* what later phases of the check establish */
+	/* who vouches for the message, as the inspector found it */
 	FACT_DKIM,
+	FACT_DKIM_DOMAIN, /* this and what follows: of the best signature */
+	FACT_DKIM_SELECTOR,
+	FACT_DKIM_ALGORITHM,
+	FACT_DKIM_BITS,
+	FACT_DKIM_COVERED,
+	FACT_DKIM_AGE,
+	FACT_DKIM_EXPIRED,
+	FACT_DKIM_TESTING,
+	FACT_DKIM_ERROR,
+	FACT_DKIM_ALIGNED,
+	FACT_DKIM_COUNT,
+	FACT_DKIM_RESULTS, /* parallel sets: n-th value, n-th signature */
+	FACT_DKIM_DOMAINS,
+	FACT_DKIM_SELECTORS,
+	FACT_DKIM_ALGORITHMS,
+	FACT_DKIM_DIGESTS,
+	FACT_DKIM_PASSED, /* domains */
 	FACT_DMARC,
 	FACT_DMARC_POLICY,
+	FACT_DMARC_DOMAIN,
+	FACT_DMARC_ORG_DOMAIN,
+	FACT_DMARC_ALIGNED_SPF,
+	FACT_DMARC_ALIGNED_DKIM,
+	FACT_DMARC_TESTING,
+	FACT_DMARC_RECORD_ERROR,
+	/* what later phases of the check establish */
+	FACT_BODY_URLS,
 	FACT_ARC_TRUSTED,
 	FACT_BULK_COUNT,
 	FACT_BULK_NETWORKS,

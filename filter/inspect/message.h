@@ -24,11 +24,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "filter/inspect/dmarc.h"
+#include "filter/inspect/spf.h"
 #include "rules/facts.h"
 
 struct arena;
 struct charsets;
 struct header_field;
+struct inspect_dns;
 struct message;
 
 enum {
@@ -48,12 +51,29 @@ struct message_want {
 	size_t name_len;
 };
 
+/*
+ * Whose mail is it?  What the envelope said to that before the content came, and
+ * what is wanted of it.
+ */
+struct message_authentication {
+	bool wanted; /* facts dkim to dmarc.record_error */
+	bool verifies; /* the header holds a signature: all of the body comes,
+			* whatever the body_limit */
+	enum dmarc_discovery discovery;
+	enum spf_result spf; /* of MAIL FROM */
+	bool spf_unknown; /* nobody could say; `spf` means nothing */
+	const char *spf_domain; /* that it is about; NULL: none */
+};
+
 struct message_request {
 	int64_t arrival; /* seconds since 1970 */
 	uint64_t body_limit; /* bytes of the body that are read; 0: no facts
 			      * about the body are asked for */
 	const struct message_want *wants;
 	size_t want_count;
+	struct message_authentication authentication;
+	struct inspect_dns *dns; /* NULL: all questions fail.  Does not
+				  * travel. */
 	struct charsets *charsets; /* rules/mail/charset.h; NULL: few are
 				    * known.  Does not travel. */
 };
