@@ -139,8 +139,6 @@ static int serving_record(struct serving *s, struct channel_record *record)
 {
 	struct channel_field field;
 
-	if (record->type == CHANNEL_BEGIN)
-		return serving_begin(s, record);
 	if (!s->begun)
 		return -1;
 	if (record->type == CHANNEL_WANT)
@@ -163,6 +161,20 @@ static int serving_record(struct serving *s, struct channel_record *record)
 	}
 }
 
+/* A new message: its number is new, and BEGIN is its first record. */
+static int serving_new(struct serving *s, uint64_t number,
+		       struct cursor *packet)
+{
+	struct channel_record record;
+
+	if (number <= s->number ||
+	    channel_next(packet, &record) != CHANNEL_RECORD ||
+	    record.type != CHANNEL_BEGIN)
+		return -1;
+	s->number = number;
+	return serving_begin(s, &record);
+}
+
 static int serving_packet(struct serving *s, size_t len)
 {
 	struct cursor packet = cursor_over(s->in, len);
@@ -172,15 +184,11 @@ static int serving_packet(struct serving *s, size_t len)
 
 	if (!channel_open(&packet, &head))
 		return -1;
-	if (head.number != s->number || !s->begun) {
-		/* A new message; its first record must be BEGIN. */
-		if (head.number <= s->number)
-			return -1;
-		s->number = head.number;
-		serving_drop(s);
-	}
 	if (len > s->in_most)
 		s->in_most = len;
+	if ((head.number != s->number || !s->begun) &&
+	    serving_new(s, head.number, &packet) < 0)
+		return -1;
 	while ((read = channel_next(&packet, &record)) == CHANNEL_RECORD)
 		if (serving_record(s, &record) < 0)
 			return -1;
