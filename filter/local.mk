@@ -68,7 +68,7 @@ steelyard_SOURCES = $(steelyard_sources)
 steelyard_LDADD = filter/libcontrol.a filter/libsession.a \
 	filter/libinspector.a filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a $(MILTER_LIBS) $(PCRE2_LIBS) \
-	$(JANSSON_LIBS) $(SECCOMP_LIBS) $(IDN2_LIBS) $(CARES_LIBS) \
+	$(JANSSON_LIBS) $(INSPECT_LIBS) $(IDN2_LIBS) $(CARES_LIBS) \
 	$(PSL_LIBS)
 
 # The same program, but its reader obeys X-Test-Fault: for tests alone.

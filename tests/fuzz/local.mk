@@ -60,7 +60,7 @@ endif
 check_PROGRAMS += tests/fuzz/fuzz_channel tests/fuzz/fuzz_message
 tests_fuzz_fuzz_channel_SOURCES = tests/fuzz/fuzz_channel.c $(fuzz_main)
 tests_fuzz_fuzz_channel_LDADD = filter/inspect/libinspect.a \
-	rules/librules.a lists/liblists.a $(SECCOMP_LIBS) $(IDN2_LIBS)
+	rules/librules.a lists/liblists.a $(INSPECT_LIBS) $(IDN2_LIBS)
 tests_fuzz_fuzz_channel_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c $(fuzz_main)
 tests_fuzz_fuzz_message_LDADD = $(tests_fuzz_fuzz_channel_LDADD)
@@ -76,7 +76,7 @@ tests_fuzz_fuzz_milter_SOURCES = tests/fuzz/fuzz_milter.c $(fuzz_main) \
 	tests/fuzz/instant_inspector.c tests/fuzz/instant_inspector.h
 tests_fuzz_fuzz_milter_LDADD = filter/libsession.a \
 	filter/inspect/libinspect.a rules/librules.a lists/liblists.a \
-	$(PCRE2_LIBS) $(SECCOMP_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(PSL_LIBS)
+	$(PCRE2_LIBS) $(INSPECT_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(PSL_LIBS)
 tests_fuzz_fuzz_milter_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 if !FUZZING
 TESTS += tests/fuzz/fuzz_milter

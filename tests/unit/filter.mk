@@ -30,7 +30,7 @@ TESTS += $(session_tests)
 
 session_test_libs = filter/libsession.a filter/libinspector.a \
 	filter/inspect/libinspect.a \
-	rules/librules.a lists/liblists.a $(PCRE2_LIBS) $(SECCOMP_LIBS) \
+	rules/librules.a lists/liblists.a $(PCRE2_LIBS) $(INSPECT_LIBS) \
 	$(IDN2_LIBS) $(CARES_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_settings_SOURCES = tests/unit/test_settings.c
@@ -80,7 +80,7 @@ inspect_tests = tests/unit/test_channel tests/unit/test_message \
 check_PROGRAMS += $(inspect_tests)
 TESTS += $(inspect_tests)
 inspect_libs = filter/libinspector.a filter/inspect/libinspect.a \
-	rules/librules.a lists/liblists.a $(SECCOMP_LIBS) $(IDN2_LIBS) \
+	rules/librules.a lists/liblists.a $(INSPECT_LIBS) $(IDN2_LIBS) \
 	$(CMOCKA_LIBS)
 
 tests_unit_test_channel_SOURCES = tests/unit/test_channel.c
@@ -155,7 +155,7 @@ dmarc_tests = tests/unit/test_dmarc_record tests/unit/test_dmarc
 check_PROGRAMS += $(dmarc_tests)
 TESTS += $(dmarc_tests)
 dmarc_libs = filter/inspect/libinspect.a lists/liblists.a $(PSL_LIBS) \
-	$(SECCOMP_LIBS) $(CMOCKA_LIBS)
+	$(INSPECT_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_dmarc_record_SOURCES = tests/unit/test_dmarc_record.c
 tests_unit_test_dmarc_record_LDADD = $(dmarc_libs)
