@@ -105,13 +105,6 @@ static struct judged judged_of(const struct message *m)
 
 enum { UNKNOWNS_SIZE = 400 };
 
-static bool is_unknown(const struct fact *fact, enum fact_type type)
-{
-	return fact->state == FACT_UNKNOWN ||
-	       (fact->state == FACT_KNOWN && type == FACT_TYPE_SET &&
-		fact->partial);
-}
-
 /* Appends "name:cause"; where there is no room for more, a star. */
 static size_t unknown_add(char *out, size_t used, const char *name,
 			  const char *cause)
@@ -129,13 +122,21 @@ static size_t unknown_add(char *out, size_t used, const char *name,
 /* Why a DNS list's answers are not known; NULL where nothing is amiss. */
 static const char *list_cause(const struct message *m, const struct fact *fact)
 {
-	if (is_unknown(fact, FACT_TYPE_SET))
+	if (fact_is_unsure(fact_row(FACT_DNSBL), fact))
 		return fact_cause_name(fact->cause);
 	/* Where anybody was asked at all, such a list was left out. */
 	if (fact->state == FACT_NOT_ASKED && !fact->waived &&
 	    m->lookups != NULL)
 		return "unwell";
 	return NULL;
+}
+
+/* A check that came to its end, and says that DNS did not, has no cause. */
+static const char *cause_of(const struct fact *fact, enum fact_type type)
+{
+	if (fact->state == FACT_KNOWN && type == FACT_TYPE_ENUM)
+		return "temperror";
+	return fact_cause_name(fact->cause);
 }
 
 /*
@@ -148,12 +149,14 @@ static const char *unknowns_of(const struct session *s, char out[UNKNOWNS_SIZE])
 	const struct facts *facts = &s->message->facts;
 	size_t used = 0;
 
-	for (enum fact_id id = 0; id < FACT_FIXED; id++)
-		if (is_unknown(&facts->fixed[id], fact_row(id)->type) &&
-		    ruleset_reads(rules, id))
-			used = unknown_add(out, used, fact_row(id)->name,
-					   fact_cause_name(
-						   facts->fixed[id].cause));
+	for (enum fact_id id = 0; id < FACT_FIXED; id++) {
+		const struct fact_row *row = fact_row(id);
+		const struct fact *fact = &facts->fixed[id];
+
+		if (fact_is_unsure(row, fact) && ruleset_reads(rules, id))
+			used = unknown_add(out, used, row->name,
+					   cause_of(fact, row->type));
+	}
 	for (size_t i = 0; i < facts->slot_count; i++) {
 		const struct fact_slot *slot = ruleset_slot(rules, (unsigned)i);
 		const char *cause =

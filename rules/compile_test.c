@@ -213,6 +213,9 @@ static int read_values(struct subject *s)
 			break;
 		case FACT_TYPE_ENUM:
 			bad |= read_word(s, value, &((unsigned *)values)[i]);
+			s->test->asks_temperror |=
+				(int)((unsigned *)values)[i] ==
+				s->test->temperror;
 			break;
 		case FACT_TYPE_IP:
 			bad |= read_network(s, value,
@@ -424,6 +427,7 @@ const struct test *compile_test(struct compiler *c, const struct ast_expr *expr,
 	s.test->place = expr->place;
 	s.test->type = s.row->type;
 	s.test->phase = s.row->phase;
+	s.test->temperror = fact_temperror(s.row);
 	if (s.row->per_rcpt)
 		s.test->rcpt = (uint32_t)++c->rules->rcpt_count;
 	s.test->domain = s.row->kind == FACT_KIND_DOMAIN;

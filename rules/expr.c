@@ -241,6 +241,21 @@ static enum truth test_plain(const struct test *test, const struct fact *fact,
 	return answer;
 }
 
+/* What is not known; `asked`: just that is what the test asks. */
+static truth_pair unknown_test(const struct test *test, bool asked)
+{
+	if (asked)
+		return TRUTH_PAIR(test->negated ? TRUTH_FALSE : TRUTH_TRUE,
+				  TRUTH_UNKNOWN);
+	return TRUTH_BOTH(TRUTH_UNKNOWN);
+}
+
+static bool is_temperror(const struct test *test, const struct fact *fact)
+{
+	return test->type == FACT_TYPE_ENUM &&
+	       (int)fact->word == test->temperror;
+}
+
 static truth_pair fact_test(const struct test *test, struct expr_view *view)
 {
 	const struct fact *fact = facts_get(view->facts, test->ref);
@@ -253,17 +268,16 @@ static truth_pair fact_test(const struct test *test, struct expr_view *view)
 	case FACT_NOT_ASKED:
 		if (fact->waived)
 			return TRUTH_BOTH(TRUTH_WAIVED);
-		if (test->kind == TEST_UNKNOWN)
-			return TRUTH_PAIR(test->negated ? TRUTH_FALSE
-							: TRUTH_TRUE,
-					  TRUTH_UNKNOWN);
-		return TRUTH_BOTH(TRUTH_UNKNOWN);
+		return unknown_test(test, test->kind == TEST_UNKNOWN);
 	case FACT_NONE:
 		if (test->kind != TEST_NONE && test->kind != TEST_UNKNOWN)
 			return TRUTH_BOTH(truth_of(test->none_holds));
 		answer = truth_of(test->kind == TEST_NONE);
 		break;
 	case FACT_KNOWN:
+		if (is_temperror(test, fact))
+			return unknown_test(test, test->kind == TEST_UNKNOWN ||
+							  test->asks_temperror);
 		if (test->kind != TEST_NONE && test->kind != TEST_UNKNOWN)
 			answer = test_plain(test, fact, view);
 		break;

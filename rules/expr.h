@@ -12,9 +12,14 @@
  *	unknown or
  *	not asked	true		unknown		unknown
  *	waived		waived		waived		waived, see truth.h
+ *	temperror	true		unknown		unknown, see below
  *	none		false		true		false, see below
  *	known		false		false		by its value
  *
+ * - A result that is the word temperror says that DNS did not answer, so it is
+ *   unknown to any test but one that asks for this word: `spf is temperror` and
+ *   `spf in { fail, temperror }` hold.  Like `is unknown` they might not, had
+ *it answered (truth.h).
  * - A comparison with none is false, also a negated one: `is not`, `!~` and
  *   `not in` ask for a value that is different, and there is no value.  (`not X
  *   is V` is true then, as `not` turns whatever stands behind it.)  The one
@@ -71,6 +76,8 @@ struct test {
 	bool domain; /* a dot at the end means nothing */
 	bool negated;
 	bool none_holds; /* see above */
+	int temperror; /* of an enum: that word, or -1 */
+	bool asks_temperror; /* WORD: it is among those below */
 	enum ast_op op; /* NUMBER: IS, LESS, ... */
 	uint32_t memo; /* dear tests: their number + 1 */
 	uint32_t rcpt; /* tests of the recipient: their number + 1 */

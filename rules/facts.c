@@ -144,7 +144,7 @@ static const struct fact_row table[FACT_ID_COUNT] = {
 	LATER(SPF_HELO, "spf.helo", ENUM, PLAIN, MAIL, spf_words,
 	    "SPF result for the name that HELO gave"),
 	LATER(SPF_DOMAIN, "spf.domain", STRING, DOMAIN, MAIL, NULL,
-	    "the domain that spf is about: the sender's, or HELO's for the null sender"),
+	    "the domain that spf is about; HELO's name for the null sender"),
 	LATER(SPF_MECHANISM, "spf.mechanism", STRING, PLAIN, MAIL, NULL,
 	    "the mechanism of the record that matched, as published"),
 	LATER(SPF_LOOKUPS, "spf.lookups", NUMBER, PLAIN, MAIL, NULL,
@@ -305,6 +305,24 @@ static const char *const causes[CAUSE_COUNT] = {
 const struct fact_row *fact_row(enum fact_id id)
 {
 	return &table[id];
+}
+
+int fact_temperror(const struct fact_row *row)
+{
+	for (int i = 0; row->words != NULL && row->words[i] != NULL; i++)
+		if (strcmp(row->words[i], "temperror") == 0)
+			return i;
+	return -1;
+}
+
+bool fact_is_unsure(const struct fact_row *row, const struct fact *fact)
+{
+	if (fact->state != FACT_KNOWN)
+		return fact->state == FACT_UNKNOWN;
+	if (row->type == FACT_TYPE_SET)
+		return fact->partial;
+	return row->type == FACT_TYPE_ENUM &&
+	       (int)fact->word == fact_temperror(row);
 }
 
 int fact_find(const char *name, size_t len)

@@ -250,6 +250,17 @@ struct fact_row {
 	const char *meaning; /* one line */
 };
 
+/*
+ * The word by which a check says that DNS did not answer: "temperror" among the
+ * words of SPF, DKIM and DMARC.  Such a fact is known, so that log and header
+ * can tell, but rules take it for unknown (expr.h).  -1: the row has no such
+ * word.
+ */
+int fact_temperror(const struct fact_row *row);
+
+/* It could not be found out: unknown, temperror, or a set that is partial. */
+bool fact_is_unsure(const struct fact_row *row, const struct fact *fact);
+
 /* The row of any fact; parametric ones have a row too (type, phase). */
 const struct fact_row *fact_row(enum fact_id id);
 

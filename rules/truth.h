@@ -10,8 +10,9 @@
  * `X is unknown` taken at its word.  `fair` is the same with that test
  * unanswered wherever it saw something unknown: had the look-up worked, it
  * might have said the opposite.  A rule may score on `now`, but only `fair`
- * may carry a 5xx (promise 2).  The two differ by `X is unknown` alone, and
- * then `fair` is unknown where `now` is true or false.
+ * may carry a 5xx (promise 2).  The two differ by `X is unknown` and
+ * `X is temperror` alone, and then `fair` is unknown where `now` is true or
+ * false.
  */
 #ifndef STEELYARD_RULES_TRUTH_H
 #define STEELYARD_RULES_TRUTH_H

@@ -9,7 +9,8 @@
 
 enum { F_FALSE, F_UNKNOWN, F_WAIVED, F_TRUE };
 
-/* What is true of a message; `fair`: `is unknown` has no answer either. */
+/* What is true of a message; `fair`: `is unknown` and `is temperror` have no
+ * answer either. */
 struct world {
 	const struct model *model;
 	const struct model_value *values;
@@ -45,14 +46,29 @@ static int known_leaf(const struct model_fact *fact, const struct node *node,
 	return holds != node->negated ? F_TRUE : F_FALSE;
 }
 
+/* DNS did not answer, and the check says so. */
+static bool is_temperror(int fact, const struct model_value *value)
+{
+	return value->state == FACT_KNOWN &&
+	       model_facts[fact].type == MODEL_ENUM &&
+	       value->value == MODEL_TEMPERROR;
+}
+
+static bool asks_for(const struct node *node, bool temperror)
+{
+	return node->op == UNKNOWN || (temperror && node->op == AMONG &&
+				       node->value & 1 << MODEL_TEMPERROR);
+}
+
 static int leaf_judge(const struct world *world, const struct node *node)
 {
 	const struct model_fact *fact = &model_facts[node->fact];
 	const struct model_value *value = &world->values[node->fact];
+	bool temperror = is_temperror(node->fact, value);
 
 	if (value->state == FACT_KNOWN && may_be_more(node, value))
 		return F_UNKNOWN;
-	if (value->state == FACT_KNOWN)
+	if (value->state == FACT_KNOWN && !temperror)
 		return known_leaf(fact, node, value->value);
 	if (value->state == FACT_NONE) {
 		if (node->op == NONE)
@@ -65,7 +81,7 @@ static int leaf_judge(const struct world *world, const struct node *node)
 	}
 	if (value->waived)
 		return F_WAIVED;
-	if (node->op != UNKNOWN || world->fair)
+	if (!asks_for(node, temperror) || world->fair)
 		return F_UNKNOWN;
 	return node->negated ? F_FALSE : F_TRUE;
 }
@@ -279,11 +295,11 @@ int model_harm(const struct model_answer *answer)
 	return answer->reject_5xx ? 2 : 0;
 }
 
-static bool is_open(const struct model_value *value)
+static bool is_open(const struct model_value *value, int fact)
 {
-	return !value->waived &&
-	       (value->state == FACT_UNKNOWN ||
-		value->state == FACT_NOT_ASKED || value->partial);
+	return !value->waived && (value->state == FACT_UNKNOWN ||
+				  value->state == FACT_NOT_ASKED ||
+				  value->partial || is_temperror(fact, value));
 }
 
 /* In how many ways it may have been answered. */
@@ -318,7 +334,7 @@ int model_least_harm(struct model *model, const struct model_value *values,
 	int least = 2;
 
 	for (int fact = 0; fact < MODEL_FACTS; fact++)
-		if (is_open(&values[fact]))
+		if (is_open(&values[fact], fact))
 			combinations *= choices_of(&values[fact], fact);
 	for (int try = 0; try < tries && (uint64_t)try < combinations; try++) {
 		uint64_t number = (uint64_t)try;
@@ -330,7 +346,7 @@ int model_least_harm(struct model *model, const struct model_value *values,
 		for (int fact = 0; fact < MODEL_FACTS; fact++) {
 			uint64_t count = choices_of(&values[fact], fact);
 
-			if (!is_open(&values[fact]))
+			if (!is_open(&values[fact], fact))
 				continue;
 			choose(&all[fact], fact, (int)(number % count));
 			number /= count;

@@ -27,7 +27,7 @@ const struct model_fact model_facts[MODEL_FACTS] = {
 	  FACT_SPF,
 	  PHASE_MAIL,
 	  MODEL_ENUM,
-	  { "pass", "fail", "softfail" },
+	  { "pass", "fail", "softfail", "temperror" },
 	  false },
 	F("client.auth", CLIENT_AUTH, MAIL, BOOL),
 	F("sender.size", SENDER_SIZE, MAIL, NUMBER),
@@ -38,7 +38,7 @@ const struct model_fact model_facts[MODEL_FACTS] = {
 	  FACT_DKIM,
 	  PHASE_EOM,
 	  MODEL_ENUM,
-	  { "pass", "policy", "fail" },
+	  { "pass", "policy", "fail", "temperror" },
 	  false },
 	F("header.nul", HEADER_NUL, EOM, BOOL),
 	F("header(\"X\")", HEADER, EOM, SET),
@@ -109,6 +109,10 @@ static int leaf_make(struct model *model, enum phase latest)
 	} else {
 		node->op = AMONG;
 		node->value = 1 + pick(model, 7);
+		if (fact->type == MODEL_ENUM && chance(model, 30))
+			node->value |= 1 << MODEL_TEMPERROR;
+		if (fact->type == MODEL_ENUM && chance(model, 10))
+			node->value = 1 << MODEL_TEMPERROR;
 	}
 	return model->node_count++;
 }
@@ -289,6 +293,9 @@ static struct model_value value_make(struct model *model, int fact)
 		value.value = 1 + pick(model, 7);
 		value.partial = value.state == FACT_KNOWN && chance(model, 25);
 		break;
+	case MODEL_ENUM:
+		value.value = pick(model, 4); /* one is MODEL_TEMPERROR */
+		break;
 	default: value.value = pick(model, 3); break;
 	}
 	return value;
@@ -355,14 +362,11 @@ static void put_among(struct out *out, const struct model_fact *fact,
 	}
 	if ((node->value & (node->value - 1)) == 0) {
 		put(out, " is%s ", node->negated ? " not" : "");
-		put_member(out, fact,
-			   node->value == 1   ? 0
-			   : node->value == 2 ? 1
-					      : 2);
+		put_member(out, fact, __builtin_ctz((unsigned)node->value));
 		return;
 	}
 	put(out, "%s in {", node->negated ? " not" : "");
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		if (!(node->value & 1 << i))
 			continue;
 		put(out, "%s", sep);

@@ -40,15 +40,17 @@ struct model_fact {
 	int id; /* enum fact_id; FACT_HEADER: the slot of header("X") */
 	enum phase phase;
 	enum model_type type;
-	const char *words[3]; /* values 0, 1, 2 of enums */
+	const char *words[4]; /* values 0 to 2 of enums, and temperror */
 	bool late; /* DNS says it, perhaps after later phases' facts */
 };
 extern const struct model_fact model_facts[MODEL_FACTS];
 
 /*
- * A value is 0 or 1, a number from 0 to 2, a word or letter from 0 to 2, or a
- * set of letters as bits 1 to 7; there may be more of them if it is partial.
+ * A value is 0 or 1, a number from 0 to 2, a letter from 0 to 2, a word from 0
+ * to 2 or MODEL_TEMPERROR, or a set of letters as bits 1 to 7; there may be
+ * more of them if it is partial.
  */
+enum { MODEL_TEMPERROR = 3 };
 struct model_value {
 	enum fact_state state; /* never pending */
 	int value;

@@ -116,6 +116,17 @@ static void set_set(struct facts *facts, int fact, int slot,
 		facts_set(facts, id, items, count);
 }
 
+/* The fact's own number of a model's word. */
+static unsigned word_of(enum fact_id id, const char *word)
+{
+	const char *const *words = fact_row(id)->words;
+	unsigned at = 0;
+
+	while (strcmp(words[at], word) != 0)
+		at++;
+	return at;
+}
+
 static void fact_set(const struct trial *trial, struct facts *facts, int fact,
 		     const struct model_value *value)
 {
@@ -151,7 +162,10 @@ static void fact_set(const struct trial *trial, struct facts *facts, int fact,
 	switch (model_facts[fact].type) {
 	case MODEL_BOOL: facts_bool(facts, id, value->value != 0); return;
 	case MODEL_NUMBER: facts_number(facts, id, value->value); return;
-	case MODEL_ENUM: facts_word(facts, id, (unsigned)value->value); return;
+	case MODEL_ENUM:
+		facts_word(facts, id,
+			   word_of(id, model_facts[fact].words[value->value]));
+		return;
 	case MODEL_TEXTS:
 		facts_text(facts, id, &"aBc"[value->value], 1);
 		return;

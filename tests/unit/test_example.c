@@ -95,6 +95,9 @@ static void test_that_hold(void **state)
 		"dnsbl WL_HIGH } expect accept",
 		"example \"no reverse name\" { client.ptr none "
 		"client.name none client.is_dynamic none } expect accept",
+		"example \"temperror softens as well\" { dnsbl XBL client.ptr "
+		"none dkim temperror } expect defer",
+		"example \"and is no fail\" { spf temperror } expect accept",
 		"example \"whether there is one is unknown\" { dnsbl XBL "
 		"client.ptr unknown } expect defer",
 		"example \"several names\" { client.ptr {\"a\", \"b\"} "

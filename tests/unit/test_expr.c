@@ -91,6 +91,52 @@ static void test_states(void **state)
 	rows_check(rows, COUNT(rows));
 }
 
+/* DNS did not answer, and the check says so. */
+static void test_temperror(void **state)
+{
+	static const struct row rows[] = {
+		{ "who asks for it sees it", "spf is temperror",
+		  "spf=temperror", T },
+		{ "also among others", "spf in {fail, temperror}",
+		  "spf=temperror", T },
+		{ "it can be denied", "spf is not temperror", "spf=temperror",
+		  F },
+		{ "with others", "spf not in {fail, temperror}",
+		  "spf=temperror", F },
+		{ "it is unknown", "spf is unknown", "spf=temperror", T },
+		{ "so it is not known", "spf is not unknown", "spf=temperror",
+		  F },
+		{ "it may be a pass", "spf is pass", "spf=temperror", U },
+		{ "or none", "spf is not pass", "spf=temperror", U },
+		{ "nobody knows what it is not", "not spf is fail",
+		  "spf=temperror", U },
+		{ "or among what", "spf in {fail, softfail}", "spf=temperror",
+		  U },
+		{ "there may be no record", "spf is none", "spf=temperror", U },
+		{ "or there is one", "spf is not none", "spf=temperror", U },
+		{ "a lost inspector said nothing", "spf is temperror",
+		  "spf=unknown", U },
+		{ "another word is another", "spf is temperror",
+		  "spf=permerror", F },
+		{ "and known", "spf is not temperror", "spf=permerror", T },
+		{ "none is known", "spf is not temperror", "spf=none", T },
+		{ "so is a signature's", "dkim is not pass", "dkim=temperror",
+		  U },
+		{ "and the author's", "dmarc is fail", "dmarc=temperror", U },
+		{ "HELO's", "spf.helo is temperror", "spf.helo=temperror", T },
+		{ "the MTA's own word means what it says",
+		  "client.mta_resolve is not ok", "client.mta_resolve=temp",
+		  T },
+		{ "in a set it is a text", "dkim.results is \"pass\"",
+		  "dkim.results=temperror", F },
+		{ "like any other", "dkim.results is \"temperror\"",
+		  "dkim.results=fail,temperror", T },
+	};
+
+	(void)state;
+	rows_check(rows, COUNT(rows));
+}
+
 static void test_none(void **state)
 {
 	static const struct row rows[] = {
@@ -452,6 +498,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_temperror),
 		cmocka_unit_test(test_none),
 		cmocka_unit_test(test_kleene),
 		cmocka_unit_test(test_values),

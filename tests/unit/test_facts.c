@@ -97,11 +97,11 @@ static void test_values(void **state)
 	assert_int_equal(facts.fixed[FACT_SPF].state, FACT_UNKNOWN);
 	assert_int_equal(facts.fixed[FACT_RCPT_COUNT].state, FACT_PENDING);
 
-	facts_lost(&facts, FACT_FROM_DOMAIN, FACT_DKIM, CAUSE_CRASHED);
+	facts_lost(&facts, FACT_FROM_DOMAIN, FACT_BODY_URLS, CAUSE_CRASHED);
 	assert_int_equal(facts.fixed[FACT_FROM_DOMAIN].state, FACT_NONE);
 	assert_int_equal(facts.fixed[FACT_SUBJECT].state, FACT_UNKNOWN);
 	assert_int_equal(facts.fixed[FACT_SUBJECT].cause, CAUSE_CRASHED);
-	assert_int_equal(facts.fixed[FACT_DKIM].state, FACT_PENDING);
+	assert_int_equal(facts.fixed[FACT_BODY_URLS].state, FACT_PENDING);
 
 	assert_ptr_equal(facts_get(&facts, (struct fact_ref){ .id = FACT_HEADER,
 							      .slot = 1 }),
@@ -109,6 +109,63 @@ static void test_values(void **state)
 	assert_ptr_equal(facts_get(&facts, (struct fact_ref){ .id = FACT_SPF }),
 			 &facts.fixed[FACT_SPF]);
 	arena_done(&arena);
+}
+
+static void test_unsure(void **state)
+{
+	static const struct {
+		const char *claim;
+		enum fact_id id;
+		struct fact fact;
+		bool unsure;
+	} rows[] = {
+		{ "a failed look-up",
+		  FACT_SUBJECT,
+		  { .state = FACT_UNKNOWN },
+		  true },
+		{ "what is absent is certain",
+		  FACT_SPF,
+		  { .state = FACT_NONE },
+		  false },
+		{ "nobody asked",
+		  FACT_SPF,
+		  { .state = FACT_NOT_ASKED },
+		  false },
+		{ "temperror of SPF",
+		  FACT_SPF,
+		  { .state = FACT_KNOWN, .word = 5 },
+		  true },
+		{ "permerror is certain",
+		  FACT_SPF,
+		  { .state = FACT_KNOWN, .word = 4 },
+		  false },
+		{ "temperror of DMARC",
+		  FACT_DMARC,
+		  { .state = FACT_KNOWN, .word = 3 },
+		  true },
+		{ "a policy has no such word",
+		  FACT_DMARC_POLICY,
+		  { .state = FACT_KNOWN, .word = 1 },
+		  false },
+		{ "a number is no word",
+		  FACT_SPF_LOOKUPS,
+		  { .state = FACT_KNOWN, .number = 5 },
+		  false },
+		{ "a set with more to it",
+		  FACT_CLIENT_PTR,
+		  { .state = FACT_KNOWN, .partial = true },
+		  true },
+		{ "a whole set",
+		  FACT_CLIENT_PTR,
+		  { .state = FACT_KNOWN },
+		  false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (fact_is_unsure(fact_row(rows[i].id), &rows[i].fact) !=
+		    rows[i].unsure)
+			fail_msg("%s", rows[i].claim);
 }
 
 static void test_partial(void **state)
@@ -163,8 +220,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),	cmocka_unit_test(test_names),
-		cmocka_unit_test(test_values),	cmocka_unit_test(test_partial),
-		cmocka_unit_test(test_no_room),
+		cmocka_unit_test(test_values),	cmocka_unit_test(test_unsure),
+		cmocka_unit_test(test_partial), cmocka_unit_test(test_no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
