@@ -43,12 +43,20 @@ static const struct choice level_words[] = { { "error", LOG_ERR },
 					     { "debug", LOG_DEBUG },
 					     { NULL, 0 } };
 
+static const struct choice discovery_words[] = {
+	{ "tree-walk-and-list", DMARC_WALK_AND_LIST },
+	{ "tree-walk", DMARC_TREE_WALK },
+	{ "suffix-list", DMARC_SUFFIX_LIST },
+	{ NULL, 0 }
+};
+
 static bool valid_milter_socket(const char *value, const char **ret_why);
 static bool valid_unix_socket(const char *value, const char **ret_why);
 static bool valid_path(const char *value, const char **ret_why);
 static bool valid_facility(const char *value, const char **ret_why);
 static bool valid_dns_servers(const char *value, const char **ret_why);
 static bool valid_dns_bind(const char *value, const char **ret_why);
+static bool valid_authserv_id(const char *value, const char **ret_why);
 
 /* The address of a field, if it has the type; else the compiler objects. */
 #define FIELD(f, t)                     \
@@ -104,6 +112,7 @@ static bool valid_dns_bind(const char *value, const char **ret_why);
 _Static_assert(sizeof(enum mode) == sizeof(unsigned), "mode");
 _Static_assert(sizeof(enum phase) == sizeof(unsigned), "phase");
 _Static_assert(sizeof(enum on_fault) == sizeof(unsigned), "on_fault");
+_Static_assert(sizeof(enum dmarc_discovery) == sizeof(unsigned), "discovery");
 _Static_assert(sizeof(bool) == 1, "bool");
 
 /* clang-format off */
@@ -166,7 +175,12 @@ static const struct setting_row table[] = {
 	     "memory for answers of DNS"),
 	STRING("dns_bind", dns.bind, "", valid_dns_bind, false,
 	       "address to ask DNS from, one of IPv4 and IPv6; empty: any"),
-	LATER("authserv_id", "", "authentication is not built in"),
+	STRING("authserv_id", authentication.authserv_id, "", valid_authserv_id,
+	       false,
+	       "our name in Authentication-Results; empty: that of the MTA"),
+	WORD("dmarc_discovery", authentication.dmarc_discovery,
+	     enum dmarc_discovery, "tree-walk-and-list", discovery_words,
+	     "how a domain's DMARC policy and organisation are found"),
 	LATER("greylist_size", "1GiB", "greylisting is not built in"),
 	LATER("bulk_window", "1d", "bulk detection is not built in"),
 	LATER("journal_privacy", "off", "the journal is not built in"),
@@ -231,8 +245,7 @@ static bool valid_dns_servers(const char *value, const char **ret_why)
 
 	*ret_why = "up to 8 addresses, with or without a port, such as "
 		   "\"127.0.0.1:5353, [::1]:53, 192.0.2.1\"";
-	return value[0] == '\0' ||
-	       dns_servers_parse(value, servers, error) > 0;
+	return value[0] == '\0' || dns_servers_parse(value, servers, error) > 0;
 }
 
 static bool valid_dns_bind(const char *value, const char **ret_why)
@@ -243,6 +256,24 @@ static bool valid_dns_bind(const char *value, const char **ret_why)
 	*ret_why = "one IPv4 and one IPv6 address at most, such as "
 		   "\"192.0.2.1, 2001:db8::1\"";
 	return dns_bind_parse(value, &bind4, &bind6, error) == 0;
+}
+
+/*
+ * A `value` of RFC 8601 section 2.2 that needs no quotes: a token of RFC 2045,
+ * as any host name is.
+ */
+static bool valid_authserv_id(const char *value, const char **ret_why)
+{
+	size_t len = strlen(value);
+
+	*ret_why =
+		"a host name or another word, of at most 253 letters, digits "
+		"and signs such as \"-\", \".\" and \"_\"";
+	for (size_t i = 0; i < len; i++)
+		if (value[i] <= ' ' || value[i] > '~' ||
+		    strchr("()<>@,;:\\\"/[]?=", value[i]) != NULL)
+			return false;
+	return len <= 253;
 }
 
 const struct setting_row *settings_row(size_t index)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "filter/inspect/dmarc.h"
 #include "rules/diag.h"
 #include "rules/facts.h"
 #include "rules/verdict.h"
@@ -58,10 +59,18 @@ struct resolver_settings {
 	char *bind; /* as in dns_bind_parse(), or "": any */
 };
 
+/* Who vouches for mail, and what is told of it. */
+struct authentication_settings {
+	char *authserv_id; /* of our Authentication-Results; "": the name that
+			    * the MTA gives itself */
+	enum dmarc_discovery dmarc_discovery;
+};
+
 struct settings {
 	struct process_settings process;
 	struct session_settings session;
 	struct resolver_settings dns;
+	struct authentication_settings authentication;
 };
 
 /*
