@@ -233,7 +233,7 @@ static bool say_connect(struct dialogue *d)
 
 static bool say_helo(struct dialogue *d)
 {
-	if ((d->steps & SMFIP_NOHELO) != 0)
+	if ((d->steps & SMFIP_NOHELO) != 0 || d->visit->helo[0] == '\0')
 		return true;
 	send_macros(d, SMFIC_HELO);
 	frames_begin(&d->frames, SMFIC_HELO);

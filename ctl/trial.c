@@ -116,6 +116,8 @@ static bool say_connect(struct recorder *r)
 static bool say_helo(struct recorder *r)
 {
 	r->stage = "helo";
+	if (r->visit->helo[0] == '\0')
+		return true;
 	return goes_on(session_helo(r->session, r->visit->helo));
 }
 

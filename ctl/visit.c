@@ -367,6 +367,34 @@ char *visit_zone(const struct visit *visit)
 	return len < 0 ? NULL : zone;
 }
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/*
+ * Bytes of the path at the beginning.  In brackets or in quotes a blank belongs
+ * to it, unless they are never closed.
+ */
+static size_t path_length(const char *text)
+{
+	bool bracket = text[0] == '<', quoted = false;
+	size_t len = 0;
+
+	for (; text[len] != '\0'; len++) {
+		if (text[len] == '\\' && text[len + 1] != '\0')
+			len++;
+		else if (text[len] == '"')
+			quoted = !quoted;
+		else if (!quoted && bracket && text[len] == '>' &&
+			 (text[len + 1] == '\0' || is_blank(text[len + 1])))
+			return len + 1;
+		else if (!quoted && !bracket && is_blank(text[len]))
+			return len;
+	}
+	return quoted || bracket ? strcspn(text, " \t") : len;
+}
+
 char **visit_arguments(const char *address)
 {
 	size_t len, room, count = 0;
@@ -380,7 +408,8 @@ char **visit_arguments(const char *address)
 		return NULL;
 	out = (char *)(args + room);
 	while (*address != '\0') {
-		size_t word = strcspn(address, " \t");
+		size_t word = count == 0 ? path_length(address)
+					 : strcspn(address, " \t");
 		bool path = count == 0 && address[0] != '<';
 
 		args[count++] = out;

@@ -20,7 +20,7 @@ struct visit {
 	char *client; /* an address, or "local" */
 	char *ptr; /* the name the MTA found, "unknown" if none */
 	bool ptr_given; /* by somebody, not the default */
-	char *helo;
+	char *helo; /* "": the client says none */
 	char *from; /* "anna@example.org SIZE=100", "<>" */
 	char **rcpts;
 	size_t rcpt_count;
@@ -57,7 +57,10 @@ bool visit_address(const struct visit *visit, struct sockaddr_storage *ret);
  */
 char *visit_zone(const struct visit *visit);
 
-/* "a@b SIZE=1" as "<a@b>", "SIZE=1", NULL; freed in one piece. */
+/*
+ * "a@b SIZE=1" as "<a@b>", "SIZE=1", NULL; freed in one piece.  What is in
+ * brackets already is left as it is, blanks included.
+ */
 char **visit_arguments(const char *address);
 
 #endif

@@ -682,6 +682,28 @@ def test_options_of_the_bringer(work: pathlib.Path) -> None:
         assert facts[fact] == value, fact
 
 
+@pytest.mark.parametrize("given, sender", [
+    ("a@example.com SIZE=77", "a@example.com"),
+    ("<Mac Error@example.com> SIZE=77", "<Mac Error@example.com>"),
+    ('"a b"@example.com SIZE=77', '"a b"@example.com'),
+    ('<"a> b"@example.com> SIZE=77', '"a> b"@example.com'),
+    ("<a@example.com SIZE=77", "<a@example.com"),
+])
+def test_where_a_sender_ends(work: pathlib.Path, given: str,
+                             sender: str) -> None:
+    found = trial("-c", work / "s.conf", "test", "--from", given,
+                  work / "letter.eml")
+    facts = {row["fact"]: row["value"] for row in found["facts"]}
+    assert (facts["sender"], facts["sender.size"]) == (sender, 77)
+
+
+def test_a_client_without_helo(work: pathlib.Path) -> None:
+    found = trial("-c", work / "s.conf", "test", "--helo", "",
+                  work / "letter.eml")
+    facts = {row["fact"]: row for row in found["facts"]}
+    assert facts["helo.name"]["state"] == "none"
+
+
 def test_a_local_client(work: pathlib.Path) -> None:
     found = trial("-c", work / "s.conf", "test", "--client", "local",
                   work / "letter.eml")
