@@ -35,6 +35,7 @@ filter_inspect_libinspect_a_SOURCES = \
 	filter/inspect/channel.h filter/inspect/collect.c \
 	filter/inspect/collect.h filter/inspect/cursor.h \
 	filter/inspect/dmarc.c filter/inspect/dmarc.h \
+	filter/inspect/dmarc_dns.c filter/inspect/dmarc_dns.h \
 	filter/inspect/dmarc_print.c filter/inspect/dmarc_record.c \
 	filter/inspect/dkim.h filter/inspect/dmarc_record.h \
 	filter/inspect/dmarc_uri.c filter/inspect/dns.h filter/inspect/spf.h \
@@ -45,6 +46,7 @@ filter_inspect_libinspect_a_SOURCES = \
 	filter/inspect/note.h filter/inspect/serve.c filter/inspect/serve.h \
 	filter/inspect/spf_macro.c filter/inspect/spf_macro.h \
 	filter/inspect/spf_record.c filter/inspect/spf_record.h \
+	filter/inspect/vouch.c filter/inspect/vouch.h \
 	filter/inspect/want.c filter/inspect/want.h
 filter_libinspector_a_SOURCES = \
 	filter/inspector.c filter/inspector.h filter/inspector_io.c \

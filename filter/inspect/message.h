@@ -1,11 +1,12 @@
 /*
  * message.h - reads a message, and says what it found as facts.
  *
- * A function of the message and the request alone: it opens nothing, asks no
- * clock, keeps nothing outside its arena.  The inspector runs it in a jail; the
- * CLI and the fuzzers run it in their own process.  Time is linear in the
- * message (times the number of wanted fields for names), memory is bounded by
- * rules/mail/limits.h and the arena's ceiling.
+ * A function of the message, the request and what DNS answers: it opens
+ * nothing, asks no clock, keeps nothing outside its arena but what verifies
+ * signatures.  The inspector runs it in a jail; the CLI and the fuzzers run it
+ * in their own process.  Time is linear in the message (times the number of
+ * wanted fields for names), memory is bounded by rules/mail/limits.h and the
+ * arena's ceiling.
  *
  * Past those limits nothing is read, and who feeds a message may stop: then
  * header.truncated is true, header.count and header.size tell how far it was
@@ -52,8 +53,8 @@ struct message_want {
 };
 
 /*
- * Whose mail is it?  What the envelope said to that before the content came, and
- * what is wanted of it.
+ * Whose mail is it?  What the envelope said to that before the content came,
+ * and what is wanted of it.
  */
 struct message_authentication {
 	bool wanted; /* facts dkim to dmarc.record_error */
@@ -79,12 +80,18 @@ struct message_request {
 };
 
 /*
- * The request is copied but for the wants and the charsets, which are borrowed,
- * as is the arena; all outlive the message and the facts made from it.  NULL
- * when the arena is full.
+ * The request is copied but for the wants, the charsets and dns, which are
+ * borrowed, as is the arena; all outlive the message and the facts made from
+ * it.  NULL when the arena is full.
  */
 struct message *message_new(const struct message_request *request,
 			    struct arena *arena);
+
+/*
+ * Frees what is not in the arena, and is to be called before that is reset,
+ * whether the message was finished or not.  NULL is fine.
+ */
+void message_free(struct message *message);
 
 /*
  * A field as an MTA hands it over: the value begins behind the colon; LF or
@@ -99,14 +106,19 @@ void message_header(struct message *message, const char *name, size_t name_len,
  */
 void message_field(struct message *message, const struct header_field *field);
 
-/* A piece of the body, cut anywhere.  Bytes past the limit are not read. */
+/*
+ * A piece of the body, cut anywhere; with the first the header has ended.  Past
+ * the limit only signatures are about it.
+ */
 void message_body(struct message *message, const void *bytes, size_t len);
 
 /*
- * The message ends.  Sets every built fact from FACT_FROM_DOMAIN to
- * FACT_BODY_LONGEST_LINE (those of the body with a body_limit alone), and the
- * wanted slots, which must be below facts->slot_count.  `body_cut`: the body
- * was longer than what was handed over.
+ * The message ends.  Sets every fact from FACT_FROM_DOMAIN to
+ * FACT_BODY_LONGEST_LINE (those of the body with a body_limit alone), those
+ * from FACT_DKIM to FACT_DMARC_RECORD_ERROR where authentication is wanted, and
+ * the wanted slots, which must be below facts->slot_count.  `body_cut`: the
+ * body was longer than what was handed over.  May wait for DNS, no longer than
+ * request.dns lets it.
  */
 void message_finish(struct message *message, bool body_cut,
 		    struct facts *facts);
