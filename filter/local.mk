@@ -46,6 +46,9 @@ filter_inspect_libinspect_a_SOURCES = \
 	filter/inspect/note.h filter/inspect/serve.c filter/inspect/serve.h \
 	filter/inspect/spf_macro.c filter/inspect/spf_macro.h \
 	filter/inspect/spf_record.c filter/inspect/spf_record.h \
+	filter/inspect/serve_dns.c filter/inspect/serve_dns.h \
+	filter/inspect/spf.c filter/inspect/spf_ask.c \
+	filter/inspect/spf_private.h filter/inspect/spf_terms.c \
 	filter/inspect/vouch.c filter/inspect/vouch.h \
 	filter/inspect/want.c filter/inspect/want.h
 filter_libinspector_a_SOURCES = \

@@ -171,7 +171,15 @@ tests_conformance_dmarc_case_SOURCES = tests/conformance/dmarc_case.c
 tests_conformance_dmarc_case_LDADD = filter/inspect/libinspect.a \
 	lists/liblists.a $(PSL_LIBS)
 EXTRA_DIST += tests/conformance/dmarc
+check_PROGRAMS += tests/conformance/spf_case
+tests_conformance_spf_case_SOURCES = tests/conformance/spf_case.c \
+	tests/unit/inspect_zone.c tests/unit/inspect_zone.h
+tests_conformance_spf_case_LDADD = filter/inspect/libinspect.a \
+	rules/librules.a lists/liblists.a $(IDN2_LIBS)
+EXTRA_DIST += tests/conformance/spf tests/conformance/spf_listed.tsv
 .PHONY: conformance
-conformance: tests/conformance/dmarc_case
+conformance: tests/conformance/dmarc_case tests/conformance/spf_case
 	$(PYTHON3) $(srcdir)/tests/conformance/dmarc \
+		--conformance '$(CONFORMANCE)'
+	$(PYTHON3) $(srcdir)/tests/conformance/spf \
 		--conformance '$(CONFORMANCE)'

@@ -13,7 +13,7 @@ struct inspect_zone_question {
 	struct inspect_zone_question *next;
 	char name[DNS_NAME_TEXT_SIZE];
 	enum dns_type type;
-	bool asked;
+	bool asked, arrived;
 	struct dns_answer *answer;
 };
 
@@ -70,19 +70,26 @@ static struct inspect_zone *of(struct inspect_dns *dns)
 	return (struct inspect_zone *)dns; /* its first member */
 }
 
+static void wait_for_all(struct inspect_zone *zone)
+{
+	zone->waits++;
+	for (struct inspect_zone_question *q = zone->log; q; q = q->next)
+		q->arrived = true;
+}
+
 static const struct dns_answer *zone_ask(struct inspect_dns *dns,
 					 const char *name, enum dns_type type)
 {
 	struct inspect_zone *zone = of(dns);
 	struct inspect_zone_question *q = find(zone, name, type);
 
-	if (!q) {
+	if (!q)
 		q = put(zone, name, type);
-		zone->waits++;
-	} else if (!q->asked) {
+	else if (!q->asked)
 		zone->wasted--;
-	}
 	q->asked = true;
+	if (!q->arrived)
+		wait_for_all(zone);
 	return q->answer;
 }
 

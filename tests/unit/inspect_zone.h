@@ -19,7 +19,9 @@ struct inspect_zone {
 	struct inspect_dns dns; /* to be handed to what asks */
 	bool deaf; /* hints do nothing */
 	unsigned questions; /* that were put: asked or hinted, each once */
-	unsigned waits; /* asked without a hint before */
+	/* round trips, if what was put arrives together with what is waited
+	 * for, and never before */
+	unsigned waits;
 	unsigned wasted; /* hinted, and not asked until now */
 
 	/* private */
