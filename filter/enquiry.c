@@ -6,7 +6,8 @@
  * unknown before may be known now.
  *
  * Where all is to pass anyway nobody is asked: not about a message that is
- * exempt, and not about a client that has logged in or is on this machine.
+ * exempt, and not about a client that has logged in or is on this machine.  Nor
+ * is anybody asked about the sender where the client is refused for certain.
  */
 #include "filter/clock.h"
 #include "filter/generation.h"
@@ -89,27 +90,46 @@ void enquiry_helo(struct session *s, bool same)
 	ask_about_helo(s);
 }
 
-/* All that is to be known of the envelope, with what was asked before MAIL. */
-static struct lookups *envelope_lookups(struct session *s, bool skips_client)
+/* All that is to be known of the client, with what was asked before MAIL. */
+static struct lookups *client_lookups(struct session *s)
 {
 	struct lookups *lookups;
 
-	if (skips_client) {
-		enquiry_drop(s);
-		lookups = lookups_new(s->generation);
-		if (lookups != NULL)
-			lookups_skip_client(lookups);
-	} else {
-		if (s->lookups == NULL)
-			ask_about_client(s);
-		ask_about_helo(s);
-		lookups = s->lookups;
-		s->lookups = NULL;
-		s->helo_asked = false;
-	}
+	if (s->lookups == NULL)
+		ask_about_client(s);
+	ask_about_helo(s);
+	lookups = s->lookups;
+	s->lookups = NULL;
+	s->helo_asked = false;
 	if (lookups != NULL)
-		lookups_sender(lookups, &s->message->facts);
+		lookups_connection(lookups, &s->message->facts);
 	return lookups;
+}
+
+static struct lookups *no_client_lookups(struct session *s)
+{
+	struct lookups *lookups;
+
+	enquiry_drop(s);
+	lookups = lookups_new(s->generation);
+	if (lookups != NULL)
+		lookups_skip_client(lookups);
+	return lookups;
+}
+
+/*
+ * Does what is known by now refuse this message for certain, at RCPT at the
+ * latest?  Then nobody need know more.  Does not wait.
+ */
+static bool is_refused_already(struct session *s)
+{
+	struct message *m = s->message;
+
+	if (!s->generation->plan.answers[PHASE_RCPT])
+		return false;
+	enquiry_settle_client(s, false);
+	hits_weigh(m->hits, &m->facts);
+	return speak_would_refuse(s, m->hits);
 }
 
 void enquiry_mail(struct session *s)
@@ -118,12 +138,17 @@ void enquiry_mail(struct session *s)
 	struct message *m = s->message;
 	const struct fact *auth = &m->facts.fixed[FACT_CLIENT_AUTH];
 
-	if (ruleset_exempts(gen->rules, &gen->lists, &m->facts))
+	if (ruleset_exempts(gen->rules, &gen->lists, &m->facts)) {
 		enquiry_drop(s);
+		return;
+	}
+	if (is_local(s) || (auth->state == FACT_KNOWN && auth->yes))
+		m->lookups = no_client_lookups(s);
 	else
-		m->lookups = envelope_lookups(
-			s, is_local(s) ||
-				   (auth->state == FACT_KNOWN && auth->yes));
+		m->lookups = client_lookups(s);
+	m->sender_needless = is_refused_already(s);
+	if (m->lookups != NULL && !m->sender_needless)
+		lookups_sender(m->lookups, &m->facts);
 }
 
 void enquiry_content(struct session *s)
@@ -149,6 +174,25 @@ static void wait_until(struct session *s, int64_t until, bool tells)
 	}
 }
 
+/* Of all waits before the end of a message together. */
+static int64_t deadline(struct message *m)
+{
+	if (m->wait_until_ms == 0)
+		m->wait_until_ms = monotonic_ms() + WAIT_MS;
+	return m->wait_until_ms;
+}
+
+bool enquiry_settle_client(struct session *s, bool waits)
+{
+	struct message *m = s->message;
+
+	if (m->lookups == NULL ||
+	    !lookups_wait_client(m->lookups, waits ? deadline(m) : 0))
+		return false;
+	lookups_settle_client(m->lookups, &m->facts);
+	return true;
+}
+
 void enquiry_settle(struct session *s, enum phase phase)
 {
 	struct message *m = s->message;
@@ -157,7 +201,7 @@ void enquiry_settle(struct session *s, enum phase phase)
 	if (m->settled && !end)
 		return;
 	if (m->lookups != NULL) {
-		wait_until(s, monotonic_ms() + (end ? EOM_WAIT_MS : WAIT_MS),
+		wait_until(s, end ? monotonic_ms() + EOM_WAIT_MS : deadline(m),
 			   end);
 		if (!m->settled)
 			lookups_settle(m->lookups, PHASE_MAIL, &m->facts);

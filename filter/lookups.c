@@ -1,7 +1,7 @@
 /*
  * lookups.c - what is asked of DNS about one message.
  *
- * Two batches: one for the envelope, one for the content.  Each is stopped
+ * Three batches: for the client, the sender and the content.  Each is stopped
  * before its facts are set, so that the session is alone with the answers.
  */
 #include "filter/lookups.h"
@@ -16,13 +16,14 @@
 
 struct lookups {
 	const struct generation *gen;
-	struct dns_batch *envelope, *content; /* content: NULL until asked */
+	/* Those of sender and content are NULL until something is asked. */
+	struct dns_batch *client, *sender_batch, *content;
 	struct dnsbl_asking lists, content_lists;
 	struct rdns rdns;
 	struct helo_dns helo;
 	struct sender_dns sender;
 	bool skips_client;
-	bool envelope_told;
+	bool client_told, sender_told;
 };
 
 static bool reads_one(const struct generation *gen, const enum fact_id *ids,
@@ -49,12 +50,13 @@ struct lookups *lookups_new(const struct generation *gen)
 	if (lookups == NULL)
 		return NULL;
 	lookups->gen = gen;
-	lookups->envelope = dns_batch_new(gen->resolver->dns);
-	if (lookups->envelope == NULL) {
+	lookups->client = dns_batch_new(gen->resolver->dns);
+	if (lookups->client == NULL) {
 		free(lookups);
 		return NULL;
 	}
-	dnsbl_asking_init(&lookups->lists, gen, lookups->envelope);
+	dnsbl_asking_init(&lookups->lists, gen);
+	lookups->lists.of_client = lookups->client;
 	return lookups;
 }
 
@@ -62,7 +64,8 @@ void lookups_free(struct lookups *lookups)
 {
 	if (lookups == NULL)
 		return;
-	dns_batch_free(lookups->envelope);
+	dns_batch_free(lookups->client);
+	dns_batch_free(lookups->sender_batch);
 	dnsbl_asking_done(&lookups->lists);
 	if (lookups->content != NULL) {
 		dns_batch_free(lookups->content);
@@ -71,7 +74,7 @@ void lookups_free(struct lookups *lookups)
 	free(lookups);
 }
 
-/* --- the envelope ------------------------------------------------------- */
+/* --- the client --------------------------------------------------------- */
 
 /* A name of the client's has come, on whatever thread. */
 static void name_came(void *context, const char *name)
@@ -110,7 +113,7 @@ void lookups_client(struct lookups *lookups, const struct ip *client)
 	if (lists_name || dnsbl_reads(gen, FACT_CLIENT_PTR))
 		lookups->rdns.on_name = name_came;
 	lookups->rdns.context = lookups;
-	rdns_ask(&lookups->rdns, lookups->envelope, client,
+	rdns_ask(&lookups->rdns, lookups->client, client,
 		 lists_name || ruleset_reads(gen->rules, FACT_CLIENT_NAME));
 }
 
@@ -121,7 +124,7 @@ void lookups_helo(struct lookups *lookups, const char *helo,
 		dnsbl_ask_name(&lookups->lists, FACT_HELO_NAME, helo,
 			       strlen(helo));
 	if (READS(lookups->gen, FACT_HELO_RESOLVES, FACT_HELO_MATCHES_CLIENT))
-		helo_dns_ask(&lookups->helo, lookups->envelope, helo, client);
+		helo_dns_ask(&lookups->helo, lookups->client, helo, client);
 }
 
 /* Is this one asked about elsewhere, or only after its own answer? */
@@ -132,22 +135,32 @@ static bool is_asked_elsewhere(enum fact_id id)
 	       id == FACT_SENDER_MX;
 }
 
-/* Each of these facts that a list is asked about, once. */
+/* Each fact of these phases that a list is asked about, once. */
 static void ask_lists(struct dnsbl_asking *lists, enum phase from,
-		      enum phase to, bool skips_client,
-		      const struct facts *facts)
+		      enum phase to, const struct facts *facts)
 {
 	for (enum fact_id id = 0; id < FACT_FIXED; id++) {
 		const struct fact_row *row = fact_row(id);
 
 		if (row->phase >= from && row->phase <= to && !row->per_rcpt &&
 		    !is_asked_elsewhere(id) &&
-		    !(skips_client && dnsbl_is_about_client(id)) &&
 		    facts->fixed[id].state == FACT_KNOWN &&
 		    dnsbl_reads(lists->gen, id))
 			dnsbl_ask_fact(lists, id, &facts->fixed[id]);
 	}
 }
+
+void lookups_connection(struct lookups *lookups, const struct facts *facts)
+{
+	ask_lists(&lookups->lists, PHASE_CONNECT, PHASE_HELO, facts);
+}
+
+void lookups_skip_client(struct lookups *lookups)
+{
+	lookups->skips_client = true;
+}
+
+/* --- the sender --------------------------------------------------------- */
 
 static void host_came(void *context, const char *name)
 {
@@ -162,8 +175,11 @@ void lookups_sender(struct lookups *lookups, const struct facts *facts)
 	const struct fact *domain = &facts->fixed[FACT_SENDER_DOMAIN];
 	bool lists_mx = dnsbl_reads(gen, FACT_SENDER_MX);
 
-	ask_lists(&lookups->lists, PHASE_CONNECT, PHASE_MAIL,
-		  lookups->skips_client, facts);
+	lookups->sender_batch = dns_batch_new(gen->resolver->dns);
+	if (lookups->sender_batch == NULL)
+		return;
+	lookups->lists.of_others = lookups->sender_batch;
+	ask_lists(&lookups->lists, PHASE_MAIL, PHASE_MAIL, facts);
 	/* none, the null sender's, is none for these, too */
 	if ((domain->state != FACT_KNOWN && domain->state != FACT_NONE) ||
 	    (!lists_mx && !READS(gen, FACT_SENDER_EXISTS, FACT_SENDER_MX,
@@ -172,14 +188,9 @@ void lookups_sender(struct lookups *lookups, const struct facts *facts)
 	if (lists_mx)
 		lookups->sender.on_host = host_came;
 	lookups->sender.context = lookups;
-	sender_dns_ask(&lookups->sender, lookups->envelope, domain->text.at,
+	sender_dns_ask(&lookups->sender, lookups->sender_batch, domain->text.at,
 		       domain->state == FACT_KNOWN ? domain->text.len : 0,
 		       ruleset_reads(gen->rules, FACT_SENDER_BOGUS_MX));
-}
-
-void lookups_skip_client(struct lookups *lookups)
-{
-	lookups->skips_client = true;
 }
 
 /* --- the content -------------------------------------------------------- */
@@ -191,19 +202,31 @@ void lookups_content(struct lookups *lookups, const struct facts *facts)
 	lookups->content = dns_batch_new(gen->resolver->dns);
 	if (lookups->content == NULL)
 		return;
-	dnsbl_asking_init(&lookups->content_lists, gen, lookups->content);
-	ask_lists(&lookups->content_lists, PHASE_RCPT, PHASE_EOM,
-		  lookups->skips_client, facts);
+	dnsbl_asking_init(&lookups->content_lists, gen);
+	lookups->content_lists.of_others = lookups->content;
+	ask_lists(&lookups->content_lists, PHASE_RCPT, PHASE_EOM, facts);
+}
+
+/* --- waiting ------------------------------------------------------------ */
+
+static bool wait_for(struct dns_batch *batch, bool told, int64_t until_ms)
+{
+	if (batch == NULL || told || dns_batch_pending(batch) == 0)
+		return true;
+	return until_ms > 0 && dns_batch_wait(batch, (uint64_t)until_ms);
+}
+
+bool lookups_wait_client(struct lookups *lookups, int64_t until_ms)
+{
+	return wait_for(lookups->client, lookups->client_told, until_ms);
 }
 
 bool lookups_wait(struct lookups *lookups, int64_t until_ms)
 {
-	uint64_t until = until_ms > 0 ? (uint64_t)until_ms : 0;
-
-	return (lookups->envelope_told ||
-		dns_batch_wait(lookups->envelope, until)) &&
-	       (lookups->content == NULL ||
-		dns_batch_wait(lookups->content, until));
+	return lookups_wait_client(lookups, until_ms) &&
+	       wait_for(lookups->sender_batch, lookups->sender_told,
+			until_ms) &&
+	       wait_for(lookups->content, false, until_ms);
 }
 
 /* --- telling ------------------------------------------------------------ */
@@ -221,41 +244,52 @@ static void waive_client(struct facts *facts)
 		facts_waive(facts, about[i]);
 }
 
-/* Lists were asked about the first names alone. */
-static void miss_names(struct lookups *lookups)
+void lookups_settle_client(struct lookups *lookups, struct facts *facts)
 {
+	if (lookups->client_told)
+		return;
+	lookups->client_told = true;
+	dns_batch_stop(lookups->client);
+	if (lookups->skips_client) {
+		waive_client(facts);
+	} else {
+		if (lookups->rdns.asked)
+			rdns_tell(&lookups->rdns, lookups->client, facts->arena,
+				  facts);
+		if (lookups->helo.asked)
+			helo_dns_tell(&lookups->helo, lookups->client, facts);
+	}
+	/* Lists were asked about the first names alone. */
 	if (lookups->rdns.more_names)
 		dnsbl_miss(&lookups->lists, FACT_CLIENT_PTR);
-	if (lookups->sender.more_hosts)
-		dnsbl_miss(&lookups->lists, FACT_SENDER_MX);
+	dnsbl_tell(&lookups->lists, PHASE_MAIL, DNSBL_CLIENT,
+		   lookups->skips_client, facts);
 }
 
-static void tell_envelope(struct lookups *lookups, struct facts *facts)
+static void settle_sender(struct lookups *lookups, struct facts *facts)
 {
-	dns_batch_stop(lookups->envelope);
-	lookups->envelope_told = true;
-	if (lookups->skips_client)
-		waive_client(facts);
-	if (!lookups->skips_client && lookups->rdns.asked)
-		rdns_tell(&lookups->rdns, lookups->envelope, facts->arena,
-			  facts);
-	if (!lookups->skips_client && lookups->helo.asked)
-		helo_dns_tell(&lookups->helo, lookups->envelope, facts);
+	lookups->sender_told = true;
+	if (lookups->sender_batch == NULL)
+		return;
+	dns_batch_stop(lookups->sender_batch);
 	if (facts->fixed[FACT_SENDER_DOMAIN].state != FACT_UNKNOWN)
-		sender_dns_tell(&lookups->sender, lookups->envelope,
+		sender_dns_tell(&lookups->sender, lookups->sender_batch,
 				facts->arena, facts);
-	miss_names(lookups);
-	dnsbl_tell(&lookups->lists, PHASE_MAIL, lookups->skips_client, facts);
+	if (lookups->sender.more_hosts)
+		dnsbl_miss(&lookups->lists, FACT_SENDER_MX);
+	dnsbl_tell(&lookups->lists, PHASE_MAIL, DNSBL_REST,
+		   lookups->skips_client, facts);
 }
 
 void lookups_settle(struct lookups *lookups, enum phase phase,
 		    struct facts *facts)
 {
 	if (phase == PHASE_MAIL) {
-		tell_envelope(lookups, facts);
+		lookups_settle_client(lookups, facts);
+		settle_sender(lookups, facts);
 	} else if (lookups->content != NULL) {
 		dns_batch_stop(lookups->content);
-		dnsbl_tell(&lookups->content_lists, PHASE_EOM,
+		dnsbl_tell(&lookups->content_lists, PHASE_EOM, DNSBL_REST,
 			   lookups->skips_client, facts);
 	}
 }

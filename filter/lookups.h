@@ -8,6 +8,10 @@
  * then settles: what has come by then are facts, and what has not is unknown
  * for the rest of this message.
  *
+ * The client (with its HELO) and the sender are settled apart: where what DNS
+ * says of the client is enough for a refusal, nobody asks about the sender, or
+ * waits for it.
+ *
  * Only what the rules read is asked.  Facts about the client from DNS count as
  * known at MAIL, not before: whether it has logged in is known only then, and
  * such a client is not asked about.
@@ -38,20 +42,31 @@ bool lookups_want_client(const struct generation *gen);
 void lookups_client(struct lookups *lookups, const struct ip *client);
 void lookups_helo(struct lookups *lookups, const char *helo,
 		  const struct ip *client);
-/* `facts` hold what is known at MAIL, and are only read. */
+/* At MAIL; `facts` hold what is known by then, and are only read. */
+void lookups_connection(struct lookups *lookups, const struct facts *facts);
 void lookups_sender(struct lookups *lookups, const struct facts *facts);
 /* `facts` hold what the header says. */
 void lookups_content(struct lookups *lookups, const struct facts *facts);
 
-/* Before the two above: no fact about the client or its HELO is wanted. */
+/* In place of the first three: no fact about the client or its HELO is wanted. */
 void lookups_skip_client(struct lookups *lookups);
 
 /* True when all has come; false when this moment has (monotonic_ms()). */
 bool lookups_wait(struct lookups *lookups, int64_t until_ms);
 
+/* The same of the client and its HELO alone.  In the past: does not wait. */
+bool lookups_wait_client(struct lookups *lookups, int64_t until_ms);
+
+/*
+ * Sets the facts of client and HELO, from MAIL on; what has not come is
+ * unknown.  May be called again.  Texts of these two live as long as `lookups`.
+ */
+void lookups_settle_client(struct lookups *lookups, struct facts *facts);
+
 /*
  * Sets the facts of the phase: PHASE_MAIL for client, HELO and sender,
- * PHASE_EOM for the content.  Once for each; texts live as long as `lookups`.
+ * PHASE_EOM for the content.  Once for each.  Where lookups_sender() was not
+ * called, the sender's are left alone.
  */
 void lookups_settle(struct lookups *lookups, enum phase phase,
 		    struct facts *facts);

@@ -82,6 +82,8 @@ struct message {
 	struct hits *first_rcpt_hits; /* of the first accepted recipient */
 
 	struct lookups *lookups; /* NULL: nobody is asked */
+	bool sender_needless; /* nobody asked: the client is refused anyway */
+	int64_t wait_until_ms; /* before EOM, all waits together; 0: none yet */
 	bool settled; /* facts of the envelope are what they will be */
 
 	struct field *fields;
@@ -92,6 +94,7 @@ struct message {
 	enum fact_cause inspection_lost; /* why there is none */
 	bool unread; /* nobody could read it: its facts are unknown */
 	uint64_t body_bytes;
+	uint64_t body_wanted; /* bytes of it that the inspection reads */
 	bool body_skipped;
 
 	struct reply reply;
@@ -148,6 +151,11 @@ void enquiry_connect(struct session *session);
 void enquiry_helo(struct session *session, bool same);
 void enquiry_mail(struct session *session);
 void enquiry_content(struct session *session);
+/*
+ * Sets the facts of client and HELO for good, when all that was asked about
+ * these has come; false: it has not, or nobody was asked.
+ */
+bool enquiry_settle_client(struct session *session, bool waits);
 /* Waits, and sets the facts of the envelope for good; once for a message. */
 void enquiry_settle(struct session *session, enum phase phase);
 void enquiry_drop(struct session *session);

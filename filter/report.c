@@ -149,6 +149,8 @@ static const char *unknowns_of(const struct session *s, char out[UNKNOWNS_SIZE])
 	const struct facts *facts = &s->message->facts;
 	size_t used = 0;
 
+	if (s->message->sender_needless)
+		used = unknown_add(out, used, "sender.*", "needless");
 	for (enum fact_id id = 0; id < FACT_FIXED; id++) {
 		const struct fact_row *row = fact_row(id);
 		const struct fact *fact = &facts->fixed[id];

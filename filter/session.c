@@ -315,7 +315,10 @@ static enum answer fault_answer(struct session *s, enum phase phase)
 	return speak_fault(s, phase);
 }
 
-/* Waits for DNS, unless a refusal is certain whatever it says. */
+/*
+ * Waits for DNS, unless a refusal is certain whatever it says.  What it says of
+ * the client may make it certain.
+ */
 static void weigh_envelope(struct session *s, enum phase phase)
 {
 	struct message *m = s->message;
@@ -323,6 +326,11 @@ static void weigh_envelope(struct session *s, enum phase phase)
 	hits_weigh(m->hits, &m->facts);
 	if (m->settled || speak_would_refuse(s, m->hits))
 		return;
+	if (enquiry_settle_client(s, true)) {
+		hits_weigh(m->hits, &m->facts);
+		if (speak_would_refuse(s, m->hits))
+			return;
+	}
 	enquiry_settle(s, phase);
 	hits_weigh(m->hits, &m->facts);
 }

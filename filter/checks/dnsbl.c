@@ -17,7 +17,7 @@
 /* One name that one list was asked about. */
 struct dnsbl_question {
 	struct dnsbl_question *next;
-	struct dnsbl_asking *asking;
+	struct dns_batch *batch;
 	struct dnsbl *list;
 	size_t index; /* of the list, as the rules number it */
 	enum fact_id of;
@@ -30,10 +30,10 @@ struct dnsbl_question {
 };
 
 void dnsbl_asking_init(struct dnsbl_asking *asking,
-		       const struct generation *gen, struct dns_batch *batch)
+		       const struct generation *gen)
 {
 	asking->gen = gen;
-	asking->batch = batch;
+	asking->of_client = asking->of_others = NULL;
 	pthread_mutex_init(&asking->lock, NULL);
 	asking->first = NULL;
 	asking->count = 0;
@@ -112,7 +112,8 @@ static struct dnsbl_question *question_new(struct dnsbl_asking *asking,
 		dnsbl_miss(asking, of);
 		return NULL;
 	}
-	question->asking = asking;
+	question->batch = dnsbl_is_about_client(of) ? asking->of_client
+						    : asking->of_others;
 	question->list = asking->gen->dnsbls[index];
 	question->index = index;
 	question->of = of;
@@ -143,8 +144,8 @@ static void question_ask(struct dnsbl_question *question, const char *name)
 	question->muted = !dnsbl_may_be_asked(question->list);
 	if (question->muted)
 		return;
-	question->answer = dns_batch_ask(question->asking->batch, name, DNS_A,
-					 answered, question);
+	question->answer =
+		dns_batch_ask(question->batch, name, DNS_A, answered, question);
 }
 
 void dnsbl_ask_ip(struct dnsbl_asking *asking, enum fact_id of,
@@ -280,7 +281,7 @@ static bool is_confirmed(const struct dnsbl_question *question,
 
 	if (!question->probed)
 		return true; /* this list is not to be tested */
-	probe = dns_batch_answer(question->asking->batch, question->probe);
+	probe = dns_batch_answer(question->batch, question->probe);
 	if (probe == NULL) {
 		tell_unknown(telling, asking_cause(probe));
 		return false;
@@ -298,7 +299,7 @@ static void tell_answer(const struct dnsbl_question *question,
 			struct telling *telling)
 {
 	const struct dns_answer *answer =
-		dns_batch_answer(question->asking->batch, question->answer);
+		dns_batch_answer(question->batch, question->answer);
 
 	if (question->muted) {
 		telling->passed_over = true;
@@ -413,16 +414,27 @@ static void tell_slot(const struct dnsbl_asking *asking, unsigned number,
 		facts_slot_set(facts, number, listings, telling.count);
 }
 
+static bool is_about_client_alone(const struct fact_slot *slot)
+{
+	for (size_t i = 0; i < slot->of_count; i++)
+		if (!dnsbl_is_about_client(slot->of[i]))
+			return false;
+	return true;
+}
+
 void dnsbl_tell(struct dnsbl_asking *asking, enum phase phase,
-		bool skips_client, struct facts *facts)
+		enum dnsbl_part part, bool skips_client, struct facts *facts)
 {
 	const struct ruleset *rules = asking->gen->rules;
 
+	pthread_mutex_lock(&asking->lock);
 	for (size_t i = 0; i < ruleset_slot_count(rules); i++) {
 		const struct fact_slot *slot = ruleset_slot(rules, (unsigned)i);
 
 		if (slot->id == FACT_DNSBL && slot->phase == phase &&
-		    facts->slots[i].state == FACT_PENDING)
+		    facts->slots[i].state == FACT_PENDING &&
+		    is_about_client_alone(slot) == (part == DNSBL_CLIENT))
 			tell_slot(asking, (unsigned)i, skips_client, facts);
 	}
+	pthread_mutex_unlock(&asking->lock);
 }

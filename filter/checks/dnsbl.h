@@ -30,17 +30,24 @@ enum {
 
 struct dnsbl_asking {
 	const struct generation *gen;
-	struct dns_batch *batch;
+	/*
+	 * Who the client is, and what else there is to ask about, are asked
+	 * apart, so that the first can be settled without the second.
+	 */
+	struct dns_batch *of_client, *of_others;
 	pthread_mutex_t lock; /* of all below */
 	struct dnsbl_question *first;
 	size_t count;
 	bool missed[FACT_FIXED]; /* see dnsbl_miss() */
 };
 
-/* Both are borrowed, and outlive it. */
+/*
+ * The generation is borrowed, and outlives it; so are the batches.  These may
+ * be set later, before anything is asked that goes there.
+ */
 void dnsbl_asking_init(struct dnsbl_asking *asking,
-		       const struct generation *gen, struct dns_batch *batch);
-/* After the batch was stopped or freed. */
+		       const struct generation *gen);
+/* After the batches were stopped or freed. */
 void dnsbl_asking_done(struct dnsbl_asking *asking);
 
 /* Is some list to be asked about this fact? */
@@ -61,15 +68,18 @@ void dnsbl_ask_fact(struct dnsbl_asking *asking, enum fact_id of,
  */
 void dnsbl_miss(struct dnsbl_asking *asking, enum fact_id of);
 
+/* Which slots are told: those about nothing but the client, or all the rest. */
+enum dnsbl_part { DNSBL_CLIENT, DNSBL_REST };
+
 /*
- * Sets the slots of a phase, after the batch was stopped and all facts that
- * lists were asked about are set.  What is unknown of one of these, or was not
- * answered, leaves a slot partial or unknown.  A slot is not asked where the
- * list is muted, or was when it should have been asked, and waived where all it
- * is about is the client, which is skipped.
+ * Sets these slots of a phase, after their batches were stopped and all facts
+ * that lists were asked about are set.  What is unknown of one of these, or was
+ * not answered, leaves a slot partial or unknown.  A slot is not asked where
+ * the list is muted, or was when it should have been asked, and waived where
+ * all it is about is the client, which is skipped.
  */
 void dnsbl_tell(struct dnsbl_asking *asking, enum phase phase,
-		bool skips_client, struct facts *facts);
+		enum dnsbl_part part, bool skips_client, struct facts *facts);
 
 /* A fact about the client or its HELO, which a known client is not asked for.
  */
