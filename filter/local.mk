@@ -2,7 +2,9 @@
 # way from the MTA's words to the verdict, and the configuration it is judged by.
 noinst_LIBRARIES += filter/libsession.a
 filter_libsession_a_SOURCES = \
-	filter/checks/asking.c filter/checks/asking.h filter/checks/checks.h \
+	filter/checks/asking.c filter/checks/asking.h \
+	filter/checks/authres.c filter/checks/authres.h \
+	filter/checks/authres_forged.c filter/checks/checks.h \
 	filter/checks/client.c filter/checks/dnsbl.c filter/checks/dnsbl.h \
 	filter/checks/dynamic.c filter/checks/helo.c filter/checks/helo_dns.c \
 	filter/checks/manners.c filter/checks/rdns.c filter/checks/sender.c \
