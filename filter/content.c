@@ -6,6 +6,9 @@
  * still sends.  What is kept is bounded as in rules/mail/limits.h: one field
  * more than the limits allow goes over, so that the inspector sees that there
  * was more.
+ *
+ * Of the body goes over what rules read, up to body_limit, but all of it where
+ * there is a signature to verify.  What nobody reads the MTA is told to keep.
  */
 #include <string.h>
 #include <strings.h>
@@ -57,7 +60,72 @@ void content_header(struct session *s, const char *name, const char *value)
 		m->header_lost = true;
 }
 
-/* Leases a channel and hands over the header. */
+/* Blanks before the colon are no part of a field's name. */
+static bool is_named(const struct field *field, const char *name)
+{
+	size_t len = field->name_len;
+
+	while (len > 0 && strchr(" \t", field->name[len - 1]) != NULL)
+		len--;
+	return len == strlen(name) && strncasecmp(field->name, name, len) == 0;
+}
+
+static bool is_signed(const struct message *m)
+{
+	for (size_t i = 0; i < m->field_count; i++)
+		if (is_named(&m->fields[i], "DKIM-Signature"))
+			return true;
+	return false;
+}
+
+/*
+ * What the envelope said of who vouches for the message.  False while it is not
+ * known and `waits` is not set.
+ */
+static bool authentication_of(struct session *s, bool waits,
+			      struct message_authentication *ret)
+{
+	const struct generation *gen = s->generation;
+	const struct facts *facts = &s->message->facts;
+
+	(void)waits;
+	*ret = (struct message_authentication){
+		.wanted = !ruleset_exempts(gen->rules, &gen->lists, facts),
+		.spf = SPF_RESULT_NONE,
+		.spf_unknown = true,
+	};
+	return true;
+}
+
+/*
+ * The walk to a DMARC record asks one question after the other, but an
+ * inspector that waits for DNS must not look as if it hung.
+ */
+static unsigned dns_budget_ms(const struct settings *set)
+{
+	unsigned most = set->session.inspect_timeout * 1000;
+	unsigned wanted = 2 * set->dns.timeout * 1000;
+
+	most -= most / 5;
+	return wanted < most ? wanted : most;
+}
+
+static void hand_over_header(struct message *m)
+{
+	for (size_t i = 0; i < m->field_count; i++)
+		inspection_header(m->inspection, m->fields[i].name,
+				  m->fields[i].name_len, m->fields[i].value,
+				  m->fields[i].value_len);
+	if (m->body_wanted > 0)
+		return;
+	inspection_finish(m->inspection);
+	m->body_skipped = true;
+}
+
+/*
+ * Leases a channel and hands over the header.  Without leave to wait it may
+ * have to be tried again.
+ */
 static void begin(struct session *s, unsigned wait_ms)
 {
 	struct message *m = s->message;
@@ -65,6 +133,11 @@ static void begin(struct session *s, unsigned wait_ms)
 	struct inspection_request request = {
 		.rules = gen->rules,
 		.arrival = s->now(),
+		.body_limit = gen->plan.reads_body
+				      ? gen->settings.session.body_limit
+				      : 0,
+		.resolver = gen->resolver,
+		.dns_ms = dns_budget_ms(&gen->settings),
 	};
 
 	if (m->inspection != NULL)
@@ -74,44 +147,42 @@ static void begin(struct session *s, unsigned wait_ms)
 		m->inspection_lost = CAUSE_LIMIT;
 		return;
 	}
-	if (gen->plan.wants_body)
-		request.body_limit = gen->settings.session.body_limit;
+	m->inspection_lost = CAUSE_BUSY;
+	if (!authentication_of(s, wait_ms > 0, &request.authentication))
+		return;
+	request.authentication.discovery =
+		gen->settings.authentication.dmarc_discovery;
+	request.authentication.verifies =
+		request.authentication.wanted && is_signed(m);
+	m->body_wanted = request.authentication.verifies ? UINT64_MAX
+							 : request.body_limit;
 	m->inspection = inspection_begin(s->pool, &request, wait_ms,
 					 &m->inspection_lost);
-	if (m->inspection == NULL)
-		return;
-	for (size_t i = 0; i < m->field_count; i++)
-		inspection_header(m->inspection, m->fields[i].name,
-				  m->fields[i].name_len, m->fields[i].value,
-				  m->fields[i].value_len);
+	if (m->inspection != NULL)
+		hand_over_header(m);
 }
 
 void content_eoh(struct session *s)
 {
-	struct message *m = s->message;
-
 	begin(s, 0);
-	if (m->inspection != NULL && !s->generation->plan.wants_body)
-		inspection_finish(m->inspection);
 }
 
 enum answer content_body(struct session *s, const unsigned char *bytes,
 			 size_t len)
 {
 	struct message *m = s->message;
-	uint64_t limit = s->generation->settings.session.body_limit;
 
 	if (m->body_skipped)
 		return ANSWER_SKIP;
 	if (m->inspection == NULL && m->body_bytes == 0)
 		begin(s, LEASE_WAIT_MS); /* no EOH came, or none was free */
-	if (m->inspection == NULL) {
+	if (m->inspection == NULL)
 		m->body_skipped = true; /* unknown, as nobody read it */
+	if (m->body_skipped)
 		return ANSWER_SKIP;
-	}
 	inspection_body(m->inspection, bytes, len);
 	m->body_bytes += len;
-	if (m->body_bytes >= limit)
+	if (m->body_bytes >= m->body_wanted)
 		m->body_skipped = true;
 	return m->body_skipped ? ANSWER_SKIP : ANSWER_CONTINUE;
 }

@@ -120,8 +120,11 @@ void phases_plan(const struct generation *generation, struct plan *ret_plan)
 		if (data_says_nothing(rules, set))
 			ret_plan->answers[PHASE_DATA] = false;
 	}
-	ret_plan->wants_body =
-		ruleset_reads_any(rules, FACT_BODY_SIZE, FACT_BODY_URLS);
+	ret_plan->reads_body = ruleset_reads_any(rules, FACT_BODY_SIZE,
+						 FACT_BODY_LONGEST_LINE) ||
+			       ruleset_reads(rules, FACT_BODY_URLS);
+	/* Signatures are about it, and any message may bear one. */
+	ret_plan->wants_body = true;
 	ret_plan->wants_unknown =
 		ruleset_reads(rules, FACT_CLIENT_UNKNOWN_COMMANDS);
 	ret_plan->wants_refused =

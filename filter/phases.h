@@ -16,7 +16,8 @@ struct mta;
 /* What a generation's rules need of the MTA; a pure function of it. */
 struct plan {
 	bool answers[PHASE_COUNT]; /* a verdict can fall here */
-	bool wants_body;
+	bool wants_body; /* it has to cross the socket */
+	bool reads_body; /* rules ask about it */
 	bool wants_unknown; /* commands that the MTA does not know */
 	bool wants_refused; /* recipients that the MTA itself refused */
 	bool asks_client; /* DNS, about who has connected */
