@@ -31,6 +31,14 @@ if "STEELYARD_DNS" not in os.environ:
     collect_ignore.append("dns/test_dnsreal.py")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--conformance", metavar="DIR",
+        default=os.environ.get("CONFORMANCE") or None,
+        help="cases of others, for tests/conformance; default is "
+             "../shared/conformance beside the checkout")
+
+
 def chosen_mtas() -> list[str]:
     """The MTAs this run uses."""
     return os.environ.get("STEELYARD_MTAS", " ".join(MTAS)).split()

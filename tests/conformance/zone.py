@@ -134,8 +134,8 @@ def _spf_records(entries: Any) -> Iterator[Record]:
             yield "TXT", value
         elif kind == "TXT" and value in ("NONE", None):
             pass
-        elif value == "TIMEOUT":
-            yield "TIMEOUT", kind
+        elif kind in KINDS and value in FAILURES:
+            yield value, kind
         elif kind in KINDS or kind in FAILURES:
             yield kind, value
 

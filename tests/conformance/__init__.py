@@ -1,0 +1,1 @@
+"""The cases that others wrote, through the filter's own inspector."""

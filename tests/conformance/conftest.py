@@ -1,0 +1,29 @@
+"""The suites' table at the end of a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from . import suites
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter,
+                            config: pytest.Config) -> None:
+    """Cases, right, listed, wrong of each suite; then what is listed."""
+    if not suites.counts:
+        return
+    put = terminalreporter.write_line
+    put("")
+    put(f"{'conformance':30} {'cases':>6} {'right':>6} {'listed':>7} "
+        f"{'wrong':>6}")
+    for suite, count in sorted(suites.counts.items()):
+        numbers = count.right, len(count.listed), len(count.wrong)
+        put(f"{suite:30} {sum(numbers):6} {numbers[0]:6} {numbers[1]:7} "
+            f"{numbers[2]:6}")
+    for suite, count in sorted(suites.counts.items()):
+        for line in count.listed:
+            put(f"listed: {suite} {line}")
+    if suites.others(config) is None:
+        put(f"conformance: no {suites.BESIDE.relative_to(suites.TOP.parent)} "
+            "beside the checkout and no --conformance DIR: only the RFCs' own "
+            "examples were run")
