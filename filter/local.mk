@@ -9,7 +9,7 @@ filter_libsession_a_SOURCES = \
 	filter/checks/dynamic.c filter/checks/helo.c filter/checks/helo_dns.c \
 	filter/checks/manners.c filter/checks/rdns.c filter/checks/sender.c \
 	filter/checks/sender_dns.c \
-	filter/clock.h filter/content.c filter/counters.c filter/counters.h \
+	filter/changes.c filter/clock.h filter/content.c filter/counters.c filter/counters.h \
 	filter/enquiry.c filter/fault.c filter/fault.h \
 	filter/generation.c filter/generation.h filter/generation_lists.c \
 	filter/generation_parts.h filter/generation_print.c \

@@ -1,6 +1,6 @@
 /*
  * message.h - one message on a session: what session.c, enquiry.c, content.c,
- * speak.c and report.c share.  Nobody else includes this.
+ * speak.c, changes.c and report.c share.  Nobody else includes this.
  */
 #ifndef STEELYARD_FILTER_MESSAGE_H
 #define STEELYARD_FILTER_MESSAGE_H
@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "filter/checks/authres.h"
 #include "filter/phases.h"
 #include "filter/ref.h"
 #include "filter/session.h"
@@ -24,6 +25,18 @@ struct field {
 	const char *name;
 	const char *value; /* from right behind the colon */
 	size_t name_len, value_len;
+};
+
+/*
+ * Authentication-Results fields: how many there are, and which of them, by
+ * their number from 1, are forged.  Only the first FORGED_MAX are listed.
+ */
+struct forged {
+	struct authres_id id; /* ours, throughout a message; "" until asked */
+	unsigned seen, count;
+	unsigned *numbers;
+	unsigned room;
+	bool lost; /* there was no memory for the list */
 };
 
 /* An accepted recipient, with the facts that are its own. */
@@ -54,6 +67,7 @@ enum {
 	WORK_ROOM = 16 * 1024 * 1024, /* for one answer; see struct message */
 	OWN_HEADERS_MAX = 200, /* forged marks; the MTA's cost of removing
 				* them grows with the square */
+	FORGED_MAX = 1000, /* Authentication-Results in our name */
 };
 
 struct message {
@@ -129,6 +143,7 @@ struct session {
 	/* Of this message, counted even where there is no room for it. */
 	unsigned own_headers; /* fields that bear our header's name */
 	unsigned subjects;
+	struct forged forged;
 	bool fault_told, busy_told;
 
 	/*
@@ -153,7 +168,7 @@ void enquiry_mail(struct session *session);
 void enquiry_content(struct session *session);
 /*
  * Sets the facts of client and HELO for good, when all that was asked about
- * these has come; false: it has not, or nobody was asked.
+ * these has come; false: it has not, or that was done before.
  */
 bool enquiry_settle_client(struct session *session, bool waits);
 /* Waits, and sets the facts of the envelope for good; once for a message. */
@@ -188,6 +203,24 @@ enum answer speak_too_many(struct session *session);
 enum answer speak_busy(struct session *session);
 /* A fault of ours: 451 4.3.0, or unchecked, as set. */
 enum answer speak_fault(struct session *session, enum phase phase);
+
+/* --- changes.c --- */
+/* A field of this message's header; noted even where there is no room for it. */
+void changes_note(struct session *session, const char *name,
+		  const char *value);
+void changes_forget(struct session *session);
+/* Why a message has more forged fields than an MTA can be asked to remove, or
+ * NULL. */
+const char *changes_too_many(const struct session *session);
+/*
+ * All changes of a message that passes, in one burst, each harmless by itself
+ * if the link breaks.  False if it cannot be held, or cleared of forged fields,
+ * as it should be.
+ */
+bool changes_make(struct session *session, const struct verdict *verdict,
+		  bool enforce);
+/* The same for one that was not judged; the message may be NULL. */
+void changes_make_unchecked(struct session *session);
 
 /* --- report.c --- */
 void report_message(struct session *session, const char *end);

@@ -51,7 +51,7 @@ static const struct {
 	{ PHASE_CONNECT, "{client_resolve}", false, FACT_CLIENT_MTA_RESOLVE },
 	{ PHASE_CONNECT, "{client_resolve}", false, FACT_CLIENT_MTA_PTR },
 	{ PHASE_CONNECT, "{client_resolve}", false, FACT_CLIENT_MTA_NAME },
-	{ PHASE_CONNECT, "j", false, FACT_HELO_IS_OURS },
+	{ PHASE_CONNECT, "j", true, 0 },
 	{ PHASE_CONNECT, "{if_name}", false, FACT_HELO_IS_OURS },
 	{ PHASE_CONNECT, "{if_addr}", false, FACT_HELO_IS_OURS },
 	{ PHASE_CONNECT, "{daemon_addr}", false, FACT_HELO_IS_OURS },

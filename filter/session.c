@@ -11,7 +11,6 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "filter/clock.h"
 #include "filter/counters.h"
@@ -150,6 +149,7 @@ void session_free(struct session *s)
 	for (size_t i = 0; i < SAID_COUNT; i++)
 		free(s->said[i].text);
 	free(s->last_queue_id.text);
+	changes_forget(s);
 	free(s);
 }
 
@@ -345,8 +345,7 @@ enum answer session_mail(struct session *s, char **args)
 	if (s->refused)
 		return speak_busy(s);
 	count(COUNT_MESSAGES);
-	s->own_headers = 0;
-	s->subjects = 0;
+	changes_forget(s);
 	s->fault_told = false;
 	s->out_of_memory = !message_begin(s, PHASE_HELO);
 	if (s->out_of_memory) {
@@ -540,8 +539,7 @@ enum answer session_header(struct session *s, const char *name,
 			   const char *value)
 {
 	/* Counted first of all, so that they can go even after a fault. */
-	s->own_headers += strcasecmp(name, "X-Steelyard") == 0;
-	s->subjects += strcasecmp(name, "Subject") == 0;
+	changes_note(s, name, value);
 	if (session_in_message(s) && !s->message->fault)
 		content_header(s, name, value);
 	return ANSWER_CONTINUE;

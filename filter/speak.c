@@ -1,12 +1,11 @@
 /*
- * speak.c - from hits to what the MTA is told: verdict, reply, header.
+ * speak.c - from hits to what the MTA is told: verdict and reply.
  *
  * Everything that a stranger wrote stays out of replies; reply_make() sees to
  * the form (rules/verdict.h), `%` is doubled at libmilter's door.
  */
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "filter/counters.h"
 #include "filter/clock.h"
@@ -14,8 +13,6 @@
 #include "filter/generation.h"
 #include "filter/message.h"
 #include "lists/ip.h"
-
-static const char header_name[] = "X-Steelyard";
 
 struct symbols {
 	const struct ruleset *rules;
@@ -223,107 +220,6 @@ enum answer speak_too_many(struct session *s)
 
 /* --- the end ------------------------------------------------------------ */
 
-/* Copies that strangers sent: from the last to the first, as each deletion
- * moves the numbers of those behind it. */
-static void remove_own_headers(struct session *s)
-{
-	for (unsigned i = s->own_headers; i > 0; i--)
-		s->mta->change_header(s->mta->context, header_name, (int)i,
-				      NULL);
-}
-
-static void add_own_header(struct session *s, const char *word,
-			   const struct outcome *outcome)
-{
-	struct message *m = s->message;
-	char score[SCORE_TEXT];
-	const char *symbols = outcome->symbols;
-	const char *value;
-
-	score_text(outcome->verdict.bounds.score, score);
-	value = arena_printf(&m->work, "score=%s verdict=%s symbols=%s ref=%s",
-			     score, word, symbols, m->ref);
-	if (value == NULL || strlen(value) > 900) /* RFC 5322 2.1.1: 998 */
-		value = arena_printf(
-			&m->arena, "score=%s verdict=%s symbols=%.700s ref=%s",
-			score, word, symbols, m->ref);
-	if (value != NULL)
-		s->mta->insert_header(s->mta->context, 0, header_name, value);
-}
-
-/* A line's end that no blank follows would begin a field of its own. */
-static void keep_one_field(char *value)
-{
-	for (char *c = value; *c != '\0'; c++) {
-		bool fold = c[0] == '\n' && (c[1] == ' ' || c[1] == '\t');
-
-		if (c[0] == '\n' && !fold && c > value && c[-1] == '\r')
-			c[-1] = ' ';
-		if ((c[0] == '\n' && !fold) || (c[0] == '\r' && c[1] != '\n'))
-			c[0] = ' ';
-	}
-}
-
-/* The n-th Subject, from 1; there may be several, and a reader shows any. */
-static void prefix_field(struct session *s, const struct field *subject,
-			 int index, const char *prefix)
-{
-	struct message *m = s->message;
-	const char *value = subject->value;
-	char *changed;
-
-	if (value[0] == ' ')
-		value++;
-	if (strncmp(value, prefix, strlen(prefix)) == 0)
-		return;
-	changed = arena_printf(&m->work, "%s%s", prefix, value);
-	if (changed == NULL)
-		return;
-	keep_one_field(changed);
-	s->mta->change_header(s->mta->context, "Subject", index, changed);
-}
-
-static void prefix_subject(struct session *s, const char *prefix)
-{
-	struct message *m = s->message;
-	int index = 0;
-
-	for (size_t i = 0; i < m->field_count; i++)
-		if (strcasecmp(m->fields[i].name, "Subject") == 0)
-			prefix_field(s, &m->fields[i], ++index, prefix);
-	/* One behind the limits is there, though we do not have it. */
-	if (s->subjects == 0)
-		s->mta->insert_header(s->mta->context, 1, "Subject", prefix);
-}
-
-static const char *word_of(const struct verdict *verdict)
-{
-	return verdict->exempt ? "exempt" : verdict_word_name(verdict->word);
-}
-
-/*
- * All changes in one burst, each harmless by itself if the link breaks.  False
- * if the message cannot be held as it should be.
- */
-static bool change_message(struct session *s, const struct verdict *verdict,
-			   bool enforce)
-{
-	struct message *m = s->message;
-	const char *reason;
-
-	if (s->own_headers <= OWN_HEADERS_MAX)
-		remove_own_headers(s);
-	if (enforce && verdict->word == VERDICT_TAG && verdict->subject != NULL)
-		prefix_subject(s, verdict->subject);
-	add_own_header(s, word_of(verdict), &m->outcome);
-	if (!enforce || verdict->word != VERDICT_QUARANTINE)
-		return true;
-	reason = arena_printf(&m->work, "steelyard: %.200s (ref %s)",
-			      m->outcome.symbols, m->ref);
-	return s->mta->quarantine(s->mta->context,
-				  reason != NULL ? reason : "steelyard");
-}
-
 static void recipient_facts(struct message *m, size_t index)
 {
 	const struct recipient *rcpt = &m->rcpts[index];
@@ -409,20 +305,20 @@ static enum answer speak_eom(struct session *s, const struct common *common)
 {
 	bool enforce = s->generation->settings.session.mode == MODE_ENFORCE;
 	const struct verdict *verdict = &common->verdict;
+	const char *too_many = changes_too_many(s);
 
 	count_verdict(verdict, enforce);
 	count_add(COUNT_REGEX_LIMITS, hits_regex_limits(common->hits));
 	outcome_set(s, common->hits, verdict, PHASE_EOM);
-	if (enforce && s->own_headers > OWN_HEADERS_MAX)
-		return say(s, "552", "5.3.4", "Too many X-Steelyard fields",
-			   s->message->ref);
+	if (enforce && too_many != NULL)
+		return say(s, "552", "5.3.4", too_many, s->message->ref);
 	if (enforce && refuses(verdict->word))
 		return refuse(s, common->hits, verdict, PHASE_EOM,
 			      s->message->ref);
 	fault_over();
 	if (enforce && verdict->word == VERDICT_DISCARD)
 		return ANSWER_DISCARD;
-	if (!change_message(s, verdict, enforce))
+	if (!changes_make(s, verdict, enforce))
 		return speak_fault(s, PHASE_EOM);
 	return ANSWER_ACCEPT;
 }
@@ -447,10 +343,7 @@ static enum answer pass_unchecked(struct session *s)
 	count(COUNT_UNCHECKED);
 	if (s->message != NULL)
 		s->message->outcome.unchecked = true;
-	if (s->own_headers <= OWN_HEADERS_MAX)
-		remove_own_headers(s);
-	s->mta->insert_header(s->mta->context, 0, header_name,
-			      "verdict=unchecked");
+	changes_make_unchecked(s);
 	return ANSWER_ACCEPT;
 }
 

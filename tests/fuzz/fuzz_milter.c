@@ -138,10 +138,11 @@ struct fake {
 	const struct plan *plan;
 	bool refused, observes;
 	struct macro macros[128][MACROS_MAX]; /* by the command's letter */
-	unsigned own_headers, subjects; /* shown since MAIL */
+	unsigned own_headers, subjects, authres; /* shown since MAIL */
 	bool in_eom;
 	unsigned replies, inserted_marks, inserted_subjects, quarantines;
-	unsigned deleted_marks;
+	unsigned deleted_marks, inserted_authres;
+	unsigned deleted_authres; /* the last one that was; 0: none */
 	unsigned changed_subject; /* the last one that was; from 1 */
 	char reply_class;
 };
@@ -212,6 +213,10 @@ static bool fake_insert(void *context, int index, const char *name,
 		must(strlen(value) < 998, "our mark is one line");
 		printable(value);
 		fake->inserted_marks++;
+	} else if (strcmp(name, "Authentication-Results") == 0) {
+		must(index == 0 && fake->inserted_marks == 1,
+		     "our results are on top, above our mark");
+		fake->inserted_authres++;
 	} else {
 		must(strcmp(name, "Subject") == 0 && fake->subjects == 0,
 		     "a subject is added where there is none");
@@ -232,6 +237,16 @@ static bool fake_change(void *context, const char *name, int index,
 		     "from the last to the first");
 		must(fake->inserted_marks == 0, "before ours is added");
 		fake->deleted_marks++;
+		return true;
+	}
+	if (strcmp(name, "Authentication-Results") == 0) {
+		must(value == NULL, "strangers' results are deleted");
+		must(index > 0 && index <= (int)fake->authres &&
+			     (fake->deleted_authres == 0 ||
+			      index < (int)fake->deleted_authres),
+		     "they too from the last to the first");
+		must(fake->inserted_authres == 0, "before ours are added");
+		fake->deleted_authres = (unsigned)index;
 		return true;
 	}
 	must(strcmp(name, "Subject") == 0 && value != NULL,
@@ -298,10 +313,13 @@ static void check_end(struct fake *fake, enum answer answer, bool in_message)
 		must(fake->inserted_marks == 1, "one mark of ours");
 		must(fake->deleted_marks == fake->own_headers,
 		     "no mark of a stranger's");
+		must(fake->inserted_authres <= 1, "one field of results");
 		must(fake->inserted_subjects <= (fake->subjects == 0),
 		     "one subject at most is added");
 	} else {
 		must(fake->inserted_marks + fake->deleted_marks +
+					     fake->inserted_authres +
+					     fake->deleted_authres +
 					     fake->quarantines ==
 				     0 ||
 			     !in_message,
@@ -309,6 +327,7 @@ static void check_end(struct fake *fake, enum answer answer, bool in_message)
 	}
 	fake->inserted_marks = fake->deleted_marks = fake->quarantines = 0;
 	fake->inserted_subjects = fake->changed_subject = 0;
+	fake->inserted_authres = fake->deleted_authres = 0;
 }
 
 /* --- frames --------------------------------------------------------------- */
@@ -393,7 +412,7 @@ static void told_mail(struct fake *fake, char *data, size_t len)
 
 	if (strings(data, len, args, ARGS_MAX) == 0)
 		return;
-	fake->own_headers = fake->subjects = 0;
+	fake->own_headers = fake->subjects = fake->authres = 0;
 	answer = session_mail(fake->session, args);
 	check_answer(fake, answer,
 		     fake->plan->answers[PHASE_MAIL] || fake->refused);
@@ -422,6 +441,8 @@ static void told_header(struct fake *fake, char *data, size_t len)
 	if (session_in_message(fake->session)) {
 		fake->own_headers += strcasecmp(texts[0], "X-Steelyard") == 0;
 		fake->subjects += strcasecmp(texts[0], "Subject") == 0;
+		fake->authres +=
+			strcasecmp(texts[0], "Authentication-Results") == 0;
 	}
 	check_answer(fake, session_header(fake->session, texts[0], texts[1]),
 		     false);

@@ -1,0 +1,226 @@
+/*
+ * changes.c - what becomes of the header of a message that passes.
+ *
+ * Readers behind us believe two fields because they are ours: X-Steelyard, and
+ * an Authentication-Results that bears our id.  So those that strangers sent
+ * go, and ours come on top.
+ *
+ * A field is named to the MTA by its number among those of its name, in any
+ * case, from 1; each deletion moves the numbers of those behind it, so it is
+ * done from the last to the first.  An MTA looks for each from the top of the
+ * header: what that costs it grows with the square of their number, so there is
+ * a limit.
+ */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "filter/checks/authres.h"
+#include "filter/generation.h"
+#include "filter/message.h"
+
+static const char mark_name[] = "X-Steelyard";
+
+/* --- while the header comes --------------------------------------------- */
+
+/* Our name in Authentication-Results. */
+static const struct authres_id *our_id(struct session *s)
+{
+	const struct settings *set = &s->generation->settings;
+	struct authres_id *id = &s->forged.id;
+	char host[HOST_NAME_MAX + 1] = "";
+
+	if (id->len > 0 ||
+	    authres_id_init(id, set->authentication.authserv_id) ||
+	    authres_id_init(id, s->said[SAID_OUR_NAME].text) ||
+	    authres_id_init(id, s->mta->macro(s->mta->context, "j")))
+		return id;
+	gethostname(host, sizeof(host) - 1);
+	if (!authres_id_init(id, host))
+		authres_id_init(id, "localhost");
+	return id;
+}
+
+/* The list is short unless somebody means harm. */
+static void note_forged(struct forged *forged)
+{
+	if (forged->count == forged->room && forged->room < FORGED_MAX) {
+		unsigned room = forged->room == 0 ? 4 : forged->room * 2;
+		unsigned *more;
+
+		if (room > FORGED_MAX)
+			room = FORGED_MAX;
+		more = realloc(forged->numbers, room * sizeof(*more));
+		forged->lost |= more == NULL;
+		if (more == NULL)
+			return;
+		forged->numbers = more;
+		forged->room = room;
+	}
+	if (forged->count < forged->room)
+		forged->numbers[forged->count] = forged->seen;
+	forged->count++;
+}
+
+void changes_note(struct session *s, const char *name, const char *value)
+{
+	s->own_headers += strcasecmp(name, mark_name) == 0;
+	s->subjects += strcasecmp(name, "Subject") == 0;
+	if (strcasecmp(name, AUTHRES_NAME) != 0)
+		return;
+	s->forged.seen++;
+	if (authres_is_ours(our_id(s), value, strlen(value)))
+		note_forged(&s->forged);
+}
+
+void changes_forget(struct session *s)
+{
+	free(s->forged.numbers);
+	s->forged = (struct forged){ 0 };
+	s->own_headers = 0;
+	s->subjects = 0;
+}
+
+const char *changes_too_many(const struct session *s)
+{
+	if (s->own_headers > OWN_HEADERS_MAX)
+		return "Too many X-Steelyard fields";
+	if (s->forged.count > FORGED_MAX)
+		return "Too many " AUTHRES_NAME " fields of ours";
+	return NULL;
+}
+
+/* --- at its end ----------------------------------------------------------- */
+
+static void remove_strangers(struct session *s)
+{
+	unsigned count = s->forged.count;
+
+	if (s->own_headers <= OWN_HEADERS_MAX)
+		for (unsigned i = s->own_headers; i > 0; i--)
+			s->mta->change_header(s->mta->context, mark_name,
+					      (int)i, NULL);
+	/* Where there are too many, those on top: they are read first. */
+	if (count > s->forged.room)
+		count = s->forged.room;
+	for (unsigned i = count; i > 0; i--)
+		s->mta->change_header(s->mta->context, AUTHRES_NAME,
+				      (int)s->forged.numbers[i - 1], NULL);
+}
+
+static void add_mark(struct session *s, const char *word,
+		     const struct outcome *outcome)
+{
+	struct message *m = s->message;
+	char score[SCORE_TEXT];
+	const char *symbols = outcome->symbols;
+	const char *value;
+
+	score_text(outcome->verdict.bounds.score, score);
+	value = arena_printf(&m->work, "score=%s verdict=%s symbols=%s ref=%s",
+			     score, word, symbols, m->ref);
+	if (value == NULL || strlen(value) > 900) /* RFC 5322 2.1.1: 998 */
+		value = arena_printf(
+			&m->arena, "score=%s verdict=%s symbols=%.700s ref=%s",
+			score, word, symbols, m->ref);
+	if (value != NULL)
+		s->mta->insert_header(s->mta->context, 0, mark_name, value);
+}
+
+static void add_authres(struct session *s, bool exempt)
+{
+	struct message *m = s->message;
+	const char *value =
+		authres_write(&m->facts, our_id(s), exempt, &m->work);
+
+	if (value != NULL)
+		s->mta->insert_header(s->mta->context, 0, AUTHRES_NAME, value);
+}
+
+/* A line's end that no blank follows would begin a field of its own. */
+static void keep_one_field(char *value)
+{
+	for (char *c = value; *c != '\0'; c++) {
+		bool fold = c[0] == '\n' && (c[1] == ' ' || c[1] == '\t');
+
+		if (c[0] == '\n' && !fold && c > value && c[-1] == '\r')
+			c[-1] = ' ';
+		if ((c[0] == '\n' && !fold) || (c[0] == '\r' && c[1] != '\n'))
+			c[0] = ' ';
+	}
+}
+
+/* The n-th Subject, from 1; there may be several, and a reader shows any. */
+static void prefix_field(struct session *s, const struct field *subject,
+			 int index, const char *prefix)
+{
+	struct message *m = s->message;
+	const char *value = subject->value;
+	char *changed;
+
+	if (value[0] == ' ')
+		value++;
+	if (strncmp(value, prefix, strlen(prefix)) == 0)
+		return;
+	changed = arena_printf(&m->work, "%s%s", prefix, value);
+	if (changed == NULL)
+		return;
+	keep_one_field(changed);
+	s->mta->change_header(s->mta->context, "Subject", index, changed);
+}
+
+static void prefix_subject(struct session *s, const char *prefix)
+{
+	struct message *m = s->message;
+	int index = 0;
+
+	for (size_t i = 0; i < m->field_count; i++)
+		if (strcasecmp(m->fields[i].name, "Subject") == 0)
+			prefix_field(s, &m->fields[i], ++index, prefix);
+	/* One behind the limits is there, though we do not have it. */
+	if (s->subjects == 0)
+		s->mta->insert_header(s->mta->context, 1, "Subject", prefix);
+}
+
+static const char *word_of(const struct verdict *verdict)
+{
+	return verdict->exempt ? "exempt" : verdict_word_name(verdict->word);
+}
+
+bool changes_make(struct session *s, const struct verdict *verdict,
+		  bool enforce)
+{
+	struct message *m = s->message;
+	const char *reason;
+
+	if (s->forged.lost && enforce)
+		return false;
+	remove_strangers(s);
+	if (enforce && verdict->word == VERDICT_TAG && verdict->subject != NULL)
+		prefix_subject(s, verdict->subject);
+	add_mark(s, word_of(verdict), &m->outcome);
+	add_authres(s, verdict->exempt);
+	if (!enforce || verdict->word != VERDICT_QUARANTINE)
+		return true;
+	reason = arena_printf(&m->work, "steelyard: %.200s (ref %s)",
+			      m->outcome.symbols, m->ref);
+	return s->mta->quarantine(s->mta->context,
+				  reason != NULL ? reason : "steelyard");
+}
+
+void changes_make_unchecked(struct session *s)
+{
+	struct arena arena;
+	const char *value;
+
+	remove_strangers(s);
+	s->mta->insert_header(s->mta->context, 0, mark_name,
+			      "verdict=unchecked");
+	arena_init(&arena, 64 * (size_t)1024);
+	value = authres_write_none(our_id(s), &arena);
+	if (value != NULL)
+		s->mta->insert_header(s->mta->context, 0, AUTHRES_NAME, value);
+	arena_done(&arena);
+}
