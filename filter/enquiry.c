@@ -186,11 +186,9 @@ bool enquiry_settle_client(struct session *s, bool waits)
 {
 	struct message *m = s->message;
 
-	if (m->lookups == NULL ||
-	    !lookups_wait_client(m->lookups, waits ? deadline(m) : 0))
-		return false;
-	lookups_settle_client(m->lookups, &m->facts);
-	return true;
+	return m->lookups != NULL &&
+	       lookups_wait_client(m->lookups, waits ? deadline(m) : 0) &&
+	       lookups_settle_client(m->lookups, &m->facts);
 }
 
 void enquiry_settle(struct session *s, enum phase phase)

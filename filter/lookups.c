@@ -244,10 +244,10 @@ static void waive_client(struct facts *facts)
 		facts_waive(facts, about[i]);
 }
 
-void lookups_settle_client(struct lookups *lookups, struct facts *facts)
+bool lookups_settle_client(struct lookups *lookups, struct facts *facts)
 {
 	if (lookups->client_told)
-		return;
+		return false;
 	lookups->client_told = true;
 	dns_batch_stop(lookups->client);
 	if (lookups->skips_client) {
@@ -264,6 +264,7 @@ void lookups_settle_client(struct lookups *lookups, struct facts *facts)
 		dnsbl_miss(&lookups->lists, FACT_CLIENT_PTR);
 	dnsbl_tell(&lookups->lists, PHASE_MAIL, DNSBL_CLIENT,
 		   lookups->skips_client, facts);
+	return true;
 }
 
 static void settle_sender(struct lookups *lookups, struct facts *facts)

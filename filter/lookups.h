@@ -59,9 +59,10 @@ bool lookups_wait_client(struct lookups *lookups, int64_t until_ms);
 
 /*
  * Sets the facts of client and HELO, from MAIL on; what has not come is
- * unknown.  May be called again.  Texts of these two live as long as `lookups`.
+ * unknown.  False: that was done before.  Texts of this and of the next one
+ * live as long as `lookups`.
  */
-void lookups_settle_client(struct lookups *lookups, struct facts *facts);
+bool lookups_settle_client(struct lookups *lookups, struct facts *facts);
 
 /*
  * Sets the facts of the phase: PHASE_MAIL for client, HELO and sender,
