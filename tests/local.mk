@@ -1,10 +1,12 @@
 # The Python tests: SMTP conversations through a fake MTA, a real Postfix and a
 # real Sendmail.  STEELYARD_MTAS=fake in the environment leaves the real ones
 # out; they need root.
-AM_TESTS_ENVIRONMENT = PYTHON3='$(PYTHON3)'; export PYTHON3;
+# CONFORMANCE=DIR names the cases of others, see tests/conformance/suites.py.
+AM_TESTS_ENVIRONMENT = PYTHON3='$(PYTHON3)'; export PYTHON3; \
+	CONFORMANCE='$(CONFORMANCE)'; export CONFORMANCE;
 TESTS += tests/run-pytest
 EXTRA_DIST += tests/run-pytest tests/conftest.py tests/lib tests/mta tests/dns \
-	tests/talks tests/fuzz/seeds/milter
+	tests/talks tests/conformance tests/fuzz/seeds/milter
 
 # Folders are copied as they are, that of the build included: what was built, and
 # Python's caches, are nobody's business.
@@ -13,6 +15,7 @@ dist-hook:
 		-exec rm -rf {} +
 	find $(distdir) '(' -name '*.o' -o -name '*.so' -o -name .dirstamp ')' \
 		-exec rm -f {} +
+	rm -f $(distdir)/tests/conformance/*_case$(EXEEXT)
 
 # What fault tests preload into a filter; see there.
 check_PROGRAMS += tests/faults/scarce.so

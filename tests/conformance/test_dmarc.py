@@ -61,6 +61,8 @@ def message_of(case: Case) -> tuple[visits.Visit, str]:
 
 def shown(value: Any) -> str:
     """As it stands in a table."""
+    if isinstance(value, list):
+        return ",".join(value)
     return {True: "yes", False: "no", None: "none"}.get(value, str(value))
 
 
