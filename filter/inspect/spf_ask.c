@@ -46,14 +46,10 @@ const struct dns_answer *spf_ask(struct spf_evaluation *e, const char *name,
 	return e->dns->ask(e->dns, name, type);
 }
 
-/*
- * What is hinted in vain counts, too, or a hostile tree of records would cost
- * more than is allowed; so hints end long before the questions do.
- */
-void spf_hint(struct spf_evaluation *e, const char *name, enum dns_type type)
+void spf_hint(struct spf_evaluation *e, const char *name, enum dns_type type,
+	      size_t max)
 {
-	if (!was_put(e, name, type) &&
-	    may_put(e, name, type, SPF_QUERIES_AHEAD_MAX))
+	if (!was_put(e, name, type) && may_put(e, name, type, max))
 		e->dns->hint(e->dns, name, type);
 }
 
@@ -159,7 +155,8 @@ const char *spf_validated_name(struct spf_evaluation *e, const char *domain)
 	spf_client_names(e);
 	for (size_t i = 0; i < e->name_count; i++)
 		if (e->names[i].proof == SPF_NAME_UNSEEN && e->names[i].plain)
-			spf_hint(e, e->names[i].text, spf_address_type(e));
+			spf_hint(e, e->names[i].text, spf_address_type(e),
+				 SPF_QUERIES_MAX);
 	for (int rank = ITSELF; rank < RANKS; rank++) {
 		for (size_t i = 0; i < e->name_count; i++) {
 			struct spf_client_name *name = &e->names[i];
@@ -252,11 +249,11 @@ void spf_look_ahead(struct spf_evaluation *e, const struct spf_term *term)
 		if (next->kind == SPF_REDIRECT || next->kind == SPF_EXP ||
 		    !first_question(e, frame, next, name, &type))
 			continue;
-		spf_hint(e, name, type);
+		spf_hint(e, name, type, SPF_QUERIES_AHEAD_MAX);
 		left--;
 	}
 	frame->ahead = i;
 	if (i == record->count && left > 0 && record->redirect &&
 	    first_question(e, frame, record->redirect, name, &type))
-		spf_hint(e, name, type);
+		spf_hint(e, name, type, SPF_QUERIES_AHEAD_MAX);
 }

@@ -24,7 +24,11 @@ enum {
 	SPF_EXPLANATION_SIZE = 4096, /* with the NUL */
 	/* Terms whose questions are put before their turn. */
 	SPF_TERMS_AHEAD = 4,
-	/* With more questions than that none is put before its turn. */
+	/*
+	 * With more questions than that no term's is put before its turn.
+	 * What is put in vain counts, too, or a hostile tree of records would
+	 * cost more than is allowed.
+	 */
 	SPF_QUERIES_AHEAD_MAX = SPF_QUERIES_MAX / 2,
 };
 
@@ -91,7 +95,9 @@ void spf_no_answer(struct spf_evaluation *e, const char *name,
  */
 const struct dns_answer *spf_ask(struct spf_evaluation *e, const char *name,
 				 enum dns_type type);
-void spf_hint(struct spf_evaluation *e, const char *name, enum dns_type type);
+/* Puts it for later, if there have not been `max` questions. */
+void spf_hint(struct spf_evaluation *e, const char *name, enum dns_type type,
+	      size_t max);
 
 /* A or AAAA, as the client has it. */
 enum dns_type spf_address_type(const struct spf_evaluation *e);

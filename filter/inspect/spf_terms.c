@@ -97,7 +97,7 @@ static enum spf_match match_mx(struct spf_evaluation *e,
 	}
 	for (size_t i = 0; i < mx->count; i++)
 		if (strcmp(mx->records[i].name, ".") != 0)
-			spf_hint(e, mx->records[i].name, type);
+			spf_hint(e, mx->records[i].name, type, SPF_QUERIES_MAX);
 	for (size_t i = 0; i < mx->count; i++) {
 		const char *host = mx->records[i].name;
 		const struct dns_answer *answer;
@@ -138,7 +138,8 @@ static enum spf_match match_ptr(struct spf_evaluation *e,
 
 		if (name->plain && name->proof == SPF_NAME_UNSEEN &&
 		    spf_name_below(name->plain, target))
-			spf_hint(e, name->text, spf_address_type(e));
+			spf_hint(e, name->text, spf_address_type(e),
+				 SPF_QUERIES_MAX);
 	}
 	for (size_t i = 0; i < e->name_count; i++) {
 		struct spf_client_name *name = &e->names[i];

@@ -136,7 +136,8 @@ endif
 
 # What domains publish about their mail, and what is made of it.
 if HAVE_CMOCKA
-spf_tests = tests/unit/test_spf_macro tests/unit/test_spf_record
+spf_tests = tests/unit/test_spf_macro tests/unit/test_spf_record \
+	tests/unit/test_spf
 check_PROGRAMS += $(spf_tests)
 TESTS += $(spf_tests)
 spf_libs = filter/inspect/libinspect.a rules/librules.a lists/liblists.a \
@@ -147,6 +148,11 @@ tests_unit_test_spf_macro_LDADD = $(spf_libs)
 
 tests_unit_test_spf_record_SOURCES = tests/unit/test_spf_record.c
 tests_unit_test_spf_record_LDADD = $(spf_libs)
+
+tests_unit_test_spf_SOURCES = tests/unit/test_spf.c \
+	tests/unit/inspect_zone.c tests/unit/inspect_zone.h \
+	tests/unit/spf_claims.c tests/unit/spf_claims.h
+tests_unit_test_spf_LDADD = $(spf_libs) $(IDN2_LIBS)
 endif
 
 # DMARC: records, and what follows from them.
