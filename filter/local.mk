@@ -34,27 +34,35 @@ filter_inspect_libinspect_a_SOURCES = \
 	filter/inspect/answer.h filter/inspect/answer_give.c \
 	filter/inspect/answer_take.c filter/inspect/body.c \
 	filter/inspect/body.h filter/inspect/channel.c \
-	filter/inspect/channel.h filter/inspect/collect.c \
+	filter/inspect/channel.h filter/inspect/channel_dns.c filter/inspect/collect.c \
 	filter/inspect/collect.h filter/inspect/cursor.h \
 	filter/inspect/dmarc.c filter/inspect/dmarc.h \
 	filter/inspect/dmarc_dns.c filter/inspect/dmarc_dns.h \
 	filter/inspect/dmarc_print.c filter/inspect/dmarc_record.c \
-	filter/inspect/dkim.h filter/inspect/dmarc_record.h \
+	filter/inspect/dkim.c filter/inspect/dkim.h \
+	filter/inspect/dkim_body.c filter/inspect/dkim_body.h \
+	filter/inspect/dkim_facts.c filter/inspect/dkim_field.c \
+	filter/inspect/dkim_field.h filter/inspect/dkim_key.c \
+	filter/inspect/dkim_key.h filter/inspect/dkim_library.c \
+	filter/inspect/dkim_open.c filter/inspect/dkim_private.h \
+	filter/inspect/dkim_tags.c filter/inspect/dkim_tags.h \
+	filter/inspect/dmarc_record.h \
 	filter/inspect/dmarc_uri.c filter/inspect/dns.h filter/inspect/spf.h \
 	filter/inspect/span.h filter/inspect/jail.c \
 	filter/inspect/jail.h filter/inspect/main.c filter/inspect/main.h \
 	filter/inspect/message.c filter/inspect/message.h \
 	filter/inspect/message_test.h filter/inspect/note.c \
 	filter/inspect/note.h filter/inspect/serve.c filter/inspect/serve.h \
-	filter/inspect/spf_macro.c filter/inspect/spf_macro.h \
-	filter/inspect/spf_record.c filter/inspect/spf_record.h \
 	filter/inspect/serve_dns.c filter/inspect/serve_dns.h \
 	filter/inspect/spf.c filter/inspect/spf_ask.c \
 	filter/inspect/spf_private.h filter/inspect/spf_terms.c \
+	filter/inspect/spf_macro.c filter/inspect/spf_macro.h \
+	filter/inspect/spf_record.c filter/inspect/spf_record.h \
 	filter/inspect/vouch.c filter/inspect/vouch.h \
 	filter/inspect/want.c filter/inspect/want.h
 filter_libinspector_a_SOURCES = \
-	filter/inspector.c filter/inspector.h filter/inspector_io.c \
+	filter/inspector.c filter/inspector.h filter/inspector_dns.c \
+	filter/inspector_io.c \
 	filter/inspector_pool.c filter/inspector_pool.h filter/poison.c \
 	filter/poison.h
 

@@ -67,7 +67,17 @@ struct signature {
 	const char *why; /* of what is not a pass, a sentence; else NULL */
 };
 
-/* NULL without memory.  Arena and dns are borrowed. */
+/*
+ * Makes the library ready, and has it read what it wants to read; 0, or -1 and
+ * errno.  Once a process, and before the jail: behind it no file can be opened.
+ * signatures_new() does it, too, so elsewhere nobody need care.
+ */
+int signatures_open(void);
+
+/*
+ * NULL without memory.  Arena and dns (NULL: no key is known) are borrowed and
+ * outlive the signatures.
+ */
 struct signatures *signatures_new(struct arena *arena, struct inspect_dns *dns,
 				  int64_t now);
 /* Frees what is the library's.  NULL is fine. */
@@ -107,7 +117,7 @@ const struct signature *signatures_best(const struct signatures *signatures);
  * Sets the facts dkim to dkim.passed but dkim.aligned.  Sets are parallel:
  * the n-th value of each is about the n-th signature.
  */
-void signatures_facts(const struct signatures *signatures,
-		      struct arena *arena, struct facts *facts);
+void signatures_facts(const struct signatures *signatures, struct arena *arena,
+		      struct facts *facts);
 
 #endif

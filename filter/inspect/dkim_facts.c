@@ -1,0 +1,136 @@
+/*
+ * dkim_facts.c - the DKIM signatures of a message, as facts.
+ */
+#include "filter/inspect/dkim.h"
+
+#include <string.h>
+
+#include "rules/arena.h"
+#include "rules/facts.h"
+
+static void text_fact(struct facts *facts, enum fact_id id, const char *text)
+{
+	if (text && text[0] != '\0')
+		facts_text(facts, id, text, strlen(text));
+	else
+		facts_none(facts, id);
+}
+
+static void facts_of_best(const struct signature *best, struct facts *facts)
+{
+	facts_word(facts, FACT_DKIM, (unsigned)best->result);
+	text_fact(facts, FACT_DKIM_DOMAIN, best->domain);
+	text_fact(facts, FACT_DKIM_SELECTOR, best->selector);
+	text_fact(facts, FACT_DKIM_ALGORITHM, best->algorithm);
+	if (best->key_bits > 0)
+		facts_number(facts, FACT_DKIM_BITS, best->key_bits);
+	else
+		facts_none(facts, FACT_DKIM_BITS);
+	facts_bool(facts, FACT_DKIM_COVERED, best->whole_body);
+	if (best->has_age)
+		facts_number(facts, FACT_DKIM_AGE, best->age);
+	else
+		facts_none(facts, FACT_DKIM_AGE);
+	facts_bool(facts, FACT_DKIM_EXPIRED, best->expired);
+	facts_bool(facts, FACT_DKIM_TESTING, best->test_key);
+	text_fact(facts, FACT_DKIM_ERROR, best->why);
+}
+
+static const char *result_of(const struct signature *signature)
+{
+	return signature_result_name(signature->result);
+}
+
+static const char *domain_of(const struct signature *signature)
+{
+	return signature->domain;
+}
+
+static const char *selector_of(const struct signature *signature)
+{
+	return signature->selector;
+}
+
+static const char *algorithm_of(const struct signature *signature)
+{
+	return signature->algorithm;
+}
+
+static const char *digest_of(const struct signature *signature)
+{
+	return signature->digest;
+}
+
+/* One value a signature, "" where it has none, so that all sets match. */
+static void set_fact(const struct signatures *signatures, struct arena *arena,
+		     struct facts *facts, enum fact_id id,
+		     const char *(*value)(const struct signature *))
+{
+	size_t count = signatures_count(signatures);
+	struct text *items = arena_array(arena, count, sizeof(*items));
+
+	if (!items && count > 0) {
+		facts_unknown(facts, id, CAUSE_LIMIT);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		items[i].at = value(signatures_at(signatures, i));
+		items[i].len = strlen(items[i].at);
+	}
+	if (signatures_seen(signatures) > count)
+		facts_set_partial(facts, id, items, count, CAUSE_LIMIT);
+	else
+		facts_set(facts, id, items, count);
+}
+
+/* Partial as long as one of those that are not in it might have passed. */
+static void passed_fact(const struct signatures *signatures,
+			struct arena *arena, struct facts *facts)
+{
+	size_t count = signatures_count(signatures), passed = 0;
+	struct text *items = arena_array(arena, count, sizeof(*items));
+	bool limit = signatures_seen(signatures) > count, failed = false;
+
+	if (!items && count > 0) {
+		facts_unknown(facts, FACT_DKIM_PASSED, CAUSE_LIMIT);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct signature *one = signatures_at(signatures, i);
+
+		if (one->result == SIGNATURE_PASS)
+			items[passed++] = (struct text){ one->domain,
+							 strlen(one->domain) };
+		failed |= one->result == SIGNATURE_TEMPERROR;
+		limit |= one->result == SIGNATURE_NEUTRAL;
+	}
+	if (failed || limit)
+		facts_set_partial(facts, FACT_DKIM_PASSED, items, passed,
+				  failed ? CAUSE_FAILED : CAUSE_LIMIT);
+	else
+		facts_set(facts, FACT_DKIM_PASSED, items, passed);
+}
+
+void signatures_facts(const struct signatures *signatures, struct arena *arena,
+		      struct facts *facts)
+{
+	const struct signature *best = signatures_best(signatures);
+
+	facts_number(facts, FACT_DKIM_COUNT,
+		     (int64_t)signatures_seen(signatures));
+	if (!best) {
+		for (enum fact_id id = FACT_DKIM; id < FACT_DKIM_ALIGNED; id++)
+			facts_none(facts, id);
+		for (enum fact_id id = FACT_DKIM_RESULTS;
+		     id <= FACT_DKIM_PASSED; id++)
+			facts_none(facts, id);
+		return;
+	}
+	facts_of_best(best, facts);
+	set_fact(signatures, arena, facts, FACT_DKIM_RESULTS, result_of);
+	set_fact(signatures, arena, facts, FACT_DKIM_DOMAINS, domain_of);
+	set_fact(signatures, arena, facts, FACT_DKIM_SELECTORS, selector_of);
+	set_fact(signatures, arena, facts, FACT_DKIM_ALGORITHMS, algorithm_of);
+	set_fact(signatures, arena, facts, FACT_DKIM_DIGESTS, digest_of);
+	passed_fact(signatures, arena, facts);
+}

@@ -1,0 +1,70 @@
+/*
+ * dkim_private.h - what dkim.c, dkim_library.c and dkim_facts.c share.
+ *
+ * dkim.c keeps the message's fields and judges its signatures; dkim_library.c
+ * is where libopendkim is called, and nowhere else.
+ */
+#ifndef STEELYARD_INSPECT_DKIM_PRIVATE_H
+#define STEELYARD_INSPECT_DKIM_PRIVATE_H
+
+#include "filter/inspect/dkim.h"
+#include "filter/inspect/dkim_body.h"
+#include "filter/inspect/dkim_field.h"
+#include "filter/inspect/dkim_key.h"
+
+/* One DKIM-Signature field. */
+struct candidate {
+	struct candidate *next; /* in the order of the header */
+	struct signature told;
+	struct dkim_field field;
+	const char *value; /* as the field's spans have it */
+	const char *text; /* all of the field, as the library gets it */
+	size_t text_len;
+	/* Does its result still depend on what the library says? */
+	bool open;
+	bool chosen; /* one of SIGNATURES_MAX */
+	bool aligned; /* looks like the author's domain's */
+	const char *key_name; /* where its key is published */
+	const char *policy; /* why a pass is none, else NULL */
+	char record[DKIM_KEY_PRINT_SIZE]; /* the key, for the library */
+	void *siginfo; /* the library's name for it */
+};
+
+/* Any field that can be signed, as the library gets it. */
+struct known_field {
+	struct known_field *next;
+	const char *text;
+	size_t len, name_len;
+	bool odd; /* holds what nobody can sign without being misread */
+	struct candidate *candidate; /* NULL for other fields */
+};
+
+struct library;
+
+/* The handles, without reading what is read later; 0, or -1 and errno. */
+int library_open(void);
+
+struct signatures {
+	struct arena *arena;
+	struct inspect_dns *dns;
+	int64_t now;
+	struct known_field *fields, **fields_end;
+	struct candidate *candidates, **candidates_end;
+	size_t seen, told_count;
+	struct candidate *told[SIGNATURES_SEEN_MAX];
+	bool cut; /* part of the header is missing */
+	struct library *library; /* NULL if nothing is to be verified */
+	struct dkim_body body;
+};
+
+/*
+ * Hands the header to libopendkim.  NULL if it refuses the message, or without
+ * memory.  All open candidates get their `siginfo`.
+ */
+struct library *library_verify(struct signatures *signatures);
+void library_body(void *library, const char *bytes, size_t len);
+/* Open candidates whose key is known get their results; the others stay. */
+void library_finish(struct library *library, struct signatures *signatures);
+void library_free(struct library *library); /* NULL is fine */
+
+#endif
