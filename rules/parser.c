@@ -99,20 +99,35 @@ bool parser_at_word(const struct parser *parser, const char *word)
 	return token_is(&parser->token, word) && !parser_at_end(parser);
 }
 
+static void take_brace(struct parser *parser)
+{
+	if (parser->braces < PARSER_BRACES)
+		parser->around[parser->braces] = parser->parens;
+	parser->braces++;
+	parser->parens = 0;
+}
+
+/* A parenthesis that was left open inside is no longer; those around are. */
+static void leave_brace(struct parser *parser)
+{
+	parser->parens = 0;
+	if (parser->braces == 0)
+		return;
+	parser->braces--;
+	if (parser->braces < PARSER_BRACES)
+		parser->parens = parser->around[parser->braces];
+}
+
 void parser_take(struct parser *parser)
 {
 	switch (parser->token.kind) {
 	case TOKEN_OPEN: parser->parens++; break;
-	case TOKEN_OPEN_BRACE: parser->braces++; break;
+	case TOKEN_OPEN_BRACE: take_brace(parser); break;
 	case TOKEN_CLOSE:
 		if (parser->parens > 0)
 			parser->parens--;
 		break;
-	case TOKEN_CLOSE_BRACE:
-		parser->parens = 0;
-		if (parser->braces > 0)
-			parser->braces--;
-		break;
+	case TOKEN_CLOSE_BRACE: leave_brace(parser); break;
 	default: break;
 	}
 	parser->behind = parser->token.place;

@@ -15,6 +15,7 @@
 
 enum {
 	PARSER_DEPTH = 64, /* ( and not inside of each other */
+	PARSER_BRACES = 8, /* of which parentheses around them are known */
 	PARSER_NAME = 64, /* bytes of a name */
 	PARSER_WEIGHT = 100000, /* hundredths; sums of all rules fit 32 bits */
 };
@@ -31,7 +32,9 @@ struct parser {
 	struct token token; /* the next one */
 	struct place behind; /* the token taken last */
 	size_t taken; /* tokens, to see that there is progress */
-	unsigned braces, parens; /* open ones */
+	unsigned braces; /* open ones */
+	unsigned parens; /* open ones inside the innermost brace */
+	unsigned around[PARSER_BRACES]; /* and around each brace */
 	unsigned depth; /* of the condition */
 	bool started; /* with this statement */
 	const char *const *inner; /* statements that may stand in this one */

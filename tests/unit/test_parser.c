@@ -68,6 +68,8 @@ static void test_statements(void **state)
 		  "rule A 150 client.ptr is NONE \"why\"\n" },
 		{ "rule A -1 if B", "rule A -100 B\n" },
 		{ "rule A 1 if (B and\n  C)", "rule A 100 [and B, C]\n" },
+		{ "rule A 1 if (B in { x } and\n  C)\nset b 1",
+		  "rule A 100 [and B in {x}, C]\nset b n100\n" },
 		{ "shadow rule A 2 if B", "shadow A 200 B\n" },
 		{ "override A off\noverride B 1.0",
 		  "override A off\noverride B 100\n" },
@@ -154,6 +156,8 @@ static void test_conditions(void **state)
 		  "header(\"Subject\") is NONE" },
 		{ "header.raw(\"X-A\") ~ /a/", "header.raw(\"X-A\") ~ /a/" },
 		{ "a\nand\nb", "[and a, b]" },
+		{ "(a in { pass, fail }\nand b)", "[and a in {pass fail}, b]" },
+		{ "((a in { pass }\n) and\nb)", "[and a in {pass}, b]" },
 	};
 
 	(void)state;
