@@ -149,7 +149,8 @@ static void word(struct field *field, const char *name, const char *value,
 {
 	size_t name_len = strlen(name);
 
-	if (field->len - field->line + 2 + name_len + len > AUTHRES_LINE)
+	/* blank, "=" and the semicolon of the next result */
+	if (field->len - field->line + 3 + name_len + len > AUTHRES_LINE)
 		fold(field);
 	else
 		append(field, " ", 1);

@@ -189,3 +189,20 @@ conformance: tests/conformance/dmarc_case tests/conformance/spf_case
 		--conformance '$(CONFORMANCE)'
 	$(PYTHON3) $(srcdir)/tests/conformance/spf \
 		--conformance '$(CONFORMANCE)'
+
+# Authentication-Results: ours, and what is forged.
+if HAVE_CMOCKA
+authres_tests = tests/unit/test_authres tests/unit/test_authres_forged
+check_PROGRAMS += $(authres_tests)
+TESTS += $(authres_tests)
+authres_sources = filter/checks/authres.c filter/checks/authres_forged.c
+authres_libs = rules/librules.a lists/liblists.a $(IDN2_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_authres_SOURCES = tests/unit/test_authres.c \
+	$(authres_sources)
+tests_unit_test_authres_LDADD = $(authres_libs)
+
+tests_unit_test_authres_forged_SOURCES = tests/unit/test_authres_forged.c \
+	$(authres_sources)
+tests_unit_test_authres_forged_LDADD = $(authres_libs)
+endif
