@@ -12,6 +12,7 @@
 #include "filter/inspect/want.h"
 #include "filter/inspector_pool.h"
 #include "filter/poison.h"
+#include "filter/resolver.h"
 #include "rules/ruleset.h"
 
 /* --- leasing ------------------------------------------------------------ */
@@ -76,10 +77,11 @@ static struct channel *channel_wait(struct inspector_pool *pool,
 	return waiter.channel;
 }
 
-static struct inspection *inspection_new(
-	struct inspector_pool *pool, const struct inspection_request *request)
+/* Without rules no header fields are wanted. */
+static struct inspection *inspection_new(struct inspector_pool *pool,
+					 const struct ruleset *rules)
 {
-	size_t wants = want_count(request->rules);
+	size_t wants = rules == NULL ? 0 : want_count(rules);
 	struct inspection *inspection;
 
 	inspection = calloc(1, sizeof(*inspection) +
@@ -88,10 +90,36 @@ static struct inspection *inspection_new(
 		return NULL;
 	inspection->pool = pool;
 	inspection->packet.grows = true;
-	inspection->body_limit = request->body_limit;
 	inspection->want_count = wants;
-	want_fill(request->rules, inspection->wants);
+	if (wants > 0)
+		want_fill(rules, inspection->wants);
 	return inspection;
+}
+
+/* Leases a channel for it, or frees it. */
+static bool lease(struct inspector_pool *pool, struct inspection *inspection,
+		  struct resolver *resolver, unsigned wait_ms)
+{
+	struct channel *channel;
+
+	pthread_mutex_lock(&pool->lock);
+	channel = channel_wait(pool, wait_ms);
+	if (channel != NULL) {
+		if (resolver != NULL)
+			inspection->resolver = resolver_ref(resolver);
+		channel->inspection = inspection;
+		inspection->channel = channel;
+		inspection->number = ++channel->number;
+		/* It may have died while it changed hands. */
+		if (channel->inspector->fallen)
+			pool_fail(inspection, CAUSE_CRASHED);
+	} else {
+		pool->stats.busy++;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	if (channel == NULL)
+		free(inspection);
+	return channel != NULL;
 }
 
 /* --- sending ------------------------------------------------------------ */
@@ -119,11 +147,29 @@ static void accuse(struct inspection *inspection)
 	pool_report_hangs(pool);
 }
 
+/* The lock is held; false if there is no room for `len` bytes in time. */
+static bool await_room(struct inspection *inspection, size_t len)
+{
+	struct inspector_pool *pool = inspection->pool;
+	struct timespec until;
+	int failed = 0;
+
+	if (inspection->out.bytes + len <= QUEUE_MAX)
+		return true;
+	until = at_ms(pool_now() + pool->stall_wait);
+	inspection->stalled = true;
+	while (inspection->out.bytes + len > QUEUE_MAX &&
+	       inspection->state != INSPECTION_FAILED && failed == 0)
+		failed = pthread_cond_timedwait(&inspection->channel->wake,
+						&pool->lock, &until);
+	inspection->stalled = false;
+	return inspection->out.bytes + len <= QUEUE_MAX;
+}
+
 /* The I/O thread sends it when there is room. */
 static void enqueue(struct inspection *inspection, const struct packet *packet)
 {
 	struct inspector_pool *pool = inspection->pool;
-	struct channel *channel = inspection->channel;
 	struct parcel *parcel = malloc(sizeof(*parcel) + packet->used);
 	bool wake = false, lies = false;
 
@@ -134,24 +180,19 @@ static void enqueue(struct inspection *inspection, const struct packet *packet)
 	parcel->len = packet->used;
 	memcpy(parcel->bytes, packet->bytes, packet->used);
 	pthread_mutex_lock(&pool->lock);
-	if (inspection->state == INSPECTION_ANSWERED) {
-		lies = true; /* it has not heard the question yet */
-		free(parcel);
-	} else if (inspection->state == INSPECTION_FAILED ||
-		   inspection->out.bytes + parcel->len > QUEUE_MAX) {
+	if (!await_room(inspection, parcel->len) ||
+	    inspection->state == INSPECTION_FAILED) {
 		pool_fail(inspection, CAUSE_BUSY);
 		inspection->mute = true;
+		free(parcel);
+	} else if (inspection->state == INSPECTION_ANSWERED) {
+		lies = true; /* it has not heard the question yet */
 		free(parcel);
 	} else {
 		parcels_add(&inspection->out, parcel);
 		if (inspection->deadline == 0)
 			wake |= pool_set_deadline(inspection);
-		if (!channel->listed_out) {
-			channel->listed_out = true;
-			channel->next_out = pool->out;
-			pool->out = channel;
-			wake = true;
-		}
+		wake |= pool_list_out(inspection->channel);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	if (lies)
@@ -208,7 +249,7 @@ static void flush(struct inspection *inspection, bool last)
 	if (!first || first_packet(inspection, &packet)) {
 		pthread_mutex_lock(&pool->lock);
 		direct = inspection->out.first == NULL &&
-			 !inspection->channel->sending;
+			 !inspection->channel->held;
 		inspection->mute |= inspection->state == INSPECTION_FAILED;
 		if (last && !inspection->mute) {
 			/* Before it is sent: the answer may be quick. */
@@ -245,16 +286,22 @@ static bool make_room(struct inspection *inspection, enum packet_put put)
 static void put_begin(struct inspection *inspection,
 		      const struct inspection_request *request)
 {
-	const struct message_request begin = {
+	struct message_request begin = {
 		.arrival = request->arrival,
 		.body_limit = request->body_limit,
 		.want_count = inspection->want_count,
+		.authentication = request->authentication,
 	};
 	struct packet *packet = &inspection->packet;
 	enum packet_put put = packet_begin(packet, inspection->number);
 
+	/* No domain is as long as that. */
+	if (!channel_text_fits(begin.authentication.spf_domain)) {
+		begin.authentication.spf_domain = NULL;
+		begin.authentication.spf_unknown = true;
+	}
 	if (put == PACKET_PUT)
-		put = packet_put_begin(packet, &begin);
+		put = packet_put_begin(packet, &begin, request->dns_ms);
 	if (put != PACKET_PUT)
 		make_room(inspection, PACKET_NO_MEMORY);
 	for (size_t i = 0; i < inspection->want_count && !inspection->mute; i++)
@@ -272,30 +319,56 @@ struct inspection *inspection_begin(struct inspector_pool *pool,
 				    unsigned wait_ms,
 				    enum fact_cause *ret_cause)
 {
-	struct inspection *inspection = inspection_new(pool, request);
-	struct channel *channel;
+	const struct message_authentication *auth = &request->authentication;
+	struct inspection *inspection = inspection_new(pool, request->rules);
 
 	*ret_cause = CAUSE_BUSY;
 	if (inspection == NULL)
 		return NULL;
-	pthread_mutex_lock(&pool->lock);
-	channel = channel_wait(pool, wait_ms);
-	if (channel != NULL) {
-		channel->inspection = inspection;
-		inspection->channel = channel;
-		inspection->number = ++channel->number;
-		/* It may have died while it changed hands. */
-		if (channel->inspector->fallen)
-			pool_fail(inspection, CAUSE_CRASHED);
-	} else {
-		pool->stats.busy++;
-	}
-	pthread_mutex_unlock(&pool->lock);
-	if (channel == NULL) {
-		free(inspection);
+	inspection->body_limit =
+		auth->verifies ? UINT64_MAX : request->body_limit;
+	inspection->due = (struct answer_due){
+		.body = request->body_limit > 0,
+		.authentication = auth->wanted,
+	};
+	inspection->dns_ms = request->dns_ms;
+	if (!lease(pool, inspection, request->resolver, wait_ms))
 		return NULL;
-	}
 	put_begin(inspection, request);
+	return inspection;
+}
+
+struct inspection *inspection_begin_envelope(
+	struct inspector_pool *pool, const struct inspection_envelope *envelope,
+	unsigned wait_ms, enum fact_cause *ret_cause)
+{
+	struct inspection *inspection;
+	struct packet_span names;
+	enum packet_put put;
+
+	*ret_cause = CAUSE_LIMIT;
+	if (!channel_envelope_fits(&envelope->spf))
+		return NULL;
+	*ret_cause = CAUSE_BUSY;
+	inspection = inspection_new(pool, NULL);
+	if (inspection == NULL)
+		return NULL;
+	inspection->due.envelope = true;
+	inspection->dns_ms = envelope->dns_ms;
+	if (!lease(pool, inspection, envelope->resolver, wait_ms))
+		return NULL;
+	put = packet_begin(&inspection->packet, inspection->number);
+	if (put == PACKET_PUT)
+		put = packet_put_envelope(&inspection->packet, &envelope->spf,
+					  envelope->dns_ms, &names);
+	inspection->finished = true;
+	if (put != PACKET_PUT) {
+		fail(inspection, CAUSE_BUSY);
+		return inspection;
+	}
+	inspection->input.from = names.from;
+	inspection->input.to = names.to;
+	flush(inspection, true);
 	return inspection;
 }
 
@@ -393,9 +466,9 @@ enum inspection_answer inspection_wait(struct inspection *inspection,
 				       enum fact_cause *ret_cause)
 {
 	struct answer answer = { .facts = facts,
+				 .due = inspection->due,
 				 .wants = inspection->wants,
 				 .want_count = inspection->want_count };
-	bool with_body = inspection->body_limit > 0;
 
 	inspection_finish(inspection);
 	switch (await(inspection, wait_ms)) {
@@ -404,16 +477,16 @@ enum inspection_answer inspection_wait(struct inspection *inspection,
 	case INSPECTION_OPEN:
 	case INSPECTION_FAILED:
 	default:
-		answer_fill(&answer, with_body, inspection->cause);
+		answer_fill(&answer, inspection->cause);
 		*ret_cause = inspection->cause;
 		return INSPECTION_LOST;
 	}
 	if (take_answer(inspection, &answer)) {
-		answer_fill(&answer, with_body, CAUSE_FAILED);
+		answer_fill(&answer, CAUSE_FAILED);
 		return INSPECTION_DONE;
 	}
 	accuse(inspection);
-	answer_fill(&answer, with_body, inspection->cause);
+	answer_fill(&answer, inspection->cause);
 	*ret_cause = inspection->cause;
 	return INSPECTION_LOST;
 }
@@ -421,7 +494,7 @@ enum inspection_answer inspection_wait(struct inspection *inspection,
 void inspection_end(struct inspection *inspection)
 {
 	struct inspector_pool *pool;
-	bool dead_wait;
+	bool wake, disposes;
 
 	if (inspection == NULL)
 		return;
@@ -429,32 +502,43 @@ void inspection_end(struct inspection *inspection)
 	packet_done(&inspection->packet);
 	pthread_mutex_lock(&pool->lock);
 	if (inspection->state == INSPECTION_ASKED ||
-	    inspection->channel->sending)
+	    inspection->channel->held) {
 		inspection->abandoned = true;
-	else
+		/* It is to be ready soon, and not wait for DNS any more. */
+		pool_stop_asking(inspection);
+	} else {
 		pool_release(inspection);
-	dead_wait = pool->buried != NULL;
+	}
+	wake = pool->buried != NULL || pool->out != NULL;
+	disposes = pool->ended != NULL;
 	pthread_mutex_unlock(&pool->lock);
-	if (dead_wait)
+	if (wake)
 		pool_wake_io(pool);
+	if (disposes)
+		pool_dispose(pool);
+}
+
+static void pending_unknown(struct facts *facts, const struct answer_due *due,
+			    enum fact_cause cause)
+{
+	for (int id = 0; id < FACT_FIXED; id++)
+		if (answer_is_due(due, (enum fact_id)id) &&
+		    facts->fixed[id].state == FACT_PENDING)
+			facts_unknown(facts, (enum fact_id)id, cause);
 }
 
 void inspection_unknown(struct facts *facts, const struct ruleset *rules,
 			enum fact_cause cause)
 {
+	const struct answer_due due = {
+		/* A body that no rule reads was not asked for. */
+		.body = ruleset_reads_any(rules, FACT_BODY_SIZE,
+					  FACT_BODY_LONGEST_LINE),
+		.authentication = true,
+	};
 	size_t slots = ruleset_slot_count(rules);
 
-	for (int id = 0; id < FACT_FIXED; id++) {
-		if (!answer_is_inspectors((enum fact_id)id) ||
-		    facts->fixed[id].state != FACT_PENDING)
-			continue;
-		/* A body that no rule reads was not asked for. */
-		if (answer_is_body((enum fact_id)id) &&
-		    !ruleset_reads_any(rules, FACT_BODY_SIZE,
-				       FACT_BODY_LONGEST_LINE))
-			continue;
-		facts_unknown(facts, (enum fact_id)id, cause);
-	}
+	pending_unknown(facts, &due, cause);
 	for (unsigned i = 0; i < slots && i < facts->slot_count; i++) {
 		enum fact_id id = ruleset_slot(rules, i)->id;
 
@@ -462,4 +546,11 @@ void inspection_unknown(struct facts *facts, const struct ruleset *rules,
 		    facts->slots[i].state == FACT_PENDING)
 			facts_slot_unknown(facts, i, cause);
 	}
+}
+
+void inspection_envelope_unknown(struct facts *facts, enum fact_cause cause)
+{
+	const struct answer_due due = { .envelope = true };
+
+	pending_unknown(facts, &due, cause);
 }

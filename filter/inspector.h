@@ -4,7 +4,8 @@
  *
  * A pool knows the inspectors that the supervisor has started, K channels each.
  * One thread of the pool (the I/O thread) reads all channels and sends what did
- * not go out at once.  Callbacks only enqueue; they wait where an answer is due.
+ * not go out at once.  Callbacks only enqueue; they wait where an answer is
+ * due.
  *
  * A session leases a channel for one message with inspection_begin().  What
  * goes wrong is an answer, never an error of the session: the facts that
@@ -62,14 +63,15 @@ void inspector_pool_adopt(struct inspector_pool *pool, unsigned number,
 void inspector_pool_gone(struct inspector_pool *pool, unsigned number,
 			 pid_t pid, int status);
 
-/* Borrowed until inspection_begin() returns, but the resolver, which is kept. */
+/* Borrowed until inspection_begin() returns, but the resolver, which is kept.
+ */
 struct inspection_request {
 	const struct ruleset *rules; /* which header fields are wanted */
 	int64_t arrival; /* wall clock, seconds since 1970 */
 	uint64_t body_limit; /* of it facts are wanted; 0: of none */
 	struct message_authentication authentication;
 	struct resolver *resolver; /* answers its questions; NULL: nobody */
-	unsigned dns_ms; /* for all questions together; later ones fail */
+	unsigned dns_ms; /* that it may wait for answers, all together */
 };
 
 /*
@@ -83,7 +85,8 @@ struct inspection *inspection_begin(struct inspector_pool *pool,
 
 /*
  * Begins with the envelope alone: what SPF says of it, the facts spf to
- * spf.error.  All is said with this; wait for the answer, or end it.
+ * spf.error.  All is said with this; wait for the answer, or end it.  Texts
+ * that no MTA would take (CHANNEL_TEXT_MAX) are CAUSE_LIMIT.
  */
 struct inspection_envelope {
 	struct spf_request spf;
@@ -96,7 +99,9 @@ struct inspection *inspection_begin_envelope(
 
 /*
  * Adds a header field or a piece of the body; fields are collected and sent in
- * large frames.  A value begins right behind the colon.  Never blocks.
+ * large frames.  A value begins right behind the colon.  Only a body that comes
+ * faster than the inspector reads waits, for some seconds at most; then the
+ * inspection is lost.
  */
 void inspection_header(struct inspection *inspection, const char *name,
 		       size_t name_len, const char *value, size_t value_len);
@@ -128,9 +133,14 @@ enum inspection_answer inspection_wait(struct inspection *inspection,
  */
 void inspection_end(struct inspection *inspection);
 
-/* Marks all facts that an inspector would have established as unknown. */
+/*
+ * What is pending of the facts that the inspector of a message, or of an
+ * envelope, would have established becomes unknown.  Who did not want dkim to
+ * dmarc.record_error has waived them before.
+ */
 void inspection_unknown(struct facts *facts, const struct ruleset *rules,
 			enum fact_cause cause);
+void inspection_envelope_unknown(struct facts *facts, enum fact_cause cause);
 
 struct inspector_stats {
 	unsigned alive; /* inspectors */

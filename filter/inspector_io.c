@@ -65,18 +65,21 @@ static bool answers(const struct channel *channel,
 	       inspection->in.bytes + len <= ANSWER_BYTES_MAX;
 }
 
-/*
- * Where memory is short for a moment, all channels wait that moment: a packet
- * that is lost costs an inspector, and with it the messages of its neighbours.
- */
-static struct parcel *parcel_copy(const unsigned char *bytes, size_t len)
+void *pool_alloc(size_t size)
 {
 	const struct timespec moment = { .tv_nsec = 1000 * 1000 };
-	struct parcel *parcel;
 	int tries = MEMORY_TRIES;
+	void *memory;
 
-	while ((parcel = malloc(sizeof(*parcel) + len)) == NULL && --tries > 0)
+	while ((memory = malloc(size)) == NULL && --tries > 0)
 		nanosleep(&moment, NULL);
+	return memory;
+}
+
+static struct parcel *parcel_copy(const unsigned char *bytes, size_t len)
+{
+	struct parcel *parcel = pool_alloc(sizeof(*parcel) + len);
+
 	if (parcel == NULL)
 		return NULL;
 	parcel->len = len;
@@ -84,18 +87,17 @@ static struct parcel *parcel_copy(const unsigned char *bytes, size_t len)
 	return parcel;
 }
 
-static void channel_deliver(struct inspector_pool *pool,
-			    struct channel *channel, size_t len)
+/* Facts. */
+static bool channel_deliver(struct inspector_pool *pool,
+			    struct channel *channel,
+			    const struct channel_head *head, size_t len)
 {
-	struct cursor cursor = cursor_over(pool->buffer, len);
 	struct parcel *parcel = parcel_copy(pool->buffer, len);
 	struct inspection *inspection;
-	struct channel_head head;
 	bool fine, wake = false;
 
-	fine = channel_open(&cursor, &head);
 	pthread_mutex_lock(&pool->lock);
-	fine = fine && answers(channel, &head, len);
+	fine = answers(channel, head, len);
 	inspection = channel->inspection;
 	if (fine && parcel != NULL) {
 		parcels_add(&inspection->in, parcel);
@@ -105,11 +107,12 @@ static void channel_deliver(struct inspector_pool *pool,
 		pool_fell(channel->inspector, pool, true);
 	}
 	if (fine && inspection->state == INSPECTION_ASKED &&
-	    (head.flags & CHANNEL_LAST) != 0) {
+	    (head->flags & CHANNEL_LAST) != 0) {
 		inspection->state = INSPECTION_ANSWERED;
+		channel->answered = inspection->number;
 		pool->stats.messages++;
 		pool_clear_deadline(inspection);
-		if (inspection->abandoned && !channel->sending)
+		if (inspection->abandoned && !channel->held)
 			pool_release(inspection);
 		else
 			wake = true;
@@ -118,6 +121,23 @@ static void channel_deliver(struct inspector_pool *pool,
 	if (wake)
 		pthread_cond_signal(&channel->wake);
 	free(parcel);
+	return fine;
+}
+
+static void channel_packet(struct inspector_pool *pool, struct channel *channel,
+			   size_t len)
+{
+	struct cursor packet = cursor_over(pool->buffer, len);
+	struct channel_record record;
+	struct channel_head head;
+	bool fine = channel_open(&packet, &head);
+
+	if (fine && channel_next(&packet, &record) == CHANNEL_RECORD &&
+	    record.type == CHANNEL_QUESTION)
+		fine = pool_question(channel, pool, &head, &record,
+				     cursor_whole(&packet));
+	else
+		fine = fine && channel_deliver(pool, channel, &head, len);
 	if (!fine)
 		channel_broken(pool, channel);
 }
@@ -130,7 +150,7 @@ static void channel_read(struct inspector_pool *pool, struct channel *channel)
 	if (got > CHANNEL_PACKET_MAX)
 		channel_broken(pool, channel);
 	else if (got > 0)
-		channel_deliver(pool, channel, (size_t)got);
+		channel_packet(pool, channel, (size_t)got);
 	else if (got == 0 ||
 		 (errno != EAGAIN && errno != EINTR && errno != ENOBUFS))
 		channel_ended(pool, channel);
@@ -164,7 +184,7 @@ static struct parcel *parcel_take(struct inspector_pool *pool,
 		parcel = inspection->out.first;
 		inspection->out.first = parcel->next;
 		inspection->out.bytes -= parcel->len;
-		channel->sending = true;
+		channel->held = true;
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return parcel;
@@ -178,7 +198,6 @@ static bool parcel_done(struct inspector_pool *pool, struct channel *channel,
 
 	pthread_mutex_lock(&pool->lock);
 	inspection = channel->inspection;
-	channel->sending = false;
 	if (!sent && inspection->state != INSPECTION_FAILED) {
 		if (inspection->out.first == NULL)
 			inspection->out.last = &parcel->next;
@@ -193,8 +212,9 @@ static bool parcel_done(struct inspector_pool *pool, struct channel *channel,
 		else
 			pool_clear_deadline(inspection);
 	}
-	if (inspection->abandoned && inspection->state != INSPECTION_ASKED)
-		pool_release(inspection);
+	if (inspection->stalled && inspection->out.bytes <= QUEUE_MAX / 2)
+		pthread_cond_signal(&channel->wake);
+	pool_let_go(channel);
 	pthread_mutex_unlock(&pool->lock);
 	free(parcel);
 	return sent;
@@ -203,7 +223,7 @@ static bool parcel_done(struct inspector_pool *pool, struct channel *channel,
 static void channel_send(struct inspector_pool *pool, struct channel *channel)
 {
 	struct parcel *parcel;
-	bool more = true;
+	bool more = pool_send_answers(channel, pool);
 
 	while (more && (parcel = parcel_take(pool, channel)) != NULL) {
 		ssize_t sent;
@@ -343,6 +363,7 @@ void *pool_io_run(void *context)
 		send_queued(pool);
 		/* Only now: no event of this round points to them any more. */
 		free_buried(pool);
+		pool_dispose(pool);
 	}
 	free_buried(pool);
 	return NULL;

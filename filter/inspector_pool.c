@@ -60,6 +60,8 @@ bool pool_set_deadline(struct inspection *inspection)
 	struct inspection *before;
 
 	pool_clear_deadline(inspection);
+	if (inspection->inquiries.open > 0)
+		return false; /* it may be waiting for us */
 	before = pool->latest;
 	inspection->deadline = pool_now() + pool->timeout;
 	/* Mostly the last one; a reload may have shortened the time. */
@@ -88,6 +90,27 @@ void pool_clear_deadline(struct inspection *inspection)
 }
 
 /* --- the life of a channel ---------------------------------------------- */
+
+bool pool_list_out(struct channel *channel)
+{
+	struct inspector_pool *pool = channel->inspection->pool;
+
+	if (channel->listed_out)
+		return false;
+	channel->listed_out = true;
+	channel->next_out = pool->out;
+	pool->out = channel;
+	return true;
+}
+
+void pool_let_go(struct channel *channel)
+{
+	struct inspection *inspection = channel->inspection;
+
+	channel->held = false;
+	if (inspection->abandoned && inspection->state != INSPECTION_ASKED)
+		pool_release(inspection);
+}
 
 static void input_drop(struct input *input)
 {
@@ -139,7 +162,7 @@ void pool_fail(struct inspection *inspection, enum fact_cause cause)
 	inspection->cause = cause;
 	parcels_drop(&inspection->out);
 	parcels_drop(&inspection->in);
-	if (inspection->abandoned && !inspection->channel->sending)
+	if (inspection->abandoned && !inspection->channel->held)
 		pool_release(inspection);
 	else
 		pthread_cond_signal(&inspection->channel->wake);
@@ -166,7 +189,13 @@ void pool_release(struct inspection *inspection)
 	parcels_drop(&inspection->out);
 	parcels_drop(&inspection->in);
 	packet_done(&inspection->packet);
-	free(inspection);
+	inspection->channel = NULL;
+	if (inspection->resolver == NULL && inspection->inquiries.all == NULL) {
+		free(inspection);
+	} else {
+		inspection->next_ended = pool->ended;
+		pool->ended = inspection;
+	}
 }
 
 void pool_fell(struct inspector *inspector, struct inspector_pool *pool,
@@ -437,6 +466,7 @@ struct inspector_pool *inspector_pool_open(unsigned inspectors,
 	pthread_condattr_setclock(&pool->monotonic, CLOCK_MONOTONIC);
 	pool->channels = channels;
 	pool->timeout = TIMEOUT;
+	pool->stall_wait = STALL_WAIT;
 	pool->last_waiter = &pool->waiters;
 	pool->epoll_fd = pool->event_fd = -1;
 	pool->poison = poison_new();
@@ -458,13 +488,19 @@ void inspector_pool_close(struct inspector_pool *pool)
 	pthread_mutex_unlock(&pool->lock);
 	pool_wake_io(pool);
 	pthread_join(pool->io, NULL);
-	while ((inspector = pool->inspectors) != NULL) {
-		pool->inspectors = inspector->next;
+	pthread_mutex_lock(&pool->lock); /* resolvers may still call */
+	for (inspector = pool->inspectors; inspector != NULL;
+	     inspector = inspector->next) {
 		inspector->leased++; /* what is released stays with it */
 		pool_fell(inspector, pool, false);
 		for (size_t i = 0; i < inspector->count; i++)
 			if (inspector->channels[i].inspection != NULL)
 				pool_release(inspector->channels[i].inspection);
+	}
+	pthread_mutex_unlock(&pool->lock);
+	pool_dispose(pool);
+	while ((inspector = pool->inspectors) != NULL) {
+		pool->inspectors = inspector->next;
 		inspector_free(inspector);
 	}
 	pool_free(pool);

@@ -1,20 +1,24 @@
 /*
- * inspector_pool.h - what inspector.c, inspector_pool.c and inspector_io.c
- * share.  Nobody else includes this.
+ * inspector_pool.h - what inspector*.c share.  Nobody else includes this.
  *
  * One lock, held for a few instructions and never across a system call that
  * could wait, guards everything except what is said to be one thread's own:
  *
  *   session's    the packet under construction, and the flags beside it
  *   I/O thread's freeing inspectors: whoever holds a channel from epoll can so
- *                rely on it; its sending of queued packets
+ *                rely on it; its sending of queued packets, its asking DNS
  *
  * A channel's descriptor is closed with its inspector: when that is dead and
  * no inspection holds one of its channels any more.
  *
  * A channel is leased as long as an inspection is attached to it.  A session
- * that ends its inspection while an answer is due, or a queued packet is being
- * sent, leaves it behind `abandoned`; the I/O thread then ends it.
+ * that ends its inspection while an answer is due, or while the I/O thread is
+ * at it, leaves it behind `abandoned`; the I/O thread then ends it.
+ *
+ * Resolvers call back on their own threads, which take the lock for a moment.
+ * So nobody gives an asker up, or drops a resolver, with the lock in his hand:
+ * an inspection that has a resolver goes to the list `ended`, and whoever comes
+ * by without the lock disposes of it (pool_dispose()).
  */
 #ifndef STEELYARD_FILTER_INSPECTOR_POOL_H
 #define STEELYARD_FILTER_INSPECTOR_POOL_H
@@ -28,13 +32,16 @@
 #include "filter/inspect/channel.h"
 #include "filter/inspect/message.h"
 #include "filter/inspector.h"
+#include "lists/dns.h"
 
 struct poison;
+struct resolver;
 
 enum {
-	/* Bytes that wait for an inspector that does not read; more is too
-	 * much, and the inspection is lost. */
+	/* Bytes that wait for an inspector that is slower than we.  Who has
+	 * more waits, STALL_WAIT (ms) at most; then the inspection is lost. */
 	QUEUE_MAX = 1024 * 1024,
+	STALL_WAIT = 4000,
 	/* After its channels broke an inspector has this long (ms) to be
 	 * reported dead before it is said to hang. */
 	DEATH_GRACE = 1000,
@@ -61,6 +68,25 @@ struct input {
 	bool asked; /* END was sent */
 };
 
+/* A question of an inspector's, from when it comes to the inspection's end. */
+struct inquiry {
+	struct dns_asker asker;
+	struct inspection *inspection;
+	struct inquiry *next; /* of the same inspection */
+	struct inquiry *next_answered;
+	uint32_t number;
+	enum dns_type type;
+	bool waits; /* the resolver was asked, and has to be given up */
+	struct dns_answer *answer; /* NULL: none yet */
+};
+
+struct inquiries {
+	struct inquiry *all;
+	struct inquiry *answered, **last_answered; /* to be sent */
+	uint32_t count;
+	unsigned open; /* without an answer yet */
+};
+
 enum inspection_state {
 	INSPECTION_OPEN, /* END was not sent */
 	INSPECTION_ASKED,
@@ -72,7 +98,10 @@ struct inspection {
 	struct inspector_pool *pool;
 	struct channel *channel;
 	uint64_t number;
-	uint64_t body_limit;
+	uint64_t body_limit; /* of what is handed over */
+	struct answer_due due;
+	struct resolver *resolver; /* NULL: nobody is asked */
+	unsigned dns_ms;
 
 	/* the session's */
 	struct packet packet;
@@ -85,9 +114,12 @@ struct inspection {
 	enum inspection_state state;
 	enum fact_cause cause;
 	bool abandoned;
+	bool stalled; /* the session waits for room in `out` */
 	struct parcels out, in;
+	struct inquiries inquiries;
 	int64_t deadline; /* in the pool's list of them if not 0 */
 	struct inspection *before, *after;
+	struct inspection *next_ended;
 
 	size_t want_count;
 	struct message_want wants[];
@@ -107,10 +139,14 @@ struct channel {
 	struct channel *next; /* on the list of free ones */
 	struct channel *next_out; /* on the list of those to send on */
 	bool listed_out;
-	bool sending; /* the I/O thread is at it */
+	bool held; /* the I/O thread is at its inspection */
 	bool armed; /* I/O thread's: waits for room */
 	bool dead;
 	struct input input; /* of the last inspection, if not answered */
+	uint64_t answered; /* the newest message whose facts came */
+	/* questions that came when their message was over */
+	uint64_t late_number;
+	unsigned late_count;
 };
 
 struct inspector {
@@ -142,12 +178,14 @@ struct inspector_pool {
 	pthread_condattr_t monotonic;
 	unsigned channels; /* of each inspector */
 	int64_t timeout; /* ms */
+	int64_t stall_wait; /* STALL_WAIT, but in tests */
 
 	struct inspector *inspectors; /* alive, or with leases */
 	struct inspector *buried; /* for the I/O thread to free */
 	struct waiter *waiters, **last_waiter;
 	struct channel *out; /* the I/O thread is to send on them */
 	struct inspection *soonest, *latest; /* deadlines */
+	struct inspection *ended; /* to be disposed of */
 	struct poison *poison;
 
 	void (*hang)(void *context, unsigned number, pid_t pid);
@@ -174,13 +212,21 @@ void pool_report_hangs(struct inspector_pool *pool);
 void parcels_add(struct parcels *parcels, struct parcel *parcel);
 void parcels_drop(struct parcels *parcels);
 
-/* Its time runs from now; true if the I/O thread must be woken for it. */
+/*
+ * Its time runs from now, unless we owe the inspector answers; true if the I/O
+ * thread must be woken for it.
+ */
 bool pool_set_deadline(struct inspection *inspection);
 void pool_clear_deadline(struct inspection *inspection);
 
+/* The I/O thread is to send on it; true if it must be woken for it. */
+bool pool_list_out(struct channel *channel);
+/* The I/O thread is no longer at its inspection. */
+void pool_let_go(struct channel *channel);
+
 /* No facts will come; tells whoever waits. */
 void pool_fail(struct inspection *inspection, enum fact_cause cause);
-/* Detaches it from its channel, which is free again, and frees it. */
+/* Detaches it from its channel, which is free again; it is gone then. */
 void pool_release(struct inspection *inspection);
 /* Leases no more of its channels.  `hangs`: it is to be killed. */
 void pool_fell(struct inspector *inspector, struct inspector_pool *pool,
@@ -188,8 +234,29 @@ void pool_fell(struct inspector *inspector, struct inspector_pool *pool,
 /* This input has killed. */
 void pool_blame(struct inspector_pool *pool, const struct input *input);
 
+/* Gives no answers any more: open questions are answered with DNS_STOPPED. */
+void pool_stop_asking(struct inspection *inspection);
+
+/* --- */
+
+/* Without the lock: frees what has ended, and waits for resolvers' callbacks.
+ */
+void pool_dispose(struct inspector_pool *pool);
+
+/*
+ * Without the lock, by the I/O thread: a packet with a question, `alone` in it.
+ * False if it breaks the protocol.
+ */
+bool pool_question(struct channel *channel, struct inspector_pool *pool,
+		   const struct channel_head *head,
+		   struct channel_record *record, bool alone);
+/* The same thread: sends answers, as long as there is room; false without. */
+bool pool_send_answers(struct channel *channel, struct inspector_pool *pool);
+
 /* The I/O thread. */
 void *pool_io_run(void *pool);
+/* Milliseconds of MEMORY_TRIES; NULL when there is still none. */
+void *pool_alloc(size_t size);
 /* Frees an inspector and its descriptors; no lock. */
 void inspector_free(struct inspector *inspector);
 

@@ -34,8 +34,9 @@ filter_inspect_libinspect_a_SOURCES = \
 	filter/inspect/answer.h filter/inspect/answer_give.c \
 	filter/inspect/answer_take.c filter/inspect/body.c \
 	filter/inspect/body.h filter/inspect/channel.c \
-	filter/inspect/channel.h filter/inspect/channel_dns.c filter/inspect/collect.c \
-	filter/inspect/collect.h filter/inspect/cursor.h \
+	filter/inspect/channel.h filter/inspect/channel_dns.c \
+	filter/inspect/collect.c filter/inspect/collect.h \
+	filter/inspect/cursor.h \
 	filter/inspect/dmarc.c filter/inspect/dmarc.h \
 	filter/inspect/dmarc_dns.c filter/inspect/dmarc_dns.h \
 	filter/inspect/dmarc_print.c filter/inspect/dmarc_record.c \

@@ -9,7 +9,8 @@
  * state is known, none or unknown; a value is there when it is known: bool u8,
  * number u64 (two's complement), enum u16, string: the rest of the record.  A
  * set is: how many in all u32, then len u16 and bytes of each; one too large
- * for a record goes on in the next (CHANNEL_MORE), same head.
+ * for a record goes on in the next (CHANNEL_MORE), same head and flags.  Of one
+ * that is partial (CHANNEL_PARTIAL) `cause` says why.
  *
  * The inspector may have been taken over by the message it read, so
  * answer_take() believes nothing.
@@ -33,14 +34,16 @@ enum {
 	ANSWER_ITEMS_MAX = 32768,
 };
 
-/* The facts that are an inspector's to establish, parametric ones aside. */
-bool answer_is_inspectors(enum fact_id id);
+/* Which facts an inspection establishes, parametric ones aside. */
+struct answer_due {
+	bool envelope; /* spf to spf.error, and nothing else */
+	bool body; /* those of the body */
+	bool authentication; /* dkim to dmarc.record_error */
+};
+bool answer_is_due(const struct answer_due *due, enum fact_id id);
 
-/*
- * Those of the body, which an inspector does not establish where no body was
- * asked for.
- */
-bool answer_is_body(enum fact_id id);
+/* May they be any inspection's? */
+bool answer_is_inspectors(enum fact_id id);
 
 /* --- the inspector's side ----------------------------------------------- */
 
@@ -48,27 +51,29 @@ bool answer_is_body(enum fact_id id);
 typedef int answer_send(void *context, const struct packet *packet);
 
 /*
- * Sends all facts that are not pending; slot i belongs to wants[i].  `packet`
- * is for the function to work in.  Returns -1 if `send` did.
+ * Sends the facts that are due and not pending; slot i belongs to wants[i].
+ * `packet` is for the function to work in.  Returns -1 if `send` did.
  */
-int answer_give(const struct facts *facts, const struct message_want *wants,
-		uint64_t number, struct packet *packet, answer_send *send,
-		void *context);
+int answer_give(const struct facts *facts, const struct answer_due *due,
+		const struct message_want *wants, uint64_t number,
+		struct packet *packet, answer_send *send, void *context);
 
 /* --- the filter's side -------------------------------------------------- */
 
 /*
- * Start with facts, wants, and zeros.  Values are copied into the facts'
- * arena; what finds no room there is unknown (CAUSE_LIMIT).
+ * Start with facts, what is due, wants, and zeros.  Values are copied into the
+ * facts' arena; what finds no room there is unknown (CAUSE_LIMIT).
  */
 struct answer {
 	struct facts *facts;
+	struct answer_due due;
 	const struct message_want *wants;
 	size_t want_count;
 	/* how far it has come */
 	size_t items; /* in all sets */
-	bool open; /* a set goes on in the next record */
+	bool open, partial; /* a set goes on in the next record */
 	enum fact_id id;
+	enum fact_cause cause;
 	uint32_t want;
 	struct text *at; /* its values; NULL if there was no room */
 	size_t at_count, at_filled;
@@ -79,13 +84,13 @@ bool answer_take(struct answer *answer, const void *packet, size_t len);
 /* After the last packet; false if something is missing. */
 bool answer_complete(const struct answer *answer);
 
-/* Makes every fact that an inspector may have set pending again. */
+/* Makes every fact that is due pending again. */
 void answer_forget(struct answer *answer);
 
 /*
  * What should have come and is still pending becomes unknown.  True if there
  * was nothing of that kind.
  */
-bool answer_fill(struct answer *answer, bool with_body, enum fact_cause cause);
+bool answer_fill(struct answer *answer, enum fact_cause cause);
 
 #endif

@@ -57,6 +57,7 @@ static int give_set(struct giving *g, enum fact_id id, uint32_t want,
 		    const struct fact *fact)
 {
 	size_t next = 0;
+	uint8_t flags = fact->partial ? CHANNEL_PARTIAL : 0;
 	struct pen pen;
 
 	while (next < fact->set.count) {
@@ -75,8 +76,10 @@ static int give_set(struct giving *g, enum fact_id id, uint32_t want,
 			pen_bytes(&pen, item->at, len);
 			next++;
 		}
-		packet_close(g->packet, &pen,
-			     next < fact->set.count ? CHANNEL_MORE : 0);
+		if (next < fact->set.count)
+			packet_close(g->packet, &pen, flags | CHANNEL_MORE);
+		else
+			packet_close(g->packet, &pen, flags);
 	}
 	g->items += fact->set.count;
 	return 0;
@@ -137,9 +140,9 @@ static int give(struct giving *g, enum fact_id id, uint32_t want,
 	return give_plain(g, id, want, fact);
 }
 
-int answer_give(const struct facts *facts, const struct message_want *wants,
-		uint64_t number, struct packet *packet, answer_send *send,
-		void *context)
+int answer_give(const struct facts *facts, const struct answer_due *due,
+		const struct message_want *wants, uint64_t number,
+		struct packet *packet, answer_send *send, void *context)
 {
 	struct giving g = { .packet = packet,
 			    .number = number,
@@ -152,7 +155,7 @@ int answer_give(const struct facts *facts, const struct message_want *wants,
 		const struct fact *fact = &facts->fixed[id];
 
 		if (fact->state == FACT_PENDING ||
-		    !answer_is_inspectors((enum fact_id)id))
+		    !answer_is_due(due, (enum fact_id)id))
 			continue;
 		if (give(&g, (enum fact_id)id, 0, fact) < 0)
 			return -1;

@@ -10,15 +10,31 @@
 #include "filter/inspect/message.h"
 #include "rules/arena.h"
 
-bool answer_is_inspectors(enum fact_id id)
+static bool between(enum fact_id id, enum fact_id first, enum fact_id last)
 {
-	return id >= FACT_FROM_DOMAIN && id <= FACT_BODY_LONGEST_LINE &&
-	       fact_row(id)->built;
+	return id >= first && id <= last;
 }
 
-bool answer_is_body(enum fact_id id)
+bool answer_is_due(const struct answer_due *due, enum fact_id id)
 {
-	return id >= FACT_BODY_SIZE && id <= FACT_BODY_LONGEST_LINE;
+	if (!fact_row(id)->built)
+		return false;
+	if (due->envelope)
+		return between(id, FACT_SPF, FACT_SPF_ERROR);
+	return between(id, FACT_FROM_DOMAIN, FACT_HEADER_TRUNCATED) ||
+	       (due->body &&
+		between(id, FACT_BODY_SIZE, FACT_BODY_LONGEST_LINE)) ||
+	       (due->authentication &&
+		between(id, FACT_DKIM, FACT_DMARC_RECORD_ERROR));
+}
+
+bool answer_is_inspectors(enum fact_id id)
+{
+	static const struct answer_due envelope = { .envelope = true };
+	static const struct answer_due content = { .body = true,
+						   .authentication = true };
+
+	return answer_is_due(&envelope, id) || answer_is_due(&content, id);
 }
 
 /* The fact's place, or NULL if it is not the inspector's. */
@@ -27,7 +43,8 @@ static struct fact *place_of(struct answer *answer, unsigned id, uint32_t want)
 	const struct message_want *wanted;
 
 	if (id < FACT_FIXED)
-		return want == 0 && answer_is_inspectors((enum fact_id)id)
+		return want == 0 && answer_is_due(&answer->due,
+						  (enum fact_id)id)
 			       ? &answer->facts->fixed[id]
 			       : NULL;
 	if (want >= answer->want_count)
@@ -74,6 +91,8 @@ static bool take_items(struct answer *answer, struct cursor *payload, bool more,
 	*fact = no_room;
 	if (answer->at != NULL)
 		*fact = (struct fact){ .state = FACT_KNOWN,
+				       .cause = answer->cause,
+				       .partial = answer->partial,
 				       .set = { .items = answer->at,
 						.count = answer->at_count } };
 	return true;
@@ -160,22 +179,27 @@ static bool take_fact(struct answer *answer, struct channel_record *record)
 	uint8_t state = cursor_u8(payload);
 	uint8_t cause = cursor_u8(payload);
 	uint32_t want = cursor_u32(payload);
-	bool more = record->flags == CHANNEL_MORE;
+	bool more = (record->flags & CHANNEL_MORE) != 0;
+	bool partial = (record->flags & CHANNEL_PARTIAL) != 0;
 	struct fact *fact;
 
 	if (payload->failed || cause >= CAUSE_COUNT ||
-	    (record->flags & ~CHANNEL_MORE) != 0)
+	    (record->flags & ~(CHANNEL_MORE | CHANNEL_PARTIAL)) != 0)
 		return false;
 	fact = place_of(answer, id, want);
 	if (fact == NULL || fact->state != FACT_PENDING)
 		return false;
-	if (answer->open && (id != answer->id || want != answer->want))
+	if (answer->open &&
+	    (id != answer->id || want != answer->want ||
+	     cause != (uint8_t)answer->cause || partial != answer->partial))
 		return false;
 	answer->id = (enum fact_id)id;
 	answer->want = want;
+	answer->cause = (enum fact_cause)cause;
+	answer->partial = partial;
 	if (state == FACT_KNOWN && fact_row(answer->id)->type == FACT_TYPE_SET)
 		return take_set(answer, payload, more, fact);
-	if (answer->open || more)
+	if (answer->open || more || partial)
 		return false;
 	if (state == FACT_KNOWN)
 		return take_value(answer, answer->id, payload, fact);
@@ -212,7 +236,7 @@ void answer_forget(struct answer *answer)
 	struct facts *facts = answer->facts;
 
 	for (int id = 0; id < FACT_FIXED; id++)
-		if (answer_is_inspectors((enum fact_id)id))
+		if (answer_is_due(&answer->due, (enum fact_id)id))
 			facts->fixed[id] = (struct fact){ 0 };
 	for (size_t i = 0; i < answer->want_count; i++)
 		if (answer->wants[i].slot < facts->slot_count)
@@ -229,17 +253,14 @@ static bool fill_one(struct fact *fact, enum fact_cause cause)
 	return false;
 }
 
-bool answer_fill(struct answer *answer, bool with_body, enum fact_cause cause)
+bool answer_fill(struct answer *answer, enum fact_cause cause)
 {
 	struct facts *facts = answer->facts;
 	bool all = true;
 
-	for (int id = 0; id < FACT_FIXED; id++) {
-		if (!answer_is_inspectors((enum fact_id)id) ||
-		    (answer_is_body((enum fact_id)id) && !with_body))
-			continue;
-		all &= fill_one(&facts->fixed[id], cause);
-	}
+	for (int id = 0; id < FACT_FIXED; id++)
+		if (answer_is_due(&answer->due, (enum fact_id)id))
+			all &= fill_one(&facts->fixed[id], cause);
 	for (size_t i = 0; i < answer->want_count; i++)
 		if (answer->wants[i].slot < facts->slot_count)
 			all &= fill_one(&facts->slots[answer->wants[i].slot],

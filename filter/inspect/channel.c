@@ -7,8 +7,16 @@
 #include <string.h>
 
 #include "filter/inspect/message.h"
+#include "filter/inspect/spf.h"
 
-enum { ROOM_MIN = 4096 };
+enum {
+	ROOM_MIN = 4096,
+	/* what there is of an authentication, one byte */
+	AUTH_WANTED = 1,
+	AUTH_VERIFIES = 2,
+	AUTH_SPF_UNKNOWN = 4,
+	AUTH_FLAGS = 7,
+};
 
 static enum packet_put packet_grow(struct packet *packet, size_t need)
 {
@@ -111,17 +119,114 @@ enum packet_put packet_put(struct packet *packet, enum channel_type type,
 	return PACKET_PUT;
 }
 
-enum packet_put packet_put_begin(struct packet *packet,
-				 const struct message_request *request)
-{
-	struct pen pen;
-	enum packet_put put = packet_open(packet, CHANNEL_BEGIN, 20, &pen);
+/* --- texts: length u16 and that many bytes, a NUL among them; NULL is 0 --- */
 
+bool channel_text_fits(const char *text)
+{
+	return text == NULL ||
+	       strnlen(text, CHANNEL_TEXT_MAX + 1) <= CHANNEL_TEXT_MAX;
+}
+
+static size_t text_size(const char *text)
+{
+	return 2 + (text == NULL ? 0 : strlen(text) + 1);
+}
+
+static void put_text(struct pen *pen, const char *text)
+{
+	size_t len = text == NULL ? 0 : strlen(text) + 1;
+
+	pen_u16(pen, (uint16_t)len);
+	pen_bytes(pen, text, len);
+}
+
+static const char *read_text(struct cursor *payload)
+{
+	uint16_t len = cursor_u16(payload);
+	const char *text = cursor_bytes(payload, len);
+
+	if (text == NULL || len == 0)
+		return NULL;
+	if (len > CHANNEL_TEXT_MAX + 1 ||
+	    memchr(text, '\0', len) != text + len - 1) {
+		payload->failed = true;
+		return NULL;
+	}
+	return text;
+}
+
+/* --- the filter's half --------------------------------------------------- */
+
+static void put_authentication(struct pen *pen,
+			       const struct message_authentication *auth)
+{
+	pen_u8(pen, (uint8_t)((auth->wanted ? AUTH_WANTED : 0) |
+			      (auth->verifies ? AUTH_VERIFIES : 0) |
+			      (auth->spf_unknown ? AUTH_SPF_UNKNOWN : 0)));
+	pen_u8(pen, (uint8_t)auth->discovery);
+	pen_u8(pen, (uint8_t)auth->spf);
+	put_text(pen, auth->spf_domain);
+}
+
+enum packet_put packet_put_begin(struct packet *packet,
+				 const struct message_request *request,
+				 uint32_t dns_ms)
+{
+	const struct message_authentication *auth = &request->authentication;
+	enum packet_put put;
+	struct pen pen;
+
+	if (!channel_text_fits(auth->spf_domain))
+		return PACKET_FULL;
+	put = packet_open(packet, CHANNEL_BEGIN,
+			  8 + 8 + 4 + 4 + 3 + text_size(auth->spf_domain),
+			  &pen);
 	if (put != PACKET_PUT)
 		return put;
 	pen_u64(&pen, (uint64_t)request->arrival);
 	pen_u64(&pen, request->body_limit);
 	pen_u32(&pen, (uint32_t)request->want_count);
+	pen_u32(&pen, dns_ms);
+	put_authentication(&pen, auth);
+	packet_close(packet, &pen, 0);
+	return PACKET_PUT;
+}
+
+bool channel_envelope_fits(const struct spf_request *request)
+{
+	return channel_text_fits(request->helo) &&
+	       channel_text_fits(request->sender) &&
+	       channel_text_fits(request->receiver);
+}
+
+enum packet_put packet_put_envelope(struct packet *packet,
+				    const struct spf_request *request,
+				    uint32_t dns_ms,
+				    struct packet_span *ret_names)
+{
+	const char *at = strrchr(request->sender, '@');
+	size_t domain = at == NULL ? 0 : (size_t)(at - request->sender);
+	size_t base = packet->used;
+	enum packet_put put;
+	struct pen pen;
+
+	if (!channel_envelope_fits(request))
+		return PACKET_FULL;
+	put = packet_open(packet, CHANNEL_ENVELOPE,
+			  8 + 4 + 17 + text_size(request->receiver) +
+				  text_size(request->sender) +
+				  text_size(request->helo),
+			  &pen);
+	if (put != PACKET_PUT)
+		return put;
+	pen_u64(&pen, (uint64_t)request->now);
+	pen_u32(&pen, dns_ms);
+	channel_put_ip(&pen, &request->client);
+	put_text(&pen, request->receiver);
+	ret_names->from = base + pen.used + 2 + domain;
+	put_text(&pen, request->sender);
+	put_text(&pen, request->helo);
+	ret_names->to = base + pen.used;
 	packet_close(packet, &pen, 0);
 	return PACKET_PUT;
 }
@@ -232,17 +337,62 @@ enum channel_read channel_next(struct cursor *packet,
 	return CHANNEL_RECORD;
 }
 
+static bool read_authentication(struct cursor *payload,
+				struct message_authentication *ret_auth)
+{
+	uint8_t flags = cursor_u8(payload);
+	uint8_t discovery = cursor_u8(payload);
+	uint8_t spf = cursor_u8(payload);
+
+	*ret_auth = (struct message_authentication){
+		.wanted = (flags & AUTH_WANTED) != 0,
+		.verifies = (flags & AUTH_VERIFIES) != 0,
+		.spf_unknown = (flags & AUTH_SPF_UNKNOWN) != 0,
+		.discovery = (enum dmarc_discovery)discovery,
+		.spf = (enum spf_result)spf,
+		.spf_domain = read_text(payload),
+	};
+	return (flags & ~AUTH_FLAGS) == 0 && discovery <= DMARC_SUFFIX_LIST &&
+	       spf <= SPF_RESULT_NONE;
+}
+
 bool channel_read_begin(struct cursor *payload,
-			struct message_request *ret_request)
+			struct message_request *ret_request,
+			uint32_t *ret_dns_ms)
 {
 	struct message_request request = { 0 };
+	uint32_t dns_ms;
 
 	request.arrival = (int64_t)cursor_u64(payload);
 	request.body_limit = cursor_u64(payload);
 	request.want_count = cursor_u32(payload);
-	if (!cursor_whole(payload) || request.want_count > CHANNEL_WANTS_MAX)
+	dns_ms = cursor_u32(payload);
+	if (!read_authentication(payload, &request.authentication) ||
+	    !cursor_whole(payload) || request.want_count > CHANNEL_WANTS_MAX)
 		return false;
 	*ret_request = request;
+	*ret_dns_ms = dns_ms;
+	return true;
+}
+
+bool channel_read_envelope(struct cursor *payload,
+			   struct spf_request *ret_request,
+			   uint32_t *ret_dns_ms)
+{
+	struct spf_request request = { 0 };
+	uint32_t dns_ms;
+	bool fine;
+
+	request.now = (int64_t)cursor_u64(payload);
+	dns_ms = cursor_u32(payload);
+	fine = channel_read_ip(payload, &request.client);
+	request.receiver = read_text(payload);
+	request.sender = read_text(payload);
+	request.helo = read_text(payload);
+	if (!fine || !cursor_whole(payload) || request.sender == NULL)
+		return false;
+	*ret_request = request;
+	*ret_dns_ms = dns_ms;
 	return true;
 }
 

@@ -6,23 +6,37 @@
  *	version u8, flags u8, reserved u16 (0), message number u64
  *	records: type u8, flags u8, length u16, that many bytes
  *
- * all little-endian.  One message goes like this:
+ * all little-endian.  There are two kinds of inspection.  Of a message:
  *
  *	filter     BEGIN WANT* HEADER* BODY* END, cut into packets at will;
  *	           BEGIN opens a packet, END is the last record of the last one
  *	inspector  FACT*, in packets; the last one bears CHANNEL_LAST
  *
- * A message number is used once a channel and counts up.  BEGIN for a
- * new one drops a message whose END was never sent.  The inspector says nothing
- * before END.  Three further types are kept for what will be said before it:
- * QUESTION (inspector asks for DNS records), ANSWER, and HINT (a name worth
- * asking for early, needs no answer).
+ * and of an envelope, where one packet says it all:
+ *
+ *	filter     ENVELOPE
+ *	inspector  FACT*, as above
+ *
+ * A number is used once a channel and counts up.  BEGIN or ENVELOPE with a new
+ * one drops a message whose END was never sent.  There are no FACTs before END.
+ *
+ * From BEGIN or ENVELOPE to the last FACT the inspector may ask what DNS says,
+ * each question in a packet of its own:
+ *
+ *	inspector  QUESTION
+ *	filter     ANSWER, alone in its packet, whenever it is known
+ *
+ * Questions of a message are numbered from 0 and each is answered once, in any
+ * order; but those of a message that was dropped, or whose last FACT was sent,
+ * may be left without an answer.  An inspector that wants a name looked up
+ * before it needs it, asks, and reads the answer when it comes to it.
  *
  * Limits: a record's payload is at most CHANNEL_RECORD_MAX bytes.  A milter's
  * header field always fits, since its frames are no larger; any other is cut,
- * with a mark.  Body pieces are split.  Neither side believes the other: what
- * is not as written here is an error, after which the filter has the inspector
- * killed, and an inspector leaves.
+ * with a mark.  Body pieces are split.  Texts of an envelope are at most
+ * CHANNEL_TEXT_MAX bytes, questions of a message CHANNEL_QUESTIONS_MAX.
+ * Neither side believes the other: what is not as written here is an error,
+ * after which the filter has the inspector killed, and an inspector leaves.
  *
  * Writers put records into a struct packet.  Nothing here touches a socket, is
  * shared between threads, or keeps what it is given.
@@ -36,17 +50,25 @@
 
 #include "filter/inspect/cursor.h"
 
+#include "lists/dns_answer.h"
+
+struct arena;
 struct message_request;
 struct message_want;
+struct spf_request;
 
 enum {
-	CHANNEL_VERSION = 1,
+	CHANNEL_VERSION = 2,
 	CHANNEL_HEAD = 12,
 	CHANNEL_RECORD_HEAD = 4,
 	CHANNEL_RECORD_MAX = 65535,
 	CHANNEL_PACKET_MAX =
 		CHANNEL_HEAD + CHANNEL_RECORD_HEAD + CHANNEL_RECORD_MAX,
 	CHANNEL_WANTS_MAX = 4096,
+	/* SPF asks at most SPF_QUERIES_MAX, a message its keys and what DMARC
+	 * needs. */
+	CHANNEL_QUESTIONS_MAX = 256,
+	CHANNEL_TEXT_MAX = 4096,
 };
 
 enum channel_packet_flag { CHANNEL_LAST = 1 };
@@ -58,12 +80,15 @@ enum channel_type {
 	CHANNEL_BODY,
 	CHANNEL_END,
 	CHANNEL_FACT,
-	/* reserved: CHANNEL_QUESTION, CHANNEL_ANSWER, CHANNEL_HINT */
+	CHANNEL_ENVELOPE,
+	CHANNEL_QUESTION,
+	CHANNEL_ANSWER,
 };
 
 enum channel_record_flag {
 	CHANNEL_CUT = 1, /* of HEADER, and of END: there was more */
 	CHANNEL_MORE = 2, /* of FACT: the set goes on in the next record */
+	CHANNEL_PARTIAL = 4, /* of FACT: a set that may lack values */
 };
 
 /* --- writing ------------------------------------------------------------ */
@@ -93,8 +118,10 @@ void packet_flag(struct packet *packet, enum channel_packet_flag flag);
 /* Holds no record yet. */
 bool packet_empty(const struct packet *packet);
 
+/* `dns_ms`: how long the message may wait for answers, all together. */
 enum packet_put packet_put_begin(struct packet *packet,
-				 const struct message_request *request);
+				 const struct message_request *request,
+				 uint32_t dns_ms);
 enum packet_put packet_put_want(struct packet *packet,
 				const struct message_want *want);
 /* Longer ones than fit in a record are cut, and marked so. */
@@ -108,6 +135,35 @@ enum packet_put packet_put_header(struct packet *packet, const char *name,
 enum packet_put packet_put_body(struct packet *packet, const void *bytes,
 				size_t len, size_t *ret_taken);
 enum packet_put packet_put_end(struct packet *packet, bool body_cut);
+
+/* May these travel?  The filter looks before it leases a channel. */
+bool channel_text_fits(const char *text);
+bool channel_envelope_fits(const struct spf_request *request);
+
+/* Where in a packet something lies. */
+struct packet_span {
+	size_t from, to;
+};
+/*
+ * The span holds what strangers chose by whom the mail is to be judged, the
+ * sender's domain and HELO, and not what changes from message to message.
+ */
+enum packet_put packet_put_envelope(struct packet *packet,
+				    const struct spf_request *request,
+				    uint32_t dns_ms,
+				    struct packet_span *ret_names);
+
+/* An address: family u8, 16 bytes; the reader takes nothing but ip.h's form. */
+void channel_put_ip(struct pen *pen, const struct ip *ip);
+bool channel_read_ip(struct cursor *payload, struct ip *ret_ip);
+
+/* The name is as in lists/dns_name.h. */
+enum packet_put packet_put_question(struct packet *packet, uint32_t number,
+				    enum dns_type type, const char *name);
+/* One too large for a record is said to be DNS_TOO_LARGE. */
+enum packet_put packet_put_answer(struct packet *packet, uint32_t number,
+				  enum dns_type type,
+				  const struct dns_answer *answer);
 
 /* For other kinds of record. */
 enum packet_put packet_put(struct packet *packet, enum channel_type type,
@@ -145,9 +201,16 @@ struct channel_record {
 enum channel_read channel_next(struct cursor *packet,
 			       struct channel_record *ret_record);
 
-/* These read one record; false if it is not well-formed. */
+/*
+ * These read one record; false if it is not well-formed.  Texts lie in the
+ * packet, with a NUL behind them and none inside.
+ */
 bool channel_read_begin(struct cursor *payload,
-			struct message_request *ret_request);
+			struct message_request *ret_request,
+			uint32_t *ret_dns_ms);
+bool channel_read_envelope(struct cursor *payload,
+			   struct spf_request *ret_request,
+			   uint32_t *ret_dns_ms);
 /*
  * The name lies in the packet.  Slots are the filter's: here the n-th WANT is
  * number n, and FACT names it so.
@@ -161,5 +224,25 @@ struct channel_field {
 };
 bool channel_read_header(struct channel_record *record,
 			 struct channel_field *ret_field);
+
+struct channel_question {
+	uint32_t number;
+	enum dns_type type;
+	const char *name; /* a valid one */
+};
+/* May an inspector ask for such records?  A, AAAA, MX, PTR and TXT. */
+bool channel_may_ask(enum dns_type type);
+bool channel_read_question(struct cursor *payload,
+			   struct channel_question *ret_question);
+
+/* The number comes first: by it one knows which type was asked for. */
+bool channel_read_answer(struct cursor *payload, uint32_t *ret_number);
+/*
+ * The rest of it, as an answer in the arena that needs no unref; without room
+ * one of dns_answer_of(DNS_NO_MEMORY).
+ */
+bool channel_read_records(struct cursor *payload, enum dns_type type,
+			  struct arena *arena,
+			  const struct dns_answer **ret_answer);
 
 #endif

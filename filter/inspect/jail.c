@@ -25,6 +25,8 @@ static const int allowed[] = {
 	SCMP_SYS(recvfrom),
 	SCMP_SYS(sendto),
 	SCMP_SYS(futex),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
 	SCMP_SYS(read),
 	SCMP_SYS(close),
 	/* malloc */

@@ -49,6 +49,21 @@ void message_test_fault(const struct header_field *field)
 			;
 }
 
+void message_test_helo(const char *helo)
+{
+	static const char name[] = "x-test-fault";
+	const char *dot = helo == NULL ? NULL : strchr(helo, '.');
+	const struct header_field field = {
+		.name = name,
+		.name_len = sizeof(name) - 1,
+		.value = helo,
+		.value_len = dot == NULL ? 0 : (size_t)(dot - helo),
+	};
+
+	if (dot != NULL && strcmp(dot + 1, name) == 0)
+		message_test_fault(&field);
+}
+
 bool message_test_garbage(void)
 {
 	bool asked = garbage;

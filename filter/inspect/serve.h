@@ -11,7 +11,7 @@
 
 struct charsets;
 
-/* Two packets: one comes, one goes. */
+/* Three packets: one comes, one goes, one comes while somebody waits. */
 size_t serve_room(void);
 
 /*

@@ -32,8 +32,8 @@ tests_bench_bench_rules_LDADD = rules/librules.a lists/liblists.a \
 EXTRA_PROGRAMS += tests/bench/bench_inspector
 tests_bench_bench_inspector_SOURCES = tests/bench/bench_inspector.c
 tests_bench_bench_inspector_LDADD = filter/libinspector.a \
-	filter/inspect/libinspect.a rules/librules.a lists/liblists.a \
-	$(INSPECT_LIBS) $(IDN2_LIBS)
+	filter/libsession.a filter/inspect/libinspect.a rules/librules.a \
+	lists/liblists.a $(INSPECT_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(PSL_LIBS)
 
 bench_parts = tests/bench/bench_lists$(EXEEXT) tests/bench/bench_rules$(EXEEXT) \
 	tests/bench/bench_inspector$(EXEEXT) tests/bench/bench_dns$(EXEEXT)

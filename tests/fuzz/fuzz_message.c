@@ -112,14 +112,16 @@ static void travel(const struct facts *facts, bool with_body)
 	struct packet packet = { .bytes = bytes, .room = sizeof(bytes) };
 	struct reading there;
 	struct answer answer = { .facts = &there.facts,
+				 .due = { .body = with_body },
 				 .wants = wants,
 				 .want_count = SLOTS };
 
 	arena_init(&there.arena, 4 * MESSAGE_ARENA_MAX);
 	assert(facts_init(&there.facts, &there.arena, SLOTS) == 0);
-	assert(answer_give(facts, wants, 1, &packet, deliver, &answer) == 0);
+	assert(answer_give(facts, &answer.due, wants, 1, &packet, deliver,
+			   &answer) == 0);
 	assert(answer_complete(&answer));
-	assert(answer_fill(&answer, with_body, CAUSE_FAILED));
+	assert(answer_fill(&answer, CAUSE_FAILED));
 	assert_all_same(facts, &there.facts);
 	arena_done(&there.arena);
 }

@@ -7,7 +7,9 @@
 
 #include "filter/inspect/answer.h"
 #include "filter/inspect/channel.h"
+#include "filter/inspect/dns.h"
 #include "filter/inspect/message.h"
+#include "filter/inspect/spf.h"
 #include "filter/inspect/want.h"
 #include "filter/inspector.h"
 #include "rules/arena.h"
@@ -20,7 +22,9 @@ enum {
 
 struct inspection {
 	struct arena arena;
-	struct message *message;
+	struct message *message; /* NULL: an envelope, `found` is said of it */
+	struct facts found;
+	struct answer_due due;
 	const struct ruleset *rules;
 	struct message_want *wants; /* as the inspector numbers them */
 	size_t want_count;
@@ -39,6 +43,27 @@ unsigned instant_inspector_open(void)
 {
 	return open_count;
 }
+
+/* A DNS that always fails. */
+static const struct dns_answer *fail_to_answer(struct inspect_dns *dns,
+					       const char *name,
+					       enum dns_type type)
+{
+	(void)dns;
+	(void)name;
+	(void)type;
+	return dns_answer_of(DNS_SERVFAIL);
+}
+
+static void no_hint(struct inspect_dns *dns, const char *name,
+		    enum dns_type type)
+{
+	(void)dns;
+	(void)name;
+	(void)type;
+}
+
+static struct inspect_dns no_dns = { .ask = fail_to_answer, .hint = no_hint };
 
 static void *need(void *memory)
 {
@@ -65,6 +90,8 @@ struct inspection *inspection_begin(struct inspector_pool *pool,
 	struct message_request begin = {
 		.arrival = request->arrival,
 		.body_limit = request->body_limit,
+		.authentication = request->authentication,
+		.dns = &no_dns,
 	};
 	struct inspection *i;
 
@@ -77,7 +104,12 @@ struct inspection *inspection_begin(struct inspector_pool *pool,
 	i = need(calloc(1, sizeof(*i)));
 	arena_init(&i->arena, MESSAGE_ARENA_MAX);
 	i->rules = request->rules;
-	i->body_limit = request->body_limit;
+	i->body_limit = request->authentication.verifies ? UINT64_MAX
+							 : request->body_limit;
+	i->due = (struct answer_due){
+		.body = request->body_limit > 0,
+		.authentication = request->authentication.wanted,
+	};
 	i->lost = begun % LOST_EACH == 0;
 	i->want_count = want_count(request->rules);
 	i->wants = wants_of(request->rules, &i->arena, i->want_count);
@@ -86,6 +118,27 @@ struct inspection *inspection_begin(struct inspector_pool *pool,
 	begin.wants = i->wants;
 	begin.want_count = i->want_count;
 	i->message = need(message_new(&begin, &i->arena));
+	open_count++;
+	return i;
+}
+
+struct inspection *inspection_begin_envelope(
+	struct inspector_pool *pool, const struct inspection_envelope *envelope,
+	unsigned wait_ms, enum fact_cause *ret_cause)
+{
+	struct inspection *i;
+
+	(void)pool;
+	*ret_cause = CAUSE_BUSY;
+	if (++begun % BUSY_EACH == 0 && wait_ms == 0)
+		return NULL;
+	i = need(calloc(1, sizeof(*i)));
+	arena_init(&i->arena, MESSAGE_ARENA_MAX);
+	i->due.envelope = true;
+	i->lost = begun % LOST_EACH == 0;
+	if (facts_init(&i->found, &i->arena, 0) < 0)
+		abort();
+	spf_facts(&envelope->spf, &no_dns, &i->found);
 	open_count++;
 	return i;
 }
@@ -129,14 +182,16 @@ static void answer_from(struct inspection *i, struct answer *answer)
 {
 	static unsigned char bytes[CHANNEL_PACKET_MAX];
 	struct packet packet = { .bytes = bytes, .room = sizeof(bytes) };
-	struct facts facts;
 
-	if (facts_init(&facts, &i->arena, i->want_count) < 0) {
-		i->lost = true; /* the message has filled the arena */
-		return;
+	if (i->message != NULL) {
+		if (facts_init(&i->found, &i->arena, i->want_count) < 0) {
+			i->lost = true; /* the message has filled the arena */
+			return;
+		}
+		message_finish(i->message, i->body_cut, &i->found);
 	}
-	message_finish(i->message, i->body_cut, &facts);
-	if (answer_give(&facts, i->wants, 1, &packet, take, answer) < 0 ||
+	if (answer_give(&i->found, &i->due, i->wants, 1, &packet, take,
+			answer) < 0 ||
 	    !answer_complete(answer))
 		abort();
 }
@@ -145,16 +200,19 @@ enum inspection_answer inspection_wait(struct inspection *i,
 				       struct facts *facts, unsigned wait_ms,
 				       enum fact_cause *ret_cause)
 {
-	struct answer answer = { .facts = facts, .want_count = i->want_count };
+	struct answer answer = { .facts = facts,
+				 .due = i->due,
+				 .want_count = i->want_count };
 
 	(void)wait_ms;
 	*ret_cause = CAUSE_CRASHED;
-	answer.wants = wants_of(i->rules, &i->arena, i->want_count);
+	if (i->message != NULL)
+		answer.wants = wants_of(i->rules, &i->arena, i->want_count);
 	if (!i->lost)
 		answer_from(i, &answer);
 	if (i->lost)
 		return INSPECTION_LOST;
-	answer_fill(&answer, i->body_limit != 0, CAUSE_LIMIT);
+	answer_fill(&answer, CAUSE_LIMIT);
 	return INSPECTION_DONE;
 }
 
@@ -174,11 +232,18 @@ void inspection_unknown(struct facts *facts, const struct ruleset *rules,
 	struct answer answer = { .facts = facts,
 				 .want_count = want_count(rules) };
 
+	answer.due.body = ruleset_reads_any(rules, FACT_BODY_SIZE,
+					    FACT_BODY_LONGEST_LINE);
+	answer.due.authentication = true;
 	arena_init(&arena, MESSAGE_ARENA_MAX);
 	answer.wants = wants_of(rules, &arena, answer.want_count);
-	answer_fill(&answer,
-		    ruleset_reads_any(rules, FACT_BODY_SIZE,
-				      FACT_BODY_LONGEST_LINE),
-		    cause);
+	answer_fill(&answer, cause);
 	arena_done(&arena);
+}
+
+void inspection_envelope_unknown(struct facts *facts, enum fact_cause cause)
+{
+	struct answer answer = { .facts = facts, .due = { .envelope = true } };
+
+	answer_fill(&answer, cause);
 }

@@ -60,7 +60,8 @@ endif
 check_PROGRAMS += tests/fuzz/fuzz_channel tests/fuzz/fuzz_message
 tests_fuzz_fuzz_channel_SOURCES = tests/fuzz/fuzz_channel.c $(fuzz_main)
 tests_fuzz_fuzz_channel_LDADD = filter/inspect/libinspect.a \
-	rules/librules.a lists/liblists.a $(INSPECT_LIBS) $(IDN2_LIBS)
+	rules/librules.a lists/liblists.a $(INSPECT_LIBS) $(IDN2_LIBS) \
+	$(PSL_LIBS)
 tests_fuzz_fuzz_channel_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c $(fuzz_main)
 tests_fuzz_fuzz_message_LDADD = $(tests_fuzz_fuzz_channel_LDADD)
@@ -130,4 +131,15 @@ tests_fuzz_fuzz_dmarc_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/seeds/dmarc_record tests/fuzz/seeds/dmarc
 if !FUZZING
 TESTS += tests/fuzz/fuzz_dmarc_record tests/fuzz/fuzz_dmarc
+endif
+
+# Who vouches for a message, in any world.
+check_PROGRAMS += tests/fuzz/fuzz_vouch
+tests_fuzz_fuzz_vouch_SOURCES = tests/fuzz/fuzz_vouch.c $(fuzz_main) \
+	tests/unit/signatures_double.c tests/unit/signatures_double.h
+tests_fuzz_fuzz_vouch_LDADD = $(tests_fuzz_fuzz_channel_LDADD)
+tests_fuzz_fuzz_vouch_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/seeds/vouch
+if !FUZZING
+TESTS += tests/fuzz/fuzz_vouch
 endif

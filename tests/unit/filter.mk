@@ -79,9 +79,9 @@ inspect_tests = tests/unit/test_channel tests/unit/test_message \
 	tests/unit/test_jail tests/unit/test_poison tests/unit/test_inspector
 check_PROGRAMS += $(inspect_tests)
 TESTS += $(inspect_tests)
-inspect_libs = filter/libinspector.a filter/inspect/libinspect.a \
-	rules/librules.a lists/liblists.a $(INSPECT_LIBS) $(IDN2_LIBS) \
-	$(CMOCKA_LIBS)
+inspect_libs = filter/libinspector.a filter/libsession.a \
+	filter/inspect/libinspect.a rules/librules.a lists/liblists.a \
+	$(INSPECT_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_channel_SOURCES = tests/unit/test_channel.c
 tests_unit_test_channel_LDADD = $(inspect_libs)
@@ -183,12 +183,33 @@ tests_conformance_spf_case_SOURCES = tests/conformance/spf_case.c \
 tests_conformance_spf_case_LDADD = filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a $(IDN2_LIBS)
 EXTRA_DIST += tests/conformance/spf tests/conformance/spf_listed.tsv
+check_PROGRAMS += tests/conformance/dkim_case
+tests_conformance_dkim_case_SOURCES = tests/conformance/dkim_case.c \
+	tests/unit/inspect_zone.c tests/unit/inspect_zone.h
+tests_conformance_dkim_case_LDADD = filter/inspect/libinspect.a \
+	rules/librules.a lists/liblists.a $(INSPECT_LIBS) $(IDN2_LIBS)
+EXTRA_DIST += tests/conformance/dkim
 .PHONY: conformance
-conformance: tests/conformance/dmarc_case tests/conformance/spf_case
+conformance: tests/conformance/dmarc_case tests/conformance/spf_case \
+		tests/conformance/dkim_case
 	$(PYTHON3) $(srcdir)/tests/conformance/dmarc \
 		--conformance '$(CONFORMANCE)'
 	$(PYTHON3) $(srcdir)/tests/conformance/spf \
 		--conformance '$(CONFORMANCE)'
+	$(PYTHON3) $(srcdir)/tests/conformance/dkim \
+		--conformance '$(CONFORMANCE)'
+
+# Who vouches for a message.  In place of libopendkim stands what says of
+# itself how it went.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_vouch
+TESTS += tests/unit/test_vouch
+tests_unit_test_vouch_SOURCES = tests/unit/test_vouch.c \
+	tests/unit/vouch_claims.c tests/unit/vouch_claims.h \
+	tests/unit/signatures_double.c tests/unit/signatures_double.h \
+	tests/unit/inspect_zone.c tests/unit/inspect_zone.h
+tests_unit_test_vouch_LDADD = $(inspect_libs) $(CARES_LIBS)
+endif
 
 # Authentication-Results: ours, and what is forged.
 if HAVE_CMOCKA

@@ -52,12 +52,13 @@ static void a_message_comes_out_as_it_went_in(void **state)
 	struct channel_field field;
 	struct channel_head head;
 	struct cursor cursor;
+	uint32_t dns_ms;
 	size_t taken;
 
 	(void)state;
 	assert_int_equal(packet_begin(&packet, 77), PACKET_PUT);
 	assert_true(packet_empty(&packet));
-	assert_int_equal(packet_put_begin(&packet, &request), PACKET_PUT);
+	assert_int_equal(packet_put_begin(&packet, &request, 1500), PACKET_PUT);
 	assert_int_equal(packet_put_want(&packet, &want), PACKET_PUT);
 	assert_int_equal(packet_put_header(&packet, "A", 1, " b\0c", 4),
 			 PACKET_PUT);
@@ -69,7 +70,7 @@ static void a_message_comes_out_as_it_went_in(void **state)
 	assert_int_equal(head.number, 77);
 	assert_int_equal(head.flags, 0);
 	record = next(&cursor, CHANNEL_BEGIN);
-	assert_true(channel_read_begin(&record.payload, &got));
+	assert_true(channel_read_begin(&record.payload, &got, &dns_ms));
 	assert_int_equal(got.arrival, -5);
 	assert_true(got.body_limit == 1ULL << 40);
 	assert_int_equal(got.want_count, 1);
@@ -180,14 +181,14 @@ static const struct packet_row {
 	size_t len;
 } broken[] = {
 	{ "nothing", "", 0 },
-	{ "half a head", "\1\0\0\0\1", 5 },
-	{ "another version", "\2\0\0\0\1\0\0\0\0\0\0\0", 12 },
-	{ "flags nobody knows", "\1\2\0\0\1\0\0\0\0\0\0\0", 12 },
-	{ "reserved bytes in use", "\1\0\1\0\1\0\0\0\0\0\0\0", 12 },
-	{ "half a record's head", "\1\0\0\0\1\0\0\0\0\0\0\0\5\0\0", 15 },
-	{ "a record past the end", "\1\0\0\0\1\0\0\0\0\0\0\0\5\0\1\0", 16 },
+	{ "half a head", "\2\0\0\0\1", 5 },
+	{ "another version", "\1\0\0\0\1\0\0\0\0\0\0\0", 12 },
+	{ "flags nobody knows", "\2\2\0\0\1\0\0\0\0\0\0\0", 12 },
+	{ "reserved bytes in use", "\2\0\1\0\1\0\0\0\0\0\0\0", 12 },
+	{ "half a record's head", "\2\0\0\0\1\0\0\0\0\0\0\0\5\0\0", 15 },
+	{ "a record past the end", "\2\0\0\0\1\0\0\0\0\0\0\0\5\0\1\0", 16 },
 	{ "the longest record, missing",
-	  "\1\0\0\0\1\0\0\0\0\0\0\0\5\0\377\377x", 17 },
+	  "\2\0\0\0\1\0\0\0\0\0\0\0\5\0\377\377x", 17 },
 };
 
 static void broken_packets_are_refused(void **state)
@@ -241,6 +242,7 @@ static void trip_init(struct trip *trip, size_t ceiling)
 	arena_init(&trip->arena, ceiling);
 	assert_int_equal(facts_init(&trip->facts, &trip->arena, 3), 0);
 	trip->answer = (struct answer){ .facts = &trip->facts,
+					.due = { .body = true },
 					.wants = wants,
 					.want_count = 2 };
 	trip->fine = true;
@@ -251,7 +253,8 @@ static void trip_run(struct trip *trip, const struct facts *facts)
 	struct packet packet = { .bytes = fixed_bytes,
 				 .room = CHANNEL_PACKET_MAX };
 
-	assert_int_equal(answer_give(facts, wants, 9, &packet, deliver, trip),
+	assert_int_equal(answer_give(facts, &trip->answer.due, wants, 9,
+				     &packet, deliver, trip),
 			 0);
 	assert_true(trip->last);
 	assert_true(trip->fine);
