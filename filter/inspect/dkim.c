@@ -177,10 +177,16 @@ void signatures_header(struct signatures *signatures, const char *name,
 		return;
 	}
 	field->name_len = colon;
+	if (ascii_equal(name, colon, field_name, strlen(field_name))) {
+		/* Without a single tag it is noise, and no signature. */
+		if (!memchr(value, '=', value_len)) {
+			signatures->hidden = true;
+			return;
+		}
+		add_candidate(signatures, field, field->len - name_len - 1);
+	}
 	*signatures->fields_end = field;
 	signatures->fields_end = &field->next;
-	if (ascii_equal(name, colon, field_name, strlen(field_name)))
-		add_candidate(signatures, field, field->len - name_len - 1);
 }
 
 /* --- which are looked at? ------------------------------------------------- */
@@ -291,9 +297,9 @@ static void list_told(struct signatures *signatures)
  */
 static void judge_signed_signatures(struct signatures *signatures)
 {
-	bool hidden = false;
+	bool hidden = signatures->hidden;
 
-	for (struct candidate *c = signatures->candidates; c; c = c->next)
+	for (const struct candidate *c = signatures->candidates; c; c = c->next)
 		hidden |= !c->open;
 	for (struct candidate *c = signatures->candidates; c && hidden;
 	     c = c->next)
@@ -325,15 +331,15 @@ bool signatures_eoh(struct signatures *signatures, const char *author)
 
 	if (!signatures->candidates)
 		return false;
+	for (struct candidate *c = signatures->candidates; c; c = c->next)
+		c->aligned = author && related(c->told.domain, author);
+	choose(signatures);
 	if (signatures->cut)
 		decide_all(signatures, SIGNATURE_TEMPERROR,
 			   "the header is larger than is read");
-	for (struct candidate *c = signatures->candidates; c; c = c->next) {
-		c->aligned = author && related(c->told.domain, author);
+	for (struct candidate *c = signatures->candidates; c; c = c->next)
 		if (c->open)
 			judge_header(signatures, c);
-	}
-	choose(signatures);
 	judge_signed_signatures(signatures);
 	list_told(signatures);
 	for (const struct candidate *c = signatures->candidates; c;

@@ -52,6 +52,7 @@ struct signatures {
 	struct candidate *candidates, **candidates_end;
 	size_t seen, told_count;
 	struct candidate *told[SIGNATURES_SEEN_MAX];
+	bool hidden; /* a DKIM-Signature without any tag was passed over */
 	bool cut; /* part of the header is missing */
 	struct library *library; /* NULL if nothing is to be verified */
 	struct dkim_body body;
