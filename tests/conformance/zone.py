@@ -71,7 +71,7 @@ def _data(kind: str, value: Any) -> str:
         return texts(value)
     if kind == "MX":
         preference, exchange = value
-        return f"{int(preference)} {written(labels_of(str(exchange)))}"
+        return f"{int(preference)} {written(labels_of(str(exchange or '')))}"
     if kind in ("PTR", "CNAME", "NS"):
         return written(labels_of(str(value)))
     return str(value)  # an address
@@ -130,11 +130,15 @@ def _spf_records(entries: Any) -> Iterator[Record]:
                           else [None])]
     has_txt = any(kind == "TXT" for kind, _ in pairs)
     for kind, value in pairs:
-        if kind == "SPF" and not has_txt:
-            yield "TXT", value
-        elif kind == "TXT" and value in ("NONE", None):
+        if kind == "SPF" and has_txt:
             pass
-        elif kind in KINDS and value in FAILURES:
+        elif kind == "SPF" and isinstance(value, str) and value in FAILURES:
+            yield value, "TXT"
+        elif kind == "SPF":
+            yield "TXT", value
+        elif kind == "TXT" and (value is None or value == "NONE"):
+            pass
+        elif kind in KINDS and isinstance(value, str) and value in FAILURES:
             yield value, kind
         elif kind in KINDS or kind in FAILURES:
             yield kind, value
