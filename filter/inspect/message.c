@@ -8,6 +8,7 @@
 #include "filter/inspect/body.h"
 #include "filter/inspect/collect.h"
 #include "filter/inspect/message_test.h"
+#include "filter/inspect/vouch.h"
 #include "rules/arena.h"
 #include "rules/mail/address.h"
 #include "rules/mail/ascii.h"
@@ -70,6 +71,7 @@ struct message {
 
 	struct collect *wanted; /* one a want */
 	struct body body;
+	struct vouch *vouch; /* NULL: not wanted */
 };
 
 struct message *message_new(const struct message_request *request,
@@ -85,12 +87,16 @@ struct message *message_new(const struct message_request *request,
 	if (m->wanted == NULL)
 		return NULL;
 	body_init(&m->body, request->body_limit);
-	return m;
+	if (!request->authentication.wanted)
+		return m;
+	m->vouch = vouch_new(&m->request, arena);
+	return m->vouch != NULL ? m : NULL;
 }
 
 void message_free(struct message *m)
 {
-	(void)m; /* all of it is in the arena */
+	if (m != NULL)
+		vouch_free(m->vouch);
 }
 
 /* --- values ------------------------------------------------------------- */
@@ -302,7 +308,9 @@ static size_t wire_size(const struct header_field *field)
 	return size;
 }
 
-void message_field(struct message *m, const struct header_field *field)
+/* The name as it came is handed on: a signature may be about its blanks. */
+static void read_field(struct message *m, const struct header_field *field,
+		       const char *name, size_t name_len)
 {
 	enum once once = once_find(field);
 	bool cut = (field->faults & HEADER_CUT) != 0;
@@ -327,6 +335,15 @@ void message_field(struct message *m, const struct header_field *field)
 			m->lost[once] = true;
 	}
 	read_wanted(m, field, readable);
+	if (m->vouch != NULL && m->beyond)
+		vouch_beyond(m->vouch);
+	else if (m->vouch != NULL)
+		vouch_field(m->vouch, field, name, name_len);
+}
+
+void message_field(struct message *m, const struct header_field *field)
+{
+	read_field(m, field, field->name, field->name_len);
 }
 
 void message_header(struct message *m, const char *name, size_t name_len,
@@ -337,12 +354,14 @@ void message_header(struct message *m, const char *name, size_t name_len,
 	header_field_given(name, name_len, value, value_len, &field);
 	if (cut)
 		field.faults |= HEADER_CUT;
-	message_field(m, &field);
+	read_field(m, &field, name, name_len);
 }
 
 void message_body(struct message *m, const void *bytes, size_t len)
 {
 	body_read(&m->body, bytes, len);
+	if (m->vouch != NULL)
+		vouch_body(m->vouch, bytes, len);
 }
 
 /* --- the end ------------------------------------------------------------ */
@@ -491,6 +510,8 @@ void message_finish(struct message *m, bool body_cut, struct facts *facts)
 		m->wanted[i].lost |= m->beyond;
 		collect_slot(&m->wanted[i], facts, m->request.wants[i].slot);
 	}
+	if (m->vouch != NULL)
+		vouch_finish(m->vouch, body_cut, facts);
 	facts_bool(facts, FACT_HEADER_TRUNCATED,
 		   m->truncated || m->arena->full);
 	if (m->request.body_limit == 0)

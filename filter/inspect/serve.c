@@ -48,6 +48,7 @@ size_t serve_room(void)
 
 static void serving_drop(struct serving *s)
 {
+	message_free(s->message);
 	arena_reset(&s->arena);
 	serve_dns_end(&s->dns);
 	s->message = NULL;
@@ -300,6 +301,7 @@ int serve_channel(int fd, void *room, struct charsets *charsets)
 			break;
 		}
 	serve_dns_done(&s.dns);
+	message_free(s.message);
 	arena_done(&s.arena);
 	return next;
 }

@@ -220,6 +220,7 @@ void inspection_end(struct inspection *i)
 {
 	if (i == NULL)
 		return;
+	message_free(i->message);
 	arena_done(&i->arena);
 	free(i);
 	open_count--;

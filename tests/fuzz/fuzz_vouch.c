@@ -1,0 +1,325 @@
+/*
+ * fuzz_vouch.c - who vouches for any message, in any world.
+ *
+ * The first bytes say what SPF found and how the world answers: what DNS says
+ * of a name follows from the name and from them.  The rest is a header block in
+ * which signatures say themselves how they went (signatures_double.h).  Held
+ * against what comes out:
+ *
+ *	every fact is set
+ *	no pass without exactly one author, of one domain
+ *	no pass without a proven domain of the author's organisation
+ *	no fail where an answer that failed was about the author's own domain
+ *	a reason for each permerror, a record behind each pass and fail
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "filter/inspect/dns.h"
+#include "filter/inspect/message.h"
+#include "rules/arena.h"
+#include "rules/mail/address.h"
+#include "rules/mail/header.h"
+#include "tests/unit/signatures_double.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MUST(x) ((x) ? (void)0 : broken(#x, __LINE__))
+
+static void broken(const char *what, int line)
+{
+	fprintf(stderr, "line %d: not so: %s\n", line, what);
+	abort();
+}
+
+/* --- the world ---------------------------------------------------------- */
+
+enum { CONTROL = 8 };
+
+static const char *const records[] = {
+	"v=DMARC1; p=none",
+	"v=DMARC1; p=reject",
+	"v=DMARC1; p=quarantine; sp=reject; np=none",
+	"v=DMARC1; p=reject; adkim=s; aspf=s",
+	"v=DMARC1; p=reject; psd=n",
+	"v=DMARC1; p=reject; psd=y; t=y",
+	"v=DMARC1; p=rej",
+	"v=spf1 -all",
+};
+#define RECORDS (sizeof(records) / sizeof(records[0]))
+
+static const char *const domains[] = {
+	"a.test", "b.a.test", "c.b.a.test", "x.test", "co.uk", "a.co.uk", "uk",
+};
+#define DOMAINS (sizeof(domains) / sizeof(domains[0]))
+
+struct world {
+	struct inspect_dns dns;
+	const uint8_t *control;
+	unsigned asked;
+	struct dns_record record[2];
+	struct dns_answer answers[64];
+};
+
+static unsigned dice(const struct world *world, const char *name,
+		     enum dns_type type)
+{
+	uint32_t hash = 2166136261U ^ world->control[0] ^
+			((uint32_t)world->control[1] << 8) ^ (uint32_t)type;
+
+	for (; *name != '\0'; name++)
+		hash = (hash ^ (uint8_t)*name) * 16777619U;
+	return (hash >> 11) & 0xff;
+}
+
+static const struct dns_answer *ask(struct inspect_dns *dns, const char *name,
+				    enum dns_type type)
+{
+	struct world *world = (struct world *)dns;
+	unsigned roll = dice(world, name, type);
+	struct dns_answer *answer;
+
+	MUST(strlen(name) <= 253);
+	MUST(world->asked < 64);
+	answer = &world->answers[world->asked++];
+	*answer = (struct dns_answer){ .status = DNS_NXDOMAIN };
+	/* some worlds never fail */
+	if (roll < 24 && (world->control[2] & 1) != 0)
+		answer->status = roll % 2 ? DNS_SERVFAIL : DNS_TIMEOUT;
+	else if (roll < 60)
+		answer->status = DNS_NODATA;
+	else if (roll < 70)
+		answer->cnames = 1;
+	else if (roll < 200 && type == DNS_TXT) {
+		size_t count = roll < 80 ? 2 : 1;
+
+		for (size_t i = 0; i < count; i++) {
+			const char *text = records[(roll + i) % RECORDS];
+
+			world->record[i] = (struct dns_record){
+				.type = DNS_TXT,
+				.text = text,
+				.text_len = strlen(text),
+			};
+		}
+		answer->status = DNS_FOUND;
+		answer->count = count;
+		answer->records = world->record;
+	}
+	return answer;
+}
+
+static void hint(struct inspect_dns *dns, const char *name, enum dns_type type)
+{
+	(void)dns;
+	(void)type;
+	MUST(strlen(name) <= 253);
+}
+
+/* --- reading ------------------------------------------------------------ */
+
+struct reading {
+	struct world world;
+	struct arena arena;
+	struct facts facts;
+	struct message_request request;
+};
+
+static void make_request(struct reading *r, const uint8_t *control)
+{
+	struct message_authentication *given = &r->request.authentication;
+
+	r->world = (struct world){ .dns = { .ask = ask, .hint = hint },
+				   .control = control };
+	r->request = (struct message_request){ .arrival = 1000000000,
+					       .dns = &r->world.dns };
+	given->wanted = true;
+	given->discovery = (enum dmarc_discovery)(control[3] % 3);
+	given->spf = (enum spf_result)(control[4] % (SPF_RESULT_NONE + 1));
+	given->spf_unknown = control[5] % 8 == 0;
+	if (control[6] % (DOMAINS + 1) < DOMAINS)
+		given->spf_domain = domains[control[6] % (DOMAINS + 1)];
+}
+
+static void read_header(struct reading *r, const char *text, size_t len,
+			bool given)
+{
+	struct header_walk walk = { .text = text, .len = len };
+	struct header_field field;
+	struct message *message;
+
+	memset(&signatures_heard, 0, sizeof(signatures_heard));
+	arena_init(&r->arena, MESSAGE_ARENA_MAX);
+	MUST(facts_init(&r->facts, &r->arena, 0) == 0);
+	message = message_new(&r->request, &r->arena);
+	MUST(message != NULL);
+	while (header_next(&walk, &field))
+		if (!given)
+			message_field(message, &field);
+		else if (!(field.faults & HEADER_NO_COLON))
+			message_header(message, text + field.offset,
+				       (size_t)(field.value - 1 -
+						(text + field.offset)),
+				       field.value, field.value_len,
+				       (field.faults & HEADER_CUT) != 0);
+	message_finish(message, r->world.control[7] % 8 == 0, &r->facts);
+	message_free(message);
+	MUST(signatures_heard.alive == 0);
+	MUST(r->arena.taken <= MESSAGE_ARENA_MAX);
+}
+
+/* --- claims ------------------------------------------------------------- */
+
+static bool is_word(const struct facts *facts, enum fact_id id,
+		    const char *word)
+{
+	const struct fact *fact = &facts->fixed[id];
+
+	return fact->state == FACT_KNOWN &&
+	       strcmp(fact_row(id)->words[fact->word], word) == 0;
+}
+
+static bool is_yes(const struct facts *facts, enum fact_id id)
+{
+	return facts->fixed[id].state == FACT_KNOWN && facts->fixed[id].yes;
+}
+
+static bool is_known(const struct facts *facts, enum fact_id id)
+{
+	return facts->fixed[id].state == FACT_KNOWN;
+}
+
+static bool ends_in(const char *name, const struct text *top)
+{
+	size_t len = strlen(name);
+
+	if (len < top->len ||
+	    memcmp(name + len - top->len, top->at, top->len) != 0)
+		return false;
+	return len == top->len || name[len - top->len - 1] == '.';
+}
+
+/* All authors in one domain, which is returned. */
+static const char *one_author(struct reading *r)
+{
+	const struct fact *from = &r->facts.fixed[FACT_FROM_DOMAIN];
+	const struct text *items = from->set.items;
+
+	if (!is_known(&r->facts, FACT_FROM_COUNT) ||
+	    r->facts.fixed[FACT_FROM_COUNT].number != 1 ||
+	    from->state != FACT_KNOWN)
+		return NULL;
+	for (size_t i = 1; i < from->set.count; i++)
+		if (items[i].len != items[0].len ||
+		    memcmp(items[i].at, items[0].at, items[0].len) != 0)
+			return NULL;
+	return arena_strndup(&r->arena, items[0].at, items[0].len);
+}
+
+/* What of a header is a signature, by the double's own reading. */
+static bool some_signature(struct reading *r, const char *text, size_t len,
+			   const char *result, const char *author,
+			   const struct text *top)
+{
+	struct header_walk walk = { .text = text, .len = len };
+	struct header_field field;
+
+	while (header_next(&walk, &field)) {
+		struct domain plain;
+		const char *value, *domain;
+
+		if (!header_is(&field, "DKIM-Signature"))
+			continue;
+		value = arena_strndup(&r->arena, field.value, field.value_len);
+		MUST(value != NULL);
+		while (*value == ' ' || *value == '\t')
+			value++;
+		domain = strstr(value, "d=");
+		if (strncmp(value, result, strlen(result)) != 0 || !domain ||
+		    domain_normalise(domain + 2, strlen(domain + 2), &plain) !=
+			    ADDRESS_FINE)
+			continue;
+		if (strcmp(plain.name, author) == 0 ||
+		    (top && ends_in(plain.name, top)))
+			return true;
+	}
+	return false;
+}
+
+static void check_pass(struct reading *r, const char *text, size_t len)
+{
+	const struct message_authentication *given = &r->request.authentication;
+	const struct fact *org = &r->facts.fixed[FACT_DMARC_ORG_DOMAIN];
+	const struct text *top = org->state == FACT_KNOWN ? &org->text : NULL;
+	const char *author = one_author(r);
+	bool by_spf = !given->spf_unknown && given->spf == SPF_RESULT_PASS &&
+		      given->spf_domain != NULL;
+
+	MUST(author != NULL);
+	MUST(is_known(&r->facts, FACT_DMARC_DOMAIN));
+	MUST(ends_in(author, &r->facts.fixed[FACT_DMARC_DOMAIN].text));
+	MUST(!top || ends_in(author, top));
+	if (by_spf)
+		by_spf = strcmp(given->spf_domain, author) == 0 ||
+			 (top && ends_in(given->spf_domain, top));
+	MUST(is_yes(&r->facts, FACT_DMARC_ALIGNED_SPF) ||
+	     is_yes(&r->facts, FACT_DMARC_ALIGNED_DKIM));
+	MUST(!is_yes(&r->facts, FACT_DMARC_ALIGNED_SPF) || by_spf);
+	MUST(!is_yes(&r->facts, FACT_DMARC_ALIGNED_DKIM) ||
+	     some_signature(r, text, len, "pass", author, top));
+}
+
+static void check_fail(struct reading *r, const char *text, size_t len)
+{
+	const struct message_authentication *given = &r->request.authentication;
+	const char *author = one_author(r);
+	bool doubt = given->spf_unknown || given->spf == SPF_RESULT_TEMPERROR;
+
+	MUST(author != NULL);
+	MUST(is_known(&r->facts, FACT_DMARC_DOMAIN));
+	MUST(!doubt ||
+	     (given->spf_domain && strcmp(given->spf_domain, author) != 0));
+	MUST(!some_signature(r, text, len, "temperror", author, NULL));
+	MUST(!is_yes(&r->facts, FACT_DMARC_ALIGNED_SPF));
+	MUST(!is_yes(&r->facts, FACT_DMARC_ALIGNED_DKIM));
+}
+
+static void check(struct reading *r, const char *text, size_t len)
+{
+	const struct facts *facts = &r->facts;
+
+	for (int id = FACT_DKIM; id <= FACT_DMARC_RECORD_ERROR; id++)
+		MUST(facts->fixed[id].state != FACT_PENDING);
+	if (is_word(facts, FACT_DMARC, "pass"))
+		check_pass(r, text, len);
+	if (is_word(facts, FACT_DMARC, "fail"))
+		check_fail(r, text, len);
+	if (is_word(facts, FACT_DMARC, "permerror")) {
+		MUST(is_known(facts, FACT_DMARC_RECORD_ERROR));
+		MUST(!is_known(facts, FACT_DMARC_DOMAIN));
+	}
+	if (is_known(facts, FACT_DMARC_POLICY))
+		MUST(is_known(facts, FACT_DMARC_DOMAIN));
+	MUST(!is_yes(facts, FACT_DMARC_ALIGNED_DKIM) ||
+	     is_word(facts, FACT_DKIM, "pass"));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *text = (const char *)data + CONTROL;
+	static struct reading r;
+
+	if (size < CONTROL || size > 4096)
+		return 0;
+	size -= CONTROL;
+	for (int given = 0; given < 2; given++) {
+		make_request(&r, data);
+		read_header(&r, text, size, given);
+		check(&r, text, size);
+		arena_done(&r.arena);
+	}
+	return 0;
+}

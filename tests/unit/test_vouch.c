@@ -1,0 +1,539 @@
+/*
+ * test_vouch.c - who vouches for a message, in a world made of a zone's text.
+ *
+ * Signatures are the double's: a field gives its result.  Everything goes
+ * through message.h, once as a header block and once as an MTA hands it over.
+ */
+#include "filter/inspect/vouch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "filter/inspect/message.h"
+#include "rules/arena.h"
+#include "rules/mail/header.h"
+#include "rules/mail/limits.h"
+#include "tests/unit/inspect_zone.h"
+#include "tests/unit/signatures_double.h"
+#include "tests/unit/vouch_claims.h"
+
+#define ROWS(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+struct mail {
+	const char *header;
+	size_t len;
+	const char *spf; /* "pass x.test", "unknown", "fail"; NULL: none */
+	enum dmarc_discovery discovery;
+};
+
+struct reading {
+	struct arena arena;
+	struct inspect_zone zone;
+	struct facts facts;
+	struct message *message;
+	char spf_domain[256];
+};
+
+static void give_spf(struct reading *r, const char *spf,
+		     struct message_authentication *given)
+{
+	const char *blank = spf ? strchr(spf, ' ') : NULL;
+
+	given->spf = SPF_RESULT_NONE;
+	if (spf == NULL)
+		return;
+	if (strncmp(spf, "pass", 4) == 0)
+		given->spf = SPF_RESULT_PASS;
+	else if (strncmp(spf, "temperror", 9) == 0)
+		given->spf = SPF_RESULT_TEMPERROR;
+	else if (strncmp(spf, "fail", 4) == 0)
+		given->spf = SPF_RESULT_FAIL;
+	else if (strncmp(spf, "permerror", 9) == 0)
+		given->spf = SPF_RESULT_PERMERROR;
+	else
+		given->spf_unknown = true;
+	if (blank == NULL)
+		return;
+	snprintf(r->spf_domain, sizeof(r->spf_domain), "%s", blank + 1);
+	given->spf_domain = r->spf_domain;
+}
+
+static void reading_init(struct reading *r, const struct mail *mail)
+{
+	struct message_request request = { .arrival = 1000000000 };
+
+	memset(&signatures_heard, 0, sizeof(signatures_heard));
+	memset(r, 0, sizeof(*r));
+	arena_init(&r->arena, MESSAGE_ARENA_MAX);
+	inspect_zone_open(&r->zone, vouch_world);
+	assert_int_equal(facts_init(&r->facts, &r->arena, 0), 0);
+	request.dns = &r->zone.dns;
+	request.authentication.wanted = true;
+	request.authentication.discovery = mail->discovery;
+	give_spf(r, mail->spf, &request.authentication);
+	r->message = message_new(&request, &r->arena);
+	assert_non_null(r->message);
+	/* it was copied */
+	memset(r->spf_domain, 'x', sizeof(r->spf_domain));
+}
+
+static void reading_done(struct reading *r)
+{
+	message_free(r->message);
+	assert_int_equal(signatures_heard.alive, 0);
+	inspect_zone_close(&r->zone);
+	arena_done(&r->arena);
+}
+
+/* As an MTA hands it over: the name with the blanks around it. */
+static void give(struct reading *r, const char *block,
+		 const struct header_field *field)
+{
+	const char *name = block + field->offset;
+
+	if (field->faults & HEADER_NO_COLON)
+		return;
+	message_header(r->message, name, (size_t)(field->value - name - 1),
+		       field->value, field->value_len,
+		       (field->faults & HEADER_CUT) != 0);
+}
+
+static void feed(struct reading *r, const char *block, size_t len, bool given)
+{
+	struct header_walk walk = { .text = block, .len = len };
+	struct header_field field;
+
+	while (header_next(&walk, &field))
+		if (given)
+			give(r, block, &field);
+		else
+			message_field(r->message, &field);
+}
+
+static void read_mail(struct reading *r, const struct mail *mail, bool given)
+{
+	reading_init(r, mail);
+	feed(r, mail->header, mail->len, given);
+	message_body(r->message, "hello\r\n", 7);
+	message_finish(r->message, false, &r->facts);
+}
+
+/* --- facts as text ------------------------------------------------------ */
+
+static void describe(const struct facts *facts, const char *name, char *out,
+		     size_t size)
+{
+	int id = fact_find(name, strlen(name));
+	const struct fact_row *row;
+	const struct fact *fact;
+
+	if (id < 0) {
+		snprintf(out, size, "no fact '%s'", name);
+		return;
+	}
+	row = fact_row((enum fact_id)id);
+	fact = &facts->fixed[id];
+	if (fact->state == FACT_UNKNOWN)
+		snprintf(out, size, "unknown(%s)",
+			 fact_cause_name(fact->cause));
+	else if (fact->state != FACT_KNOWN)
+		snprintf(out, size, "%s", fact_state_name(fact->state));
+	else if (row->type == FACT_TYPE_BOOL)
+		snprintf(out, size, "%s", fact->yes ? "yes" : "no");
+	else if (row->type == FACT_TYPE_ENUM)
+		snprintf(out, size, "%s", row->words[fact->word]);
+	else
+		snprintf(out, size, "%.*s", (int)fact->text.len, fact->text.at);
+}
+
+/* "fact value; fact value", without "dmarc" in front but for ".x" */
+static void check(const struct facts *facts, const char *claim,
+		  const char *expected)
+{
+	char copy[1024], *next = copy, *at;
+
+	assert_true(strlen(expected) < sizeof(copy));
+	strcpy(copy, expected);
+	while ((at = next) != NULL) {
+		char name[64], got[512], *value;
+
+		next = strstr(at, "; ");
+		if (next != NULL) {
+			*next = '\0';
+			next += 2;
+		}
+		value = strchr(at, ' ');
+		assert_non_null(value);
+		*value++ = '\0';
+		snprintf(name, sizeof(name), "%s%s",
+			 at[0] == '.' ? "dmarc" : "", at);
+		describe(facts, name, got, sizeof(got));
+		if (strcmp(got, value) != 0)
+			fail_msg("not so: %s: %s is %s, not %s", claim, name,
+				 got, value);
+	}
+}
+
+/* --- what follows from what --------------------------------------------- */
+
+static void one_thing_follows_from_another(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < vouch_row_count; i++) {
+		const struct mail mail = { .header = vouch_rows[i].header,
+					   .len = strlen(vouch_rows[i].header),
+					   .spf = vouch_rows[i].spf,
+					   .discovery = DMARC_WALK_AND_LIST };
+
+		for (int given = 0; given < 2; given++) {
+			struct reading r;
+
+			read_mail(&r, &mail, given);
+			check(&r.facts, vouch_rows[i].claim,
+			      vouch_rows[i].expected);
+			reading_done(&r);
+		}
+	}
+}
+
+/* --- how organisations are found ----------------------------------------- */
+
+static const struct {
+	const char *claim;
+	enum dmarc_discovery discovery;
+	const char *expected;
+} ways[] = {
+	/* parent and child, of which the child alone has a record */
+	{ "the walk makes them strangers", DMARC_TREE_WALK,
+	  "dmarc fail; .org_domain child.alone.test; dkim.aligned no" },
+	{ "the list does not", DMARC_SUFFIX_LIST,
+	  "dmarc pass; .org_domain alone.test; dkim.aligned yes" },
+	{ "nor both together", DMARC_WALK_AND_LIST,
+	  "dmarc pass; .org_domain alone.test; dkim.aligned yes" },
+};
+
+static void discovery_is_a_setting(void **state)
+{
+	static const char header[] = "From: a@child.alone.test\n"
+				     "DKIM-Signature: pass d=alone.test";
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(ways); i++) {
+		const struct mail mail = { .header = header,
+					   .len = strlen(header),
+					   .discovery = ways[i].discovery };
+		struct reading r;
+
+		reading_init(&r, &mail);
+		inspect_zone_close(&r.zone);
+		inspect_zone_open(&r.zone, "_dmarc.child.alone.test TXT "
+					   "\"v=DMARC1; p=reject\"\n");
+		feed(&r, mail.header, mail.len, false);
+		message_finish(r.message, false, &r.facts);
+		check(&r.facts, ways[i].claim, ways[i].expected);
+		reading_done(&r);
+	}
+}
+
+/* --- From as forgers write it ------------------------------------------- */
+
+static void forgers_gain_nothing(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < vouch_attack_count; i++) {
+		const struct vouch_attack *row = &vouch_attacks[i];
+		const struct mail mail = { .header = row->header,
+					   .len = row->len,
+					   .spf = row->spf,
+					   .discovery = DMARC_WALK_AND_LIST };
+
+		for (int given = 0; given < 2; given++) {
+			struct reading r;
+
+			read_mail(&r, &mail, given);
+			check(&r.facts, row->claim, row->expected);
+			reading_done(&r);
+		}
+	}
+}
+
+/* --- past the limits ---------------------------------------------------- */
+
+static void start(struct reading *r, const char *header, const char *spf)
+{
+	const struct mail mail = { .spf = spf,
+				   .discovery = DMARC_WALK_AND_LIST };
+
+	reading_init(r, &mail);
+	feed(r, header, strlen(header), false);
+}
+
+static void many_fields(struct reading *r)
+{
+	for (int i = 0; i < MAIL_FIELDS_MAX; i++)
+		message_header(r->message, "X", 1, " y", 2, false);
+}
+
+static void end(struct reading *r, const char *claim, const char *expected)
+{
+	message_finish(r->message, false, &r->facts);
+	check(&r->facts, claim, expected);
+	reading_done(r);
+}
+
+static void past_the_limits_nothing_is_sure(void **state)
+{
+	struct reading r;
+
+	(void)state;
+	start(&r, "From: a@quar.test", "pass quar.test");
+	many_fields(&r);
+	end(&r, "another From may follow",
+	    "dmarc unknown(limit); .policy unknown(limit); "
+	    ".domain unknown(limit); .org_domain unknown(limit); "
+	    ".aligned.spf unknown(limit); .aligned.dkim unknown(limit); "
+	    ".testing unknown(limit); .record_error unknown(limit); "
+	    "dkim.aligned none");
+	start(&r, "To: a@quar.test", "pass quar.test");
+	many_fields(&r);
+	end(&r, "or the first", "dmarc unknown(limit)");
+	start(&r, "From: a@quar.test\nFrom: a@quar.test", "pass quar.test");
+	many_fields(&r);
+	end(&r, "two are too many already",
+	    "dmarc permerror; .record_error several From fields");
+	start(&r, "From: a@quar.test\nDKIM-Signature: pass d=quar.test", NULL);
+	many_fields(&r);
+	assert_int_equal(signatures_heard.fields, MAIL_FIELDS_MAX + 1);
+	end(&r, "what was signed is not all here",
+	    "dmarc unknown(limit); dkim temperror; "
+	    "dkim.aligned unknown(limit)");
+}
+
+static void what_is_cut_off_may_hide_things(void **state)
+{
+	struct reading r;
+
+	(void)state;
+	start(&r, "", "pass quar.test");
+	message_header(r.message, "From", 4, " a@quar.test", 12, true);
+	end(&r, "the end of From", "dmarc unknown(limit)");
+	start(&r, "From: a@quar.test", "pass quar.test");
+	message_header(r.message, "X", 1, " y", 2, true);
+	end(&r, "another From behind a bare CR", "dmarc unknown(limit)");
+	start(&r, "From: a@reject.test", "pass other.test");
+	message_header(r.message, "X", 1, " y", 2, true);
+	end(&r, "with it, a fail is no better", "dmarc fail; .policy reject");
+	start(&r, "From: a@reject.test\nDKIM-Signature: fail d=reject.test",
+	      NULL);
+	message_header(r.message, "X", 1, " y", 2, true);
+	end(&r, "signed text", "dmarc temperror; dkim temperror");
+}
+
+/* --- signatures --------------------------------------------------------- */
+
+static void signatures_hear_all_of_it(void **state)
+{
+	static const char header[] = "From : a@quar.test\nTo: b\n"
+				     "DKIM-Signature: pass d=quar.test\n";
+	const struct mail mail = { .header = header, .len = strlen(header) };
+	struct reading r;
+
+	(void)state;
+	reading_init(&r, &mail);
+	feed(&r, mail.header, mail.len, true);
+	assert_string_equal(signatures_heard.names, "From |To|DKIM-Signature|");
+	assert_string_equal(signatures_heard.author, "");
+	message_body(r.message, "abc", 3);
+	assert_string_equal(signatures_heard.author, "-");
+	message_body(r.message, "defg", 4);
+	assert_int_equal(signatures_heard.body, 7);
+	message_finish(r.message, true, &r.facts);
+	assert_true(signatures_heard.body_cut);
+	assert_int_equal(signatures_heard.alive, 0);
+	reading_done(&r);
+}
+
+static void unsigned_mail_has_no_body_to_hash(void **state)
+{
+	struct reading r;
+
+	(void)state;
+	start(&r, "From: a@quar.test", NULL);
+	message_body(r.message, "abc", 3);
+	assert_string_equal(signatures_heard.author, "quar.test");
+	assert_int_equal(signatures_heard.body, 0);
+	end(&r, "no body", "dmarc fail");
+}
+
+static void a_message_may_be_dropped_halfway(void **state)
+{
+	struct reading r;
+
+	(void)state;
+	start(&r, "From: a@quar.test\nDKIM-Signature: pass d=quar.test", NULL);
+	assert_int_equal(signatures_heard.alive, 1);
+	reading_done(&r);
+}
+
+static void without_memory_signatures_are_unknown(void **state)
+{
+	struct reading r;
+
+	(void)state;
+	signatures_double_fails = true;
+	start(&r, "From: a@reject.test", NULL);
+	signatures_double_fails = false;
+	message_body(r.message, "abc", 3);
+	end(&r, "no memory",
+	    "dkim unknown(limit); dkim.passed unknown(limit); "
+	    "dkim.aligned unknown(limit); dmarc temperror; "
+	    ".aligned.dkim unknown(failed)");
+}
+
+/* More signatures without an answer than DMARC takes domains. */
+static void among_many_one_may_be_aligned(void **state)
+{
+	struct reading r;
+
+	(void)state;
+	start(&r, "From: a@reject.test", NULL);
+	for (int i = 0; i < 30; i++) {
+		char value[64];
+		int len = snprintf(value, sizeof(value),
+				   " temperror d=%d.other.test", i);
+
+		message_header(r.message, "DKIM-Signature", 14, value,
+			       (size_t)len, false);
+	}
+	end(&r, "many", "dmarc temperror");
+}
+
+static void what_is_not_wanted_is_not_done(void **state)
+{
+	const struct message_request request = { .arrival = 1 };
+	struct arena arena;
+	struct message *message;
+	struct facts facts;
+
+	(void)state;
+	memset(&signatures_heard, 0, sizeof(signatures_heard));
+	arena_init(&arena, MESSAGE_ARENA_MAX);
+	assert_int_equal(facts_init(&facts, &arena, 0), 0);
+	message = message_new(&request, &arena);
+	assert_non_null(message);
+	message_header(message, "From", 4, " a@x.test", 9, false);
+	message_finish(message, false, &facts);
+	for (int id = FACT_DKIM; id <= FACT_DMARC_RECORD_ERROR; id++)
+		assert_int_equal(facts.fixed[id].state, FACT_PENDING);
+	assert_int_equal(signatures_heard.fields, 0);
+	message_free(message);
+	message_free(NULL);
+	arena_done(&arena);
+}
+
+/* --- what is asked ------------------------------------------------------ */
+
+static const struct {
+	const char *claim, *header, *spf;
+	const char *asked; /* one hint each, a line each */
+	unsigned wasted;
+} hints[] = {
+	{ "the author's walk", "From: a@reject.test", NULL,
+	  "_dmarc.reject.test TXT\n_dmarc.test TXT\n", 0 },
+	{ "a deeper one", "From: a@a.b.reject.test", NULL,
+	  "_dmarc.a.b.reject.test TXT\n_dmarc.b.reject.test TXT\n"
+	  "_dmarc.reject.test TXT\n_dmarc.test TXT\n",
+	  0 },
+	{ "who is proven is not asked twice", "From: a@reject.test",
+	  "pass reject.test", "_dmarc.reject.test TXT\n_dmarc.test TXT\n", 0 },
+	{ "nor strangers at all",
+	  "From: a@reject.test\nDKIM-Signature: pass d=other.test",
+	  "pass esp.test", "_dmarc.reject.test TXT\n_dmarc.test TXT\n", 0 },
+	{ "who is below, as far as it is below", "From: a@reject.test",
+	  "pass b.m.reject.test",
+	  "_dmarc.reject.test TXT\n_dmarc.test TXT\n"
+	  "_dmarc.b.m.reject.test TXT\n_dmarc.m.reject.test TXT\n",
+	  0 },
+	{ "signatures too",
+	  "From: a@reject.test\nDKIM-Signature: pass d=m.reject.test", NULL,
+	  "_dmarc.reject.test TXT\n_dmarc.test TXT\n_dmarc.m.reject.test TXT\n",
+	  0 },
+	{ "what SPF did not prove is not hinted at", "From: a@reject.test",
+	  "fail m.reject.test", "_dmarc.reject.test TXT\n_dmarc.test TXT\n",
+	  0 },
+	{ "psd= ends the walk early", "From: a@psd.test", NULL,
+	  "_dmarc.psd.test TXT\n_dmarc.test TXT\n", 1 },
+	{ "nobody", "From: a@x.test, b@y.test", "pass x.test", "", 0 },
+};
+
+static void one_round_trip_is_enough(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS(hints); i++) {
+		const struct mail mail = { .header = hints[i].header,
+					   .len = strlen(hints[i].header),
+					   .spf = hints[i].spf,
+					   .discovery = DMARC_WALK_AND_LIST };
+		struct reading r;
+		char *log;
+
+		read_mail(&r, &mail, false);
+		log = inspect_zone_log(&r.zone);
+		if (strcmp(log, hints[i].asked) != 0)
+			fail_msg("not so: %s:\n%s", hints[i].claim, log);
+		if (r.zone.waits > 1 || r.zone.wasted != hints[i].wasted)
+			fail_msg("%s: %u waits, %u wasted", hints[i].claim,
+				 r.zone.waits, r.zone.wasted);
+		free(log);
+		reading_done(&r);
+	}
+}
+
+static void without_dns_all_is_unknown(void **state)
+{
+	struct message_request request = {
+		.authentication = { .wanted = true, .spf = SPF_RESULT_NONE },
+	};
+	struct arena arena;
+	struct message *message;
+	struct facts facts;
+
+	(void)state;
+	arena_init(&arena, MESSAGE_ARENA_MAX);
+	assert_int_equal(facts_init(&facts, &arena, 0), 0);
+	message = message_new(&request, &arena);
+	assert_non_null(message);
+	message_header(message, "From", 4, " a@x.test", 9, false);
+	message_finish(message, false, &facts);
+	check(&facts, "no DNS", "dmarc temperror; .policy unknown(failed)");
+	message_free(message);
+	arena_done(&arena);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_thing_follows_from_another),
+		cmocka_unit_test(discovery_is_a_setting),
+		cmocka_unit_test(forgers_gain_nothing),
+		cmocka_unit_test(past_the_limits_nothing_is_sure),
+		cmocka_unit_test(what_is_cut_off_may_hide_things),
+		cmocka_unit_test(signatures_hear_all_of_it),
+		cmocka_unit_test(unsigned_mail_has_no_body_to_hash),
+		cmocka_unit_test(a_message_may_be_dropped_halfway),
+		cmocka_unit_test(without_memory_signatures_are_unknown),
+		cmocka_unit_test(among_many_one_may_be_aligned),
+		cmocka_unit_test(what_is_not_wanted_is_not_done),
+		cmocka_unit_test(one_round_trip_is_enough),
+		cmocka_unit_test(without_dns_all_is_unknown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
