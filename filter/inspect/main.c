@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "filter/inspect/dkim.h"
 #include "filter/inspect/jail.h"
 #include "filter/inspect/note.h"
 #include "filter/inspect/serve.h"
@@ -169,6 +170,8 @@ int inspector_main(unsigned channels)
 	if (charsets == NULL)
 		die("charsets");
 	suffix_load();
+	if (signatures_open() < 0) /* OpenSSL reads files, too */
+		die("libopendkim");
 	workers_start(workers, channels);
 	pthread_barrier_wait(&gate);
 	if (jail_enter(&step) < 0)
