@@ -118,6 +118,17 @@ if !FUZZING
 TESTS += tests/fuzz/fuzz_spf_record
 endif
 
+# All of SPF, against a slow second reading.
+check_PROGRAMS += tests/fuzz/fuzz_spf
+tests_fuzz_fuzz_spf_SOURCES = tests/fuzz/fuzz_spf.c $(fuzz_main)
+tests_fuzz_fuzz_spf_LDADD = filter/inspect/libinspect.a \
+	rules/librules.a lists/liblists.a $(IDN2_LIBS)
+tests_fuzz_fuzz_spf_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/seeds/spf
+if !FUZZING
+TESTS += tests/fuzz/fuzz_spf
+endif
+
 # DMARC records: printed, they say the same.  What follows from them, against a
 # slow second reading of the RFC.
 check_PROGRAMS += tests/fuzz/fuzz_dmarc_record tests/fuzz/fuzz_dmarc
