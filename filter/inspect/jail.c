@@ -75,7 +75,8 @@ static int limit(int what, rlim_t most)
 
 static int jail_limits(void)
 {
-	if (limit(RLIMIT_CORE, 0) < 0 || limit(RLIMIT_NOFILE, 0) < 0 ||
+	/* poll() takes no more descriptors than that: it waits for one. */
+	if (limit(RLIMIT_CORE, 0) < 0 || limit(RLIMIT_NOFILE, 1) < 0 ||
 	    limit(RLIMIT_NPROC, 0) < 0)
 		return -1;
 #ifndef SANITIZED
