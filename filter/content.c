@@ -85,16 +85,12 @@ static bool is_signed(const struct message *m)
 static bool authentication_of(struct session *s, bool waits,
 			      struct message_authentication *ret)
 {
-	const struct generation *gen = s->generation;
-	const struct facts *facts = &s->message->facts;
-
-	(void)waits;
 	*ret = (struct message_authentication){
-		.wanted = !ruleset_exempts(gen->rules, &gen->lists, facts),
+		.wanted = s->message->authenticates,
 		.spf = SPF_RESULT_NONE,
 		.spf_unknown = true,
 	};
-	return true;
+	return !ret->wanted || enquiry_spf(s, waits, ret);
 }
 
 /*

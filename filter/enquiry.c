@@ -132,23 +132,39 @@ static bool is_refused_already(struct session *s)
 	return speak_would_refuse(s, m->hits);
 }
 
+/* Nobody need vouch for what comes from our own people. */
+static void waive_authentication(struct facts *facts)
+{
+	for (enum fact_id id = FACT_SPF; id <= FACT_SPF_ERROR; id++)
+		facts_waive(facts, id);
+	for (enum fact_id id = FACT_DKIM; id <= FACT_DMARC_RECORD_ERROR; id++)
+		facts_waive(facts, id);
+}
+
 void enquiry_mail(struct session *s)
 {
 	const struct generation *gen = s->generation;
 	struct message *m = s->message;
 	const struct fact *auth = &m->facts.fixed[FACT_CLIENT_AUTH];
+	bool exempt = ruleset_exempts(gen->rules, &gen->lists, &m->facts);
 
-	if (ruleset_exempts(gen->rules, &gen->lists, &m->facts)) {
+	m->authenticates = !exempt && !is_local(s) &&
+			   !(auth->state == FACT_KNOWN && auth->yes);
+	if (!m->authenticates)
+		waive_authentication(&m->facts);
+	if (exempt) {
 		enquiry_drop(s);
 		return;
 	}
-	if (is_local(s) || (auth->state == FACT_KNOWN && auth->yes))
-		m->lookups = no_client_lookups(s);
-	else
-		m->lookups = client_lookups(s);
+	m->lookups =
+		m->authenticates ? client_lookups(s) : no_client_lookups(s);
 	m->sender_needless = is_refused_already(s);
-	if (m->lookups != NULL && !m->sender_needless)
+	if (m->sender_needless)
+		return;
+	if (m->lookups != NULL)
 		lookups_sender(m->lookups, &m->facts);
+	if (m->authenticates)
+		enquiry_spf_begin(s);
 }
 
 void enquiry_content(struct session *s)
@@ -195,12 +211,17 @@ void enquiry_settle(struct session *s, enum phase phase)
 {
 	struct message *m = s->message;
 	bool end = phase == PHASE_EOM;
+	int64_t until;
 
 	if (m->settled && !end)
 		return;
+	until = end ? monotonic_ms() + EOM_WAIT_MS : deadline(m);
+	if (end || s->generation->plan.reads_spf)
+		enquiry_spf_settle(s, until);
 	if (m->lookups != NULL) {
-		wait_until(s, end ? monotonic_ms() + EOM_WAIT_MS : deadline(m),
-			   end);
+		if (!m->settled)
+			lookups_spf(m->lookups, &m->facts);
+		wait_until(s, until, end);
 		if (!m->settled)
 			lookups_settle(m->lookups, PHASE_MAIL, &m->facts);
 		if (end)

@@ -10,7 +10,7 @@ filter_libsession_a_SOURCES = \
 	filter/checks/manners.c filter/checks/rdns.c filter/checks/sender.c \
 	filter/checks/sender_dns.c \
 	filter/changes.c filter/clock.h filter/content.c filter/counters.c filter/counters.h \
-	filter/enquiry.c filter/fault.c filter/fault.h \
+	filter/enquiry.c filter/enquiry_spf.c filter/fault.c filter/fault.h \
 	filter/generation.c filter/generation.h filter/generation_lists.c \
 	filter/generation_parts.h filter/generation_print.c \
 	filter/generation_resolver.c filter/log.c filter/log.h \

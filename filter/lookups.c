@@ -132,7 +132,7 @@ static bool is_asked_elsewhere(enum fact_id id)
 {
 	return id == FACT_CLIENT_IP || id == FACT_CLIENT_PTR ||
 	       id == FACT_CLIENT_NAME || id == FACT_HELO_NAME ||
-	       id == FACT_SENDER_MX;
+	       id == FACT_SENDER_MX || id == FACT_SPF_DOMAIN;
 }
 
 /* Each fact of these phases that a list is asked about, once. */
@@ -191,6 +191,14 @@ void lookups_sender(struct lookups *lookups, const struct facts *facts)
 	sender_dns_ask(&lookups->sender, lookups->sender_batch, domain->text.at,
 		       domain->state == FACT_KNOWN ? domain->text.len : 0,
 		       ruleset_reads(gen->rules, FACT_SENDER_BOGUS_MX));
+}
+
+void lookups_spf(struct lookups *lookups, const struct facts *facts)
+{
+	if (lookups->sender_batch != NULL &&
+	    dnsbl_reads(lookups->gen, FACT_SPF_DOMAIN))
+		dnsbl_ask_fact(&lookups->lists, FACT_SPF_DOMAIN,
+			       &facts->fixed[FACT_SPF_DOMAIN]);
 }
 
 /* --- the content -------------------------------------------------------- */

@@ -45,6 +45,8 @@ void lookups_helo(struct lookups *lookups, const char *helo,
 /* At MAIL; `facts` hold what is known by then, and are only read. */
 void lookups_connection(struct lookups *lookups, const struct facts *facts);
 void lookups_sender(struct lookups *lookups, const struct facts *facts);
+/* After lookups_sender(), when facts spf are what they will be. */
+void lookups_spf(struct lookups *lookups, const struct facts *facts);
 /* `facts` hold what the header says. */
 void lookups_content(struct lookups *lookups, const struct facts *facts);
 

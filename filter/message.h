@@ -19,6 +19,7 @@
 
 struct inspection;
 struct lookups;
+struct message_authentication;
 
 /* A header field as the MTA gave it. */
 struct field {
@@ -99,6 +100,15 @@ struct message {
 	bool sender_needless; /* nobody asked: the client is refused anyway */
 	int64_t wait_until_ms; /* before EOM, all waits together; 0: none yet */
 	bool settled; /* facts of the envelope are what they will be */
+	/*
+	 * Who vouches for it is a question: not of one that is exempt, whose
+	 * client has logged in or is local.  Facts spf, dkim and dmarc are
+	 * waived where it is none.
+	 */
+	bool authenticates;
+	bool spf_due; /* SPF is to be asked, or has not been taken */
+	struct inspection *spf; /* NULL: nobody is at it */
+	enum fact_cause spf_lost; /* why */
 
 	struct field *fields;
 	size_t field_count, field_room;
@@ -174,6 +184,20 @@ bool enquiry_settle_client(struct session *session, bool waits);
 /* Waits, and sets the facts of the envelope for good; once for a message. */
 void enquiry_settle(struct session *session, enum phase phase);
 void enquiry_drop(struct session *session);
+
+/* --- enquiry_spf.c --- */
+/* At MAIL.  Does not wait. */
+void enquiry_spf_begin(struct session *session);
+/* Waits until then, if it must, and sets the facts spf to spf.error for good;
+ * once for a message. */
+void enquiry_spf_settle(struct session *session, int64_t until_ms);
+void enquiry_spf_end(struct message *message); /* nobody asks any more */
+/*
+ * Fills in what SPF says of a message that authenticates: spf, spf_unknown and
+ * spf_domain.  False: that is not known yet, and `waits` is not set.
+ */
+bool enquiry_spf(struct session *session, bool waits,
+		 struct message_authentication *ret_said);
 
 /* --- content.c --- */
 void content_header(struct session *session, const char *name,

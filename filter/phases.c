@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "filter/checks/checks.h"
+#include "filter/checks/dnsbl.h"
 #include "filter/generation.h"
 #include "filter/lookups.h"
 #include "filter/session.h"
@@ -123,6 +124,9 @@ void phases_plan(const struct generation *generation, struct plan *ret_plan)
 	ret_plan->reads_body = ruleset_reads_any(rules, FACT_BODY_SIZE,
 						 FACT_BODY_LONGEST_LINE) ||
 			       ruleset_reads(rules, FACT_BODY_URLS);
+	ret_plan->reads_spf = dnsbl_reads(generation, FACT_SPF_DOMAIN);
+	for (enum fact_id id = FACT_SPF; id <= FACT_SPF_ERROR; id++)
+		ret_plan->reads_spf |= ruleset_reads(rules, id);
 	/* Signatures are about it, and any message may bear one. */
 	ret_plan->wants_body = true;
 	ret_plan->wants_unknown =

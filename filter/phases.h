@@ -18,6 +18,7 @@ struct plan {
 	bool answers[PHASE_COUNT]; /* a verdict can fall here */
 	bool wants_body; /* it has to cross the socket */
 	bool reads_body; /* rules ask about it */
+	bool reads_spf; /* rules, or lists, ask what SPF says */
 	bool wants_unknown; /* commands that the MTA does not know */
 	bool wants_refused; /* recipients that the MTA itself refused */
 	bool asks_client; /* DNS, about who has connected */

@@ -32,6 +32,7 @@ static void message_free(struct session *s)
 	if (m == NULL)
 		return;
 	content_drop(s);
+	enquiry_spf_end(m);
 	lookups_free(m->lookups);
 	arena_done(&m->arena);
 	arena_done(&m->rcpt_arena);
@@ -118,6 +119,7 @@ static void message_end(struct session *s, const char *end)
 	if (m->queue_id != NULL)
 		keep(&s->last_queue_id, m->queue_id);
 	content_drop(s);
+	enquiry_spf_end(m);
 	if (!s->keep_outcome)
 		message_free(s);
 }

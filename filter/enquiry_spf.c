@@ -1,0 +1,143 @@
+/*
+ * enquiry_spf.c - what SPF says of the envelope: asked at MAIL, taken where it
+ * is needed.
+ *
+ * That is where rules read it, at the first reply that they decide about, or
+ * before the content goes to its inspector, as DMARC builds on it.  From then
+ * on the facts are what they are.
+ *
+ * A client may fall silent after MAIL, and its answer then keeps a channel that
+ * others need.  So nobody takes one early while half of them are leased: who
+ * has not got one asks when the answer is due.
+ */
+#include "filter/clock.h"
+#include "filter/generation.h"
+#include "filter/inspector.h"
+#include "filter/message.h"
+
+enum {
+	DNS_MS = 6000, /* for all questions; the session waits longer */
+	LEASE_MS = 1000, /* for a free channel, where we may wait */
+	CONTENT_WAIT_MS = 4000, /* the channel for the content takes 3 s more */
+};
+
+static bool is_wanted(const struct session *s)
+{
+	const struct facts *facts = &s->message->facts;
+
+	/* Where there was no memory for them, none would be a lie. */
+	return s->client_ip.family != 0 && !s->said[SAID_HELO].lost &&
+	       facts->fixed[FACT_SENDER].state != FACT_UNKNOWN;
+}
+
+static bool begin(struct session *s, unsigned wait_ms)
+{
+	const struct generation *gen = s->generation;
+	const char *id = gen->settings.authentication.authserv_id;
+	struct message *m = s->message;
+	const struct fact *sender = &m->facts.fixed[FACT_SENDER];
+	struct inspection_envelope envelope = {
+		.spf = {
+			.client = s->client_ip,
+			.helo = s->said[SAID_HELO].text,
+			.sender = sender->state == FACT_KNOWN ? sender->text.at
+							      : "",
+			.receiver = id[0] != '\0'
+					    ? id
+					    : s->mta->macro(s->mta->context,
+							    "j"),
+			.now = s->now(),
+		},
+		.resolver = gen->resolver,
+		.dns_ms = DNS_MS,
+	};
+
+	m->spf = inspection_begin_envelope(s->pool, &envelope, wait_ms,
+					   &m->spf_lost);
+	return m->spf != NULL;
+}
+
+void enquiry_spf_begin(struct session *s)
+{
+	struct message *m = s->message;
+	struct inspector_stats stats;
+
+	m->spf_due = true;
+	m->spf_lost = CAUSE_LIMIT;
+	if (!is_wanted(s))
+		return;
+	m->spf_lost = CAUSE_BUSY;
+	stats = inspector_pool_stats(s->pool);
+	if (stats.leased < stats.channels / 2)
+		begin(s, 0);
+}
+
+/* Not even a phase that has ended in the meantime settles what is due. */
+static void reopen(struct facts *facts)
+{
+	for (enum fact_id id = FACT_SPF; id <= FACT_SPF_ERROR; id++)
+		facts->fixed[id] = (struct fact){ .state = FACT_PENDING };
+}
+
+static bool try_to_take(struct message *m, unsigned wait_ms)
+{
+	if (m->spf == NULL)
+		return false;
+	m->spf_lost = CAUSE_TIMEOUT;
+	reopen(&m->facts);
+	if (inspection_wait(m->spf, &m->facts, wait_ms, &m->spf_lost) ==
+	    INSPECTION_WAITING)
+		return false;
+	enquiry_spf_end(m);
+	return true;
+}
+
+static unsigned left_ms(int64_t until_ms)
+{
+	int64_t left = until_ms - monotonic_ms();
+
+	return left > 0 ? (unsigned)left : 0;
+}
+
+void enquiry_spf_settle(struct session *s, int64_t until_ms)
+{
+	struct message *m = s->message;
+	unsigned lease_ms = left_ms(until_ms);
+
+	if (!m->spf_due)
+		return;
+	if (m->spf == NULL && m->spf_lost == CAUSE_BUSY)
+		begin(s, lease_ms < LEASE_MS ? lease_ms : LEASE_MS);
+	if (!try_to_take(m, left_ms(until_ms))) {
+		reopen(&m->facts);
+		inspection_envelope_unknown(&m->facts, m->spf_lost);
+	}
+	enquiry_spf_end(m);
+}
+
+void enquiry_spf_end(struct message *m)
+{
+	inspection_end(m->spf);
+	m->spf = NULL;
+	m->spf_due = false;
+}
+
+bool enquiry_spf(struct session *s, bool waits,
+		 struct message_authentication *ret_said)
+{
+	struct message *m = s->message;
+	const struct fact *spf = &m->facts.fixed[FACT_SPF];
+	const struct fact *domain = &m->facts.fixed[FACT_SPF_DOMAIN];
+
+	if (m->spf_due && waits)
+		enquiry_spf_settle(s, monotonic_ms() + CONTENT_WAIT_MS);
+	if (m->spf_due && !try_to_take(m, 0))
+		return false;
+	ret_said->spf = spf->state == FACT_KNOWN ? (enum spf_result)spf->word
+						 : SPF_RESULT_NONE;
+	ret_said->spf_unknown =
+		spf->state != FACT_KNOWN && spf->state != FACT_NONE;
+	ret_said->spf_domain =
+		domain->state == FACT_KNOWN ? domain->text.at : NULL;
+	return true;
+}
