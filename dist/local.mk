@@ -4,6 +4,7 @@ shippedrulesdir = $(sysconfdir)/steelyard/rules/default
 dist_shippedrules_DATA = rules/default/verdicts.rules rules/default/dnsbl.rules \
 	rules/default/rdns.rules rules/default/helo.rules \
 	rules/default/sender.rules rules/default/manners.rules \
+	rules/default/authentication.rules \
 	rules/default/header.rules rules/default/local.rules
 
 # DNS lists that are asked only where a postmaster includes their file.
@@ -17,7 +18,8 @@ dist_optionalrules_DATA = rules/optional/abusix.rules \
 shipped_lists = lists/default/allow-networks.list \
 	lists/default/deny-networks.list lists/default/allow-senders.list \
 	lists/default/deny-senders.list lists/default/deny-domains.list \
-	lists/default/deny-helos.list lists/default/our-names.list
+	lists/default/deny-helos.list lists/default/our-names.list \
+	lists/default/forwarders.list lists/default/mailing-lists.list
 EXTRA_DIST += dist/steelyard.conf $(shipped_lists) tests/test_shipped.py
 
 # Settings and lists are the postmaster's: they are installed where there are

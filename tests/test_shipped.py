@@ -30,6 +30,12 @@ def symbols(text: str) -> dict[str, float]:
 ALL = symbols("".join(path.read_text() for path in DEFAULT))
 
 
+def group(name: str) -> float:
+    """The most that it adds."""
+    text = (TOP / "rules/default/authentication.rules").read_text()
+    return float(re.search(rf"^group {name} max ([0-9.]+)", text, re.M)[1])
+
+
 def check(text: str) -> str:
     """What `steelyardctl check` says of it; it must load."""
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as conf:
@@ -79,13 +85,55 @@ def test_nothing_but_your_own_lists_refuses_alone() -> None:
                      "LOCAL_DENY_HELO"}
 
 
+# Those that need the content: at most what the group `reputation` has in reserve.
+LATE = {"DKIM_PASS": -0.5, "FORWARDED": -1.5}
+
+
 def test_what_speaks_for_a_sender_is_bounded() -> None:
-    """At most 5.0 by lists, and nothing that has to wait for the content."""
+    """At most 5.0 by lists, and 2.0 by what has to wait for the content."""
     white = {name: weight for name, weight in ALL.items() if weight < 0}
     lists = sum(weight for name, weight in white.items()
                 if name.startswith("DNSWL_"))
     assert lists == -5.0
-    assert white.keys() - symbols(LISTS).keys() == {"LOCAL_ALLOW_SENDER"}
+    assert white.keys() - symbols(LISTS).keys() == {
+        "LOCAL_ALLOW_SENDER", *LATE}
+    assert {name: white[name] for name in LATE} == LATE
+    assert sum(LATE.values()) >= -2.0
+
+
+def test_a_signature_keeps_no_refusal_back() -> None:
+    """The check says which rules are too heavy to be decided at the end."""
+    assert ": 0 errors, 0 warnings;" in check(SHIPPED)
+    heavier = "".join(f"override {name} -200.0\n" for name in LATE)
+    said = check(SHIPPED + heavier)
+    assert "nothing is refused at RCPT" in said
+    for name in LATE:
+        assert f"{name} (-200.00)" in said
+
+
+def test_spf_alone_is_not_even_tagged() -> None:
+    assert group("spf") < 5.0
+
+
+def test_dmarc_alone_makes_mail_wait_and_does_not_refuse() -> None:
+    assert group("dmarc") == 8.0 == sum(
+        ALL[name] for name in ("DMARC_FAIL", "DMARC_REJECT",
+                               "DMARC_UNSIGNED"))
+    assert ALL["DMARC_FAIL"] < 5.0 <= ALL["DMARC_FAIL"] + min(
+        ALL["DMARC_REJECT"], ALL["DMARC_UNSIGNED"])
+
+
+def test_a_mistake_is_softer_than_a_denial() -> None:
+    assert ALL["SPF_PERMERROR"] < ALL["SPF_SOFTFAIL"] < ALL["SPF_FAIL"]
+    assert ALL["DMARC_PERMERROR"] < ALL["DMARC_FAIL"]
+
+
+def test_no_rule_is_about_dns_that_fails() -> None:
+    text = (TOP / "rules/default/authentication.rules").read_text()
+    rules = re.sub(r'#[^\n]*|^example .*?^}[^\n]*|"[^"]*"', "", text,
+                   flags=re.M | re.S)
+    assert "rule SPF_FAIL" in rules
+    assert "temperror" not in rules and "unknown" not in rules
 
 
 def test_samples_ask_nothing_of_the_network() -> None:
