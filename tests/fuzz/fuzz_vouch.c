@@ -18,11 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "filter/inspect/dns.h"
 #include "filter/inspect/message.h"
 #include "rules/arena.h"
 #include "rules/mail/address.h"
 #include "rules/mail/header.h"
+#include "tests/fuzz/dice_dns.h"
 #include "tests/unit/signatures_double.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -39,103 +39,30 @@ static void broken(const char *what, int line)
 
 enum { CONTROL = 8 };
 
-static const char *const records[] = {
-	"v=DMARC1; p=none",
-	"v=DMARC1; p=reject",
-	"v=DMARC1; p=quarantine; sp=reject; np=none",
-	"v=DMARC1; p=reject; adkim=s; aspf=s",
-	"v=DMARC1; p=reject; psd=n",
-	"v=DMARC1; p=reject; psd=y; t=y",
-	"v=DMARC1; p=rej",
-	"v=spf1 -all",
-};
-#define RECORDS (sizeof(records) / sizeof(records[0]))
-
 static const char *const domains[] = {
 	"a.test", "b.a.test", "c.b.a.test", "x.test", "co.uk", "a.co.uk", "uk",
 };
 #define DOMAINS (sizeof(domains) / sizeof(domains[0]))
 
-struct world {
-	struct inspect_dns dns;
-	const uint8_t *control;
-	unsigned asked;
-	struct dns_record record[2];
-	struct dns_answer answers[64];
-};
-
-static unsigned dice(const struct world *world, const char *name,
-		     enum dns_type type)
-{
-	uint32_t hash = 2166136261U ^ world->control[0] ^
-			((uint32_t)world->control[1] << 8) ^ (uint32_t)type;
-
-	for (; *name != '\0'; name++)
-		hash = (hash ^ (uint8_t)*name) * 16777619U;
-	return (hash >> 11) & 0xff;
-}
-
-static const struct dns_answer *ask(struct inspect_dns *dns, const char *name,
-				    enum dns_type type)
-{
-	struct world *world = (struct world *)dns;
-	unsigned roll = dice(world, name, type);
-	struct dns_answer *answer;
-
-	MUST(strlen(name) <= 253);
-	MUST(world->asked < 64);
-	answer = &world->answers[world->asked++];
-	*answer = (struct dns_answer){ .status = DNS_NXDOMAIN };
-	/* some worlds never fail */
-	if (roll < 24 && (world->control[2] & 1) != 0)
-		answer->status = roll % 2 ? DNS_SERVFAIL : DNS_TIMEOUT;
-	else if (roll < 60)
-		answer->status = DNS_NODATA;
-	else if (roll < 70)
-		answer->cnames = 1;
-	else if (roll < 200 && type == DNS_TXT) {
-		size_t count = roll < 80 ? 2 : 1;
-
-		for (size_t i = 0; i < count; i++) {
-			const char *text = records[(roll + i) % RECORDS];
-
-			world->record[i] = (struct dns_record){
-				.type = DNS_TXT,
-				.text = text,
-				.text_len = strlen(text),
-			};
-		}
-		answer->status = DNS_FOUND;
-		answer->count = count;
-		answer->records = world->record;
-	}
-	return answer;
-}
-
-static void hint(struct inspect_dns *dns, const char *name, enum dns_type type)
-{
-	(void)dns;
-	(void)type;
-	MUST(strlen(name) <= 253);
-}
-
 /* --- reading ------------------------------------------------------------ */
 
 struct reading {
-	struct world world;
+	struct dice_dns dice;
 	struct arena arena;
 	struct facts facts;
 	struct message_request request;
+	bool body_cut;
 };
 
 static void make_request(struct reading *r, const uint8_t *control)
 {
 	struct message_authentication *given = &r->request.authentication;
 
-	r->world = (struct world){ .dns = { .ask = ask, .hint = hint },
-				   .control = control };
+	dice_dns_init(&r->dice, control[0] | (unsigned)control[1] << 8,
+		      (control[2] & 1) != 0);
 	r->request = (struct message_request){ .arrival = 1000000000,
-					       .dns = &r->world.dns };
+					       .dns = &r->dice.dns };
+	r->body_cut = control[7] % 8 == 0;
 	given->wanted = true;
 	given->discovery = (enum dmarc_discovery)(control[3] % 3);
 	given->spf = (enum spf_result)(control[4] % (SPF_RESULT_NONE + 1));
@@ -165,7 +92,7 @@ static void read_header(struct reading *r, const char *text, size_t len,
 						(text + field.offset)),
 				       field.value, field.value_len,
 				       (field.faults & HEADER_CUT) != 0);
-	message_finish(message, r->world.control[7] % 8 == 0, &r->facts);
+	message_finish(message, r->body_cut, &r->facts);
 	message_free(message);
 	MUST(signatures_heard.alive == 0);
 	MUST(r->arena.taken <= MESSAGE_ARENA_MAX);

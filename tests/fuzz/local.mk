@@ -63,7 +63,8 @@ tests_fuzz_fuzz_channel_LDADD = filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a $(INSPECT_LIBS) $(IDN2_LIBS) \
 	$(PSL_LIBS)
 tests_fuzz_fuzz_channel_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c $(fuzz_main)
+tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c $(fuzz_main) \
+	tests/fuzz/dice_dns.c tests/fuzz/dice_dns.h
 tests_fuzz_fuzz_message_LDADD = $(tests_fuzz_fuzz_channel_LDADD)
 tests_fuzz_fuzz_message_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/seeds/channel tests/fuzz/seeds/message
@@ -147,10 +148,11 @@ endif
 # Who vouches for a message, in any world.
 check_PROGRAMS += tests/fuzz/fuzz_vouch
 tests_fuzz_fuzz_vouch_SOURCES = tests/fuzz/fuzz_vouch.c $(fuzz_main) \
+	tests/fuzz/dice_dns.c tests/fuzz/dice_dns.h \
 	tests/unit/signatures_double.c tests/unit/signatures_double.h
 tests_fuzz_fuzz_vouch_LDADD = $(tests_fuzz_fuzz_channel_LDADD)
 tests_fuzz_fuzz_vouch_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-EXTRA_DIST += tests/fuzz/seeds/vouch
+EXTRA_DIST += tests/fuzz/seeds/vouch tests/fuzz/vouch.dict
 if !FUZZING
 TESTS += tests/fuzz/fuzz_vouch
 endif

@@ -86,7 +86,8 @@ inspect_libs = filter/libinspector.a filter/libsession.a \
 tests_unit_test_channel_SOURCES = tests/unit/test_channel.c
 tests_unit_test_channel_LDADD = $(inspect_libs)
 
-tests_unit_test_message_SOURCES = tests/unit/test_message.c
+tests_unit_test_message_SOURCES = tests/unit/test_message.c \
+	tests/unit/inspect_zone.c tests/unit/inspect_zone.h
 tests_unit_test_message_LDADD = $(inspect_libs)
 
 tests_unit_test_jail_SOURCES = tests/unit/test_jail.c

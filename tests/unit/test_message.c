@@ -19,6 +19,7 @@
 
 #include "rules/arena.h"
 #include "rules/mail/limits.h"
+#include "tests/unit/inspect_zone.h"
 
 static const struct message_want wants[] = {
 	{ .slot = 0, .raw = false, .name = "X-Test", .name_len = 6 },
@@ -46,6 +47,7 @@ static void reading_init(struct reading *r, uint64_t body_limit)
 
 static void reading_done(struct reading *r)
 {
+	message_free(r->message);
 	arena_done(&r->arena);
 }
 
@@ -454,6 +456,121 @@ static void facts_of_bodies_wherever_they_are_cut(void **state)
 	}
 }
 
+/* --- signed (test_vouch.c has what follows from it) ---------------------- */
+
+/* RFC 8463, appendix A.3. */
+static const char joes_header[] =
+	"DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed;\n"
+	" d=football.example.com; i=@football.example.com;\n"
+	" q=dns/txt; s=brisbane; t=1528637909; h=from : to :\n"
+	" subject : date : message-id : from : subject : date;\n"
+	" bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;\n"
+	" b=/gCrinpcQOoIfuHNQIbq4pgh9kyIK3AQUdt9OdqQehSwhEIug4D11Bus\n"
+	" Fa3bT3FY5OsU7ZbnKELq+eXdp1Q1Dw==\n"
+	"From: Joe SixPack <joe@football.example.com>\n"
+	"To: Suzie Q <suzie@shopping.example.net>\n"
+	"Subject: Is dinner ready?\n"
+	"Date: Fri, 11 Jul 2003 21:00:37 -0700 (PDT)\n"
+	"Message-ID: <20030712040037.46341.5F8J@football.example.com>\n";
+static const char joes_body[] =
+	"Hi.\r\n\r\nWe lost the game.  Are you hungry yet?\r\n\r\nJoe.\r\n";
+
+#define JOES_KEY                                        \
+	"brisbane._domainkey.football.example.com TXT " \
+	"\"v=DKIM1; k=ed25519; "                        \
+	"p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"\n"
+#define JOES_POLICY "_dmarc.example.com TXT \"v=DMARC1; p=reject\"\n"
+
+static const struct signed_row {
+	const char *claim, *zone;
+	uint64_t body_limit;
+	int changed; /* this byte of the body; -1: none */
+	bool body_cut;
+	const char *dkim, *dmarc;
+	int64_t body_size; /* -1: not asked for */
+} signed_rows[] = {
+	{ "the RFC's own", JOES_KEY JOES_POLICY, 1000, -1, false, "pass",
+	  "pass", 55 },
+	{ "though no fact is about the body", JOES_KEY JOES_POLICY, 0, -1,
+	  false, "pass", "pass", -1 },
+	{ "past the body's limit", JOES_KEY JOES_POLICY, 5, -1, false, "pass",
+	  "pass", 5 },
+	{ "with a byte changed", JOES_KEY JOES_POLICY, 1000, 20, false, "fail",
+	  "fail", 55 },
+	{ "with one changed past the limit", JOES_KEY JOES_POLICY, 5, 20, false,
+	  "fail", "fail", 5 },
+	{ "not all of it is here", JOES_KEY JOES_POLICY, 1000, -1, true,
+	  "temperror", "temperror", 55 },
+	{ "the key does not arrive",
+	  "brisbane._domainkey.football.example.com TIMEOUT\n" JOES_POLICY,
+	  1000, -1, false, "temperror", "temperror", 55 },
+	{ "there is no key", JOES_POLICY, 1000, -1, false, "permerror", "fail",
+	  55 },
+	{ "there is no policy", JOES_KEY, 1000, -1, false, "pass", "none", 55 },
+};
+
+static void assert_word(const struct facts *facts, enum fact_id id,
+			const char *expected, const char *claim)
+{
+	const struct fact *fact = &facts->fixed[id];
+	const char *got = fact->state == FACT_KNOWN
+				  ? fact_row(id)->words[fact->word]
+				  : fact_state_name(fact->state);
+
+	if (strcmp(got, expected) != 0)
+		fail_msg("%s: %s is %s, not %s", claim, fact_row(id)->name, got,
+			 expected);
+}
+
+/* The body in pieces of `piece` bytes. */
+static void check_signed(const struct signed_row *row, size_t piece)
+{
+	struct message_request request = { .arrival = 1530000000,
+					   .body_limit = row->body_limit };
+	char body[sizeof(joes_body)];
+	size_t len = strlen(joes_body);
+	struct inspect_zone zone;
+	struct reading r;
+
+	memcpy(body, joes_body, sizeof(body));
+	if (row->changed >= 0)
+		body[row->changed] ^= 1;
+	inspect_zone_open(&zone, row->zone);
+	request.dns = &zone.dns;
+	request.authentication.wanted = true;
+	request.authentication.discovery = DMARC_WALK_AND_LIST;
+	request.authentication.spf = SPF_RESULT_NONE;
+	arena_init(&r.arena, MESSAGE_ARENA_MAX);
+	assert_int_equal(facts_init(&r.facts, &r.arena, 0), 0);
+	r.message = message_new(&request, &r.arena);
+	assert_non_null(r.message);
+	feed(&r, joes_header);
+	for (size_t at = 0; at < len; at += piece)
+		message_body(r.message, body + at,
+			     len - at < piece ? len - at : piece);
+	message_finish(r.message, row->body_cut, &r.facts);
+	assert_word(&r.facts, FACT_DKIM, row->dkim, row->claim);
+	assert_word(&r.facts, FACT_DMARC, row->dmarc, row->claim);
+	assert_true(r.facts.fixed[FACT_DKIM_ALIGNED].yes);
+	if (row->body_size >= 0)
+		assert_int_equal(r.facts.fixed[FACT_BODY_SIZE].number,
+				 row->body_size);
+	else
+		assert_int_equal(r.facts.fixed[FACT_BODY_SIZE].state,
+				 FACT_PENDING);
+	reading_done(&r);
+	inspect_zone_close(&zone);
+}
+
+static void signed_messages_wherever_they_are_cut(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(signed_rows) / sizeof(signed_rows[0]);
+	     i++)
+		for (size_t piece = 1; piece < sizeof(joes_body); piece++)
+			check_signed(&signed_rows[i], piece);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -464,6 +581,7 @@ int main(void)
 		cmocka_unit_test(a_cut_field_is_not_read),
 		cmocka_unit_test(memory_is_bounded),
 		cmocka_unit_test(facts_of_bodies_wherever_they_are_cut),
+		cmocka_unit_test(signed_messages_wherever_they_are_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
