@@ -205,7 +205,7 @@ enum packet_put packet_put_envelope(struct packet *packet,
 				    struct packet_span *ret_names)
 {
 	const char *at = strrchr(request->sender, '@');
-	size_t domain = at == NULL ? 0 : (size_t)(at - request->sender);
+	size_t domain = at == NULL ? 0 : (size_t)(at + 1 - request->sender);
 	size_t base = packet->used;
 	enum packet_put put;
 	struct pen pen;

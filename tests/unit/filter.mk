@@ -76,7 +76,9 @@ endif
 # The jailed reader, and the filter's side of it.
 if HAVE_CMOCKA
 inspect_tests = tests/unit/test_channel tests/unit/test_message \
-	tests/unit/test_jail tests/unit/test_poison tests/unit/test_inspector
+	tests/unit/test_jail tests/unit/test_poison \
+	tests/unit/test_inspector tests/unit/test_inspector_dns \
+	tests/unit/test_inspector_faults tests/unit/test_serve_dns
 check_PROGRAMS += $(inspect_tests)
 TESTS += $(inspect_tests)
 inspect_libs = filter/libinspector.a filter/libsession.a \
@@ -96,9 +98,19 @@ tests_unit_test_jail_LDADD = $(inspect_libs)
 tests_unit_test_poison_SOURCES = tests/unit/test_poison.c
 tests_unit_test_poison_LDADD = $(inspect_libs)
 
-tests_unit_test_inspector_SOURCES = tests/unit/test_inspector.c \
-	tests/unit/inspectors.c tests/unit/inspectors.h
+inspectors = tests/unit/inspectors.c tests/unit/inspectors.h \
+	tests/unit/inspections.c tests/unit/inspections.h
+tests_unit_test_inspector_SOURCES = tests/unit/test_inspector.c $(inspectors)
 tests_unit_test_inspector_LDADD = tests/libfaulty.a $(inspect_libs)
+tests_unit_test_inspector_faults_SOURCES = \
+	tests/unit/test_inspector_faults.c $(inspectors)
+tests_unit_test_inspector_faults_LDADD = tests/libfaulty.a $(inspect_libs)
+tests_unit_test_inspector_dns_SOURCES = tests/unit/test_inspector_dns.c \
+	$(inspectors)
+tests_unit_test_inspector_dns_LDADD = $(inspect_libs)
+
+tests_unit_test_serve_dns_SOURCES = tests/unit/test_serve_dns.c
+tests_unit_test_serve_dns_LDADD = $(inspect_libs)
 endif
 
 # Checks that ask DNS, in a world made of a zone's text; those that ask nobody.
@@ -170,6 +182,20 @@ tests_unit_test_dmarc_record_LDADD = $(dmarc_libs)
 tests_unit_test_dmarc_SOURCES = tests/unit/test_dmarc.c \
 	tests/unit/dmarc_claims.c tests/unit/dmarc_claims.h
 tests_unit_test_dmarc_LDADD = $(dmarc_libs)
+endif
+
+# DKIM: fields and keys, and what becomes of signatures.
+if HAVE_CMOCKA
+dkim_tests = tests/unit/test_dkim
+check_PROGRAMS += $(dkim_tests)
+TESTS += $(dkim_tests)
+dkim_libs = filter/inspect/libinspect.a rules/librules.a lists/liblists.a \
+	$(INSPECT_LIBS) $(IDN2_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_dkim_SOURCES = tests/unit/test_dkim.c \
+	tests/unit/dkim_signer.c tests/unit/dkim_signer.h \
+	tests/unit/inspect_zone.c tests/unit/inspect_zone.h
+tests_unit_test_dkim_LDADD = $(dkim_libs)
 endif
 
 # The cases of others, who keep them: make conformance CONFORMANCE=DIR
