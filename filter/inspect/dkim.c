@@ -293,20 +293,28 @@ static void list_told(struct signatures *signatures)
 
 /*
  * A signature may cover other signatures.  Those that the library does not see
- * it would miss.
+ * it would miss; and it goes from the last one upwards without sparing the one
+ * that is verified, which never covers itself (section 3.5).
  */
 static void judge_signed_signatures(struct signatures *signatures)
 {
 	bool hidden = signatures->hidden;
+	size_t below = 0;
 
-	for (const struct candidate *c = signatures->candidates; c; c = c->next)
+	for (const struct candidate *c = signatures->candidates; c;
+	     c = c->next) {
 		hidden |= !c->open;
-	for (struct candidate *c = signatures->candidates; c && hidden;
-	     c = c->next)
-		if (c->open && dkim_field_signs(&c->field, c->value, field_name,
-						strlen(field_name)) > 0)
+		below++;
+	}
+	for (struct candidate *c = signatures->candidates; c; c = c->next) {
+		size_t names = dkim_field_signs(&c->field, c->value, field_name,
+						strlen(field_name));
+
+		below--;
+		if (c->open && names > 0 && (hidden || names > below))
 			decide(c, SIGNATURE_NEUTRAL,
-			       "it signs a signature that is not looked at");
+			       "it signs signatures that libopendkim mistakes");
+	}
 }
 
 static bool any_open(const struct signatures *signatures)

@@ -78,7 +78,8 @@ if HAVE_CMOCKA
 inspect_tests = tests/unit/test_channel tests/unit/test_message \
 	tests/unit/test_jail tests/unit/test_poison \
 	tests/unit/test_inspector tests/unit/test_inspector_dns \
-	tests/unit/test_inspector_faults tests/unit/test_serve_dns
+	tests/unit/test_inspector_envelope tests/unit/test_inspector_faults \
+	tests/unit/test_serve_dns
 check_PROGRAMS += $(inspect_tests)
 TESTS += $(inspect_tests)
 inspect_libs = filter/libinspector.a filter/libsession.a \
@@ -105,6 +106,9 @@ tests_unit_test_inspector_LDADD = tests/libfaulty.a $(inspect_libs)
 tests_unit_test_inspector_faults_SOURCES = \
 	tests/unit/test_inspector_faults.c $(inspectors)
 tests_unit_test_inspector_faults_LDADD = tests/libfaulty.a $(inspect_libs)
+tests_unit_test_inspector_envelope_SOURCES = \
+	tests/unit/test_inspector_envelope.c $(inspectors)
+tests_unit_test_inspector_envelope_LDADD = tests/libfaulty.a $(inspect_libs)
 tests_unit_test_inspector_dns_SOURCES = tests/unit/test_inspector_dns.c \
 	$(inspectors)
 tests_unit_test_inspector_dns_LDADD = $(inspect_libs)
