@@ -779,7 +779,30 @@ VERDICTS = {
     "14-bounce-to-many": "reject", "15-listed-bot": "reject",
     "16-no-name": "tag", "17-sender-nowhere": "tag",
     "18-silent-dns": "accept", "19-listed-domain": "defer",
-    "20-listed-partner": "accept",
+    "20-listed-partner": "accept", "21-signed": "accept",
+    "22-passed-on": "accept", "23-forged-author": "reject",
+    "24-text-appended": "reject", "25-not-signed": "defer",
+    "26-bounce-of-the-bank": "accept", "27-mailing-list": "accept",
+    "28-broken-record": "accept",
+}
+# What their facts and symbols have to say, beside others.
+VOUCHERS = {
+    "18-silent-dns": {"spf": "temperror", "dmarc": "temperror"},
+    "21-signed": {"spf": "pass", "dkim": "pass", "dmarc": "pass",
+                  "dkim.results": ["pass", "pass"],
+                  "dkim.algorithms": ["rsa-sha256", "ed25519-sha256"]},
+    "22-passed-on": {"spf": "fail", "dkim": "pass", "dmarc": "pass",
+                     "dmarc.aligned.dkim": True, "dmarc.aligned.spf": False},
+    "23-forged-author": {"spf": "fail", "dkim": None, "dmarc": "fail",
+                         "dmarc.policy": "reject"},
+    "24-text-appended": {"dkim": "policy", "dkim.covered": False,
+                         "dmarc": "fail"},
+    "25-not-signed": {"spf": None, "dkim": None, "dmarc": "fail"},
+    "26-bounce-of-the-bank": {"spf": "pass", "spf.domain": "mx.bank.example",
+                              "dmarc": "pass", "dmarc.aligned.spf": True},
+    "27-mailing-list": {"dkim": "pass", "dkim.domain": "lists.example.com",
+                        "dkim.results": ["pass", "fail"], "dmarc": "fail"},
+    "28-broken-record": {"spf": "permerror", "dmarc": None},
 }
 DNS = ["--dns", MESSAGES / "sample.zone"]
 SITE = (f'include "{TOP}/rules/default/*.rules"\n'
@@ -792,6 +815,11 @@ def test_sample_messages(work: pathlib.Path) -> None:
     found = trial("-c", conf, "test", *DNS, *SAMPLES)
     assert {pathlib.Path(one["file"]).stem: one["verdict"]
             for one in found} == VERDICTS
+    for one in found:
+        facts = {row["fact"]: row.get("value") for row in one["facts"]}
+        for fact, value in VOUCHERS.get(
+                pathlib.Path(one["file"]).stem, {}).items():
+            assert facts.get(fact) == value, (one["file"], fact)
     table = ctl("-c", conf, "test", *DNS, *SAMPLES).splitlines()
     assert len(table) == 1 + len(VERDICTS)
     assert table[0].split() == ["MESSAGE", "CLIENT", "HELO", "SENDER", "SCORE",
