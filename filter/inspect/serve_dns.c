@@ -149,6 +149,8 @@ static void wait_packet(struct serve_dns *dns)
 	dns->left_ms -= (int64_t)(dns_now_ms() - before);
 	if (ready == 0)
 		dns->left_ms = 0;
+	if (ready < 0 && errno != EINTR && errno != EAGAIN)
+		dns->gone = true; /* or we would come back here for ever */
 	if (ready <= 0)
 		return;
 	got = recv(dns->fd, dns->late, CHANNEL_PACKET_MAX,

@@ -190,7 +190,8 @@ endif
 
 # DKIM: fields and keys, and what becomes of signatures.
 if HAVE_CMOCKA
-dkim_tests = tests/unit/test_dkim
+dkim_tests = tests/unit/test_dkim tests/unit/test_dkim_key \
+	tests/unit/test_dkim_field
 check_PROGRAMS += $(dkim_tests)
 TESTS += $(dkim_tests)
 dkim_libs = filter/inspect/libinspect.a rules/librules.a lists/liblists.a \
@@ -200,6 +201,12 @@ tests_unit_test_dkim_SOURCES = tests/unit/test_dkim.c \
 	tests/unit/dkim_signer.c tests/unit/dkim_signer.h \
 	tests/unit/inspect_zone.c tests/unit/inspect_zone.h
 tests_unit_test_dkim_LDADD = $(dkim_libs)
+
+tests_unit_test_dkim_key_SOURCES = tests/unit/test_dkim_key.c
+tests_unit_test_dkim_key_LDADD = $(dkim_libs)
+
+tests_unit_test_dkim_field_SOURCES = tests/unit/test_dkim_field.c
+tests_unit_test_dkim_field_LDADD = $(dkim_libs)
 endif
 
 # The cases of others, who keep them: make conformance CONFORMANCE=DIR

@@ -9,9 +9,13 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
+
+#include "filter/resolver.h"
+#include "lists/dns_zonefile.h"
 
 const struct inspection_request test_no_body = { .arrival = 1000 };
 const struct inspection_request test_with_body = { .arrival = 1000,
@@ -112,4 +116,21 @@ void test_await_hang(struct test_hangs *hangs)
 	while (hangs->count == 0)
 		sched_yield();
 	assert_int_equal(hangs->count, 1);
+}
+
+struct resolver *test_resolver(const char *zone)
+{
+	struct resolver *resolver = calloc(1, sizeof(*resolver));
+	struct dns_settings settings = { .timeout_ms = 5000 };
+	char error[DNS_ZONEFILE_ERROR_SIZE];
+
+	assert_non_null(resolver);
+	atomic_init(&resolver->refs, 1);
+	resolver->zone = dns_zonefile_parse("zone", zone, strlen(zone), error);
+	if (resolver->zone == NULL)
+		fail_msg("%s", error);
+	settings.zone = resolver->zone;
+	resolver->dns = dns_open(&settings, error);
+	assert_non_null(resolver->dns);
+	return resolver;
 }

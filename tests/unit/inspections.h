@@ -40,6 +40,9 @@ void test_lost(struct inspection *inspection, enum fact_cause cause);
 /* A whole message that goes well. */
 void test_one_message(struct inspector_pool *pool, const char *subject);
 
+/* The world of a zone's text; one reference, the caller's. */
+struct resolver *test_resolver(const char *zone);
+
 /* For inspector_pool_on_hang(). */
 struct test_hangs {
 	atomic_int count;

@@ -24,7 +24,6 @@
 #include "filter/inspect/channel.h"
 #include "filter/inspector_pool.h"
 #include "filter/resolver.h"
-#include "lists/dns_zonefile.h"
 #include "rules/arena.h"
 #include "tests/unit/inspections.h"
 
@@ -50,24 +49,6 @@ static const char world[] = "$ORIGIN test.\n"
 			    "mx TXT \"v=spf1 mx:a.test a:slow.test -all\"\n"
 			    "mx.a A 192.0.2.7\n";
 
-/* One reference, the caller's. */
-static struct resolver *resolver_of(const char *zone)
-{
-	struct resolver *resolver = calloc(1, sizeof(*resolver));
-	struct dns_settings settings = { .timeout_ms = 5000 };
-	char error[DNS_ZONEFILE_ERROR_SIZE];
-
-	assert_non_null(resolver);
-	atomic_init(&resolver->refs, 1);
-	resolver->zone = dns_zonefile_parse("zone", zone, strlen(zone), error);
-	if (resolver->zone == NULL)
-		fail_msg("%s", error);
-	settings.zone = resolver->zone;
-	resolver->dns = dns_open(&settings, error);
-	assert_non_null(resolver->dns);
-	return resolver;
-}
-
 /* --- one pool, one channel, and the test behind it ----------------------- */
 
 struct scene {
@@ -86,7 +67,7 @@ static void scene_open(struct scene *scene, const char *zone)
 {
 	memset(scene, 0, sizeof(*scene));
 	arena_init(&scene->arena, 4 << 20);
-	scene->resolver = zone == NULL ? NULL : resolver_of(zone);
+	scene->resolver = zone == NULL ? NULL : test_resolver(zone);
 	scene->pool = inspector_pool_open(1, 1);
 	inspector_open(&scene->inspector, 0, 1);
 	scene->fd = scene->inspector.theirs[0];
