@@ -111,7 +111,8 @@ static bool is_mailbox(const char *text, size_t len)
 	local = (size_t)(at - text);
 	if (domain_normalise(at + 1, len - local - 1, &domain) !=
 		    ADDRESS_FINE ||
-	    (domain.flags & (DOMAIN_LITERAL | DOMAIN_UNDERSCORE)) != 0)
+	    (domain.flags &
+	     (DOMAIN_LITERAL | DOMAIN_UNDERSCORE | DOMAIN_FINAL_DOT)) != 0)
 		return false;
 	if (local > 2 && text[0] == '"' && text[local - 1] == '"') {
 		for (size_t i = 1; i < local - 1; i++) {

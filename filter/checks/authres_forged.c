@@ -3,12 +3,13 @@
  *
  * RFC 8601 section 2.2 knows one answer; readers give several.  Some take
  * comments apart as RFC 5322 has them, others end them at the first ")", with
- * or without regard to backslashes; quotes are understood or just dropped; a
- * fold ends a word or vanishes; bytes beyond ASCII and control characters are
- * skipped, or mapped as IDNA does; encoded words (RFC 2047) are decoded, or
- * not.  So the field is read in each of these ways, and is ours if any of them
- * finds our id.  Signs that no host name has are skipped before the id and end
- * it, in all readings.
+ * or without regard to backslashes; quotes are understood or just dropped;
+ * bytes beyond ASCII are skipped, or mapped as IDNA does; encoded words (RFC
+ * 2047) are decoded, or not.  So the field is read in each of these ways, and
+ * is ours if any of them finds our id.  In all of them, signs that no host name
+ * has are skipped before the id, and end it; and a blank, a fold or a comment
+ * may end it or vanish, as some take folds and comments out without leaving
+ * anything in their place.
  *
  * A value that ends before it could be told from ours is ours as well: Postfix
  * shows a filter what stands before a NUL, and the first 60,000 bytes.
@@ -35,7 +36,6 @@ struct manner {
 	bool nests; /* comments in comments */
 	bool escapes; /* a backslash takes the next byte's meaning away */
 	bool quotes; /* quoted strings; else a quote is skipped */
-	bool joins; /* a fold vanishes; else it ends the word */
 };
 
 enum found {
@@ -47,6 +47,11 @@ enum found {
 static bool is_space(char c)
 {
 	return c == ' ' || ascii_is_control(c);
+}
+
+static bool is_gap(char c)
+{
+	return c == '(' || is_space(c);
 }
 
 /* May it stand in a host name, or next to one without ending it? */
@@ -76,18 +81,28 @@ static bool skip_comment(struct bytes *text, const struct manner *how)
 	return false;
 }
 
-/* Does what stands here look like a version, "1;"?  Nobody joins these. */
-static bool is_version(struct bytes text)
+static void skip_gaps(struct bytes *text, const struct manner *how)
 {
-	while (text.at < text.end && is_space(*text.at))
-		text.at++;
+	while (text->at < text->end) {
+		if (*text->at == '(')
+			skip_comment(text, how);
+		else if (is_space(*text->at))
+			text->at++;
+		else
+			return;
+	}
+}
+
+/* Does a version stand here, "1;"?  It belongs to no name. */
+static bool is_version(struct bytes text, const struct manner *how)
+{
+	skip_gaps(&text, how);
 	if (text.at == text.end || !ascii_is_digit(*text.at))
 		return false;
 	while (text.at < text.end && ascii_is_digit(*text.at))
 		text.at++;
-	while (text.at < text.end && is_space(*text.at))
-		text.at++;
-	return text.at == text.end || *text.at == ';' || *text.at == '(';
+	skip_gaps(&text, how);
+	return text.at < text.end && *text.at == ';';
 }
 
 /* What a reading has come to. */
@@ -120,29 +135,24 @@ static bool take(struct reading *r, char c, enum found *ret)
 	return c == '.';
 }
 
-/* A blank, a comment or a quote, where these end a word. */
-static bool word_ends(const struct reading *r, enum found *ret)
-{
-	*ret = r->matched == r->id->len ? FOUND_OURS : FOUND_OTHERS;
-	return false;
-}
-
-/* Over what stands between words.  As take(). */
+/* As take(): here a word may end, and need not. */
 static bool gap(struct reading *r, enum found *ret)
 {
-	if (*r->text.at != '(') {
-		r->text.at++;
-	} else if (!skip_comment(&r->text, r->how)) {
-		/* Where it has begun the id could no longer be mistaken. */
-		*ret = r->matched == r->id->len ? FOUND_OURS : FOUND_END;
+	bool closed = true;
+
+	while (closed && r->text.at < r->text.end && is_gap(*r->text.at)) {
+		r->odd |= *r->text.at == '(';
+		if (*r->text.at == '(')
+			closed = skip_comment(&r->text, r->how);
+		else
+			r->text.at++;
+	}
+	if (r->matched == r->id->len) {
+		*ret = FOUND_OURS;
 		return false;
 	}
-	if (r->matched == 0)
-		return true;
-	r->odd = true;
-	if (r->how->joins && !is_version(r->text))
-		return true;
-	return word_ends(r, ret);
+	*ret = closed ? FOUND_OTHERS : FOUND_END;
+	return closed && (r->matched == 0 || !is_version(r->text, r->how));
 }
 
 /* As take(). */
@@ -151,8 +161,9 @@ static bool quote(struct reading *r, enum found *ret)
 	r->text.at++;
 	if (!r->how->quotes)
 		return true;
+	*ret = r->matched == r->id->len ? FOUND_OURS : FOUND_OTHERS;
 	if (r->quoted || r->matched > 0)
-		return word_ends(r, ret);
+		return false;
 	r->quoted = true;
 	return true;
 }
@@ -166,7 +177,7 @@ static enum found read_as(struct reading *r)
 		char c = *text->at;
 		bool goes_on = true;
 
-		r->odd |= c == '(' || c == '"' || c == '\\';
+		r->odd |= c == '"' || c == '\\';
 		if (ascii_is_8bit(c)) {
 			text->at++;
 		} else if (c == '\\') {
@@ -175,7 +186,7 @@ static enum found read_as(struct reading *r)
 				goes_on = take(r, *text->at++, &found);
 		} else if (c == '"') {
 			goes_on = quote(r, &found);
-		} else if (!r->quoted && (c == '(' || is_space(c))) {
+		} else if (!r->quoted && is_gap(c)) {
 			goes_on = gap(r, &found);
 		} else {
 			goes_on = take(r, c, &found);
@@ -190,12 +201,11 @@ static enum found read_as(struct reading *r)
 /* In all manners; the strict one, which comes first, mostly decides. */
 static bool read_in_all(const struct authres_id *id, struct bytes text)
 {
-	for (unsigned bits = 0; bits < 16; bits++) {
+	for (unsigned bits = 0; bits < 8; bits++) {
 		const struct manner how = {
 			.nests = (bits & 1) == 0,
 			.escapes = (bits & 2) == 0,
 			.quotes = (bits & 4) == 0,
-			.joins = (bits & 8) != 0,
 		};
 		struct reading r = { .id = id, .how = &how, .text = text };
 		enum found found = read_as(&r);

@@ -156,3 +156,16 @@ EXTRA_DIST += tests/fuzz/seeds/vouch tests/fuzz/vouch.dict
 if !FUZZING
 TESTS += tests/fuzz/fuzz_vouch
 endif
+
+# Authentication-Results: ours are read back, those of strangers are read in as
+# many ways as there are readers.
+check_PROGRAMS += tests/fuzz/fuzz_authres
+tests_fuzz_fuzz_authres_SOURCES = tests/fuzz/fuzz_authres.c $(fuzz_main) \
+	tests/fuzz/authres_reader.c tests/fuzz/authres_reader.h \
+	filter/checks/authres.c filter/checks/authres_forged.c
+tests_fuzz_fuzz_authres_LDADD = rules/librules.a lists/liblists.a $(IDN2_LIBS)
+tests_fuzz_fuzz_authres_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/seeds/authres
+if !FUZZING
+TESTS += tests/fuzz/fuzz_authres
+endif

@@ -141,8 +141,7 @@ static const struct told told[] = {
 	{ .claim = "a HELO beyond ASCII is left out",
 	  .spf = "fail",
 	  .sender = "-",
-	  .helo = "b\xc3\xbc"
-		  "cher.example",
+	  .helo = "b\303\274cher.example",
 	  .written = "mx.example.org;\n\tspf=fail" },
 	{ .claim = "a sender in quotes keeps them",
 	  .spf = "pass",
@@ -320,7 +319,7 @@ static void set_signatures(struct facts *facts, const struct told *row)
 			sets[i][n] = (struct text){ word, strlen(word) };
 		}
 	}
-	for (size_t i = 0; i < 5; i++)
+	for (unsigned i = 0; i < 5; i++)
 		facts_set(facts, FACT_DKIM_RESULTS + i, sets[i], count);
 }
 
@@ -455,9 +454,7 @@ static const struct {
 } names[] = {
 	{ "mx.example.org", "mx.example.org" },
 	{ "MX.Example.ORG.", "mx.example.org" },
-	{ "mail.b\xc3\xbc"
-	  "cher.example",
-	  "mail.xn--bcher-kva.example" },
+	{ "mail.b\303\274cher.example", "mail.xn--bcher-kva.example" },
 	{ "host_1", "host_1" },
 	{ "Example+MX", "example+mx" },
 	{ "", NULL },
