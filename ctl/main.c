@@ -17,7 +17,7 @@
 
 static const struct verb *const verbs[] = {
 	&verb_status, &verb_reload, &verb_check, &verb_facts, &verb_settings,
-	&verb_list,   &verb_dns,    &verb_dnsbl, &verb_test,
+	&verb_list,   &verb_dns,    &verb_dnsbl, &verb_spf,   &verb_test,
 };
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 
