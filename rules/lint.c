@@ -22,19 +22,30 @@ struct chance {
 static const struct chance any = { true, true };
 static const struct chance never = { false, true };
 
-/* Facts that a stranger chooses: a bit each. */
+/*
+ * Facts that a stranger chooses, a bit each, and what proves some of them if
+ * the same condition, or a rule that it reads, asks for it.
+ */
 enum {
 	TRUST_PTR = 1,
 	TRUST_HELO = 2,
 	TRUST_MTA_NAME = 4,
 	TRUST_MTA_PTR = 8,
+	TRUST_FROM = 16,
+	TRUST_SPF = 32, /* spf.domain */
+	TRUST_DKIM = 64, /* dkim.domain */
+	TRUST_DKIM_ALL = 128, /* dkim.domains */
+	PROOF_SPF = 256, /* spf is pass */
+	PROOF_DKIM = 512, /* dkim is pass */
+	PROOF_DKIM_ALL = 1024, /* dkim.passed */
+	PROOF_DMARC = 2048, /* dmarc is pass, or what it rests on */
 };
 
 struct lint {
 	const struct ruleset *rules;
 	struct diag *diag;
 	struct chance *chances; /* of each rule */
-	unsigned *trusts; /* of each rule: TRUST_ */
+	unsigned *trusts; /* of each rule: TRUST_ and PROOF_ */
 	bool *reads; /* some condition reads this rule */
 };
 
@@ -145,6 +156,35 @@ static unsigned fact_trust(enum fact_id id)
 	case FACT_HELO_NAME: return TRUST_HELO;
 	case FACT_CLIENT_MTA_NAME: return TRUST_MTA_NAME;
 	case FACT_CLIENT_MTA_PTR: return TRUST_MTA_PTR;
+	case FACT_FROM_DOMAIN:
+	case FACT_FROM_ADDRESS: return TRUST_FROM;
+	case FACT_SPF_DOMAIN: return TRUST_SPF;
+	case FACT_DKIM_DOMAIN: return TRUST_DKIM;
+	case FACT_DKIM_DOMAINS: return TRUST_DKIM_ALL;
+	case FACT_DKIM_PASSED: return PROOF_DKIM_ALL;
+	default: return 0;
+	}
+}
+
+/* "X is pass", and nothing else: pass is the first word of each of them. */
+static unsigned word_proof(const struct test *test)
+{
+	if (test->negated || test->count != 1 || test->words[0] != 0)
+		return 0;
+	switch (test->ref.id) {
+	case FACT_SPF: return PROOF_SPF;
+	case FACT_DKIM: return PROOF_DKIM;
+	case FACT_DMARC: return PROOF_DMARC;
+	default: return 0;
+	}
+}
+
+static unsigned bool_proof(const struct test *test)
+{
+	switch (test->ref.id) {
+	case FACT_DKIM_ALIGNED:
+	case FACT_DMARC_ALIGNED_DKIM:
+	case FACT_DMARC_ALIGNED_SPF: return test->negated ? 0 : PROOF_DMARC;
 	default: return 0;
 	}
 }
@@ -159,11 +199,13 @@ static unsigned test_trust(const struct ruleset *rules, const struct test *test)
 	case TEST_TEXT:
 	case TEST_LIST:
 	case TEST_REGEX: return fact_trust(test->ref.id);
+	case TEST_WORD: return word_proof(test);
+	case TEST_YES: return bool_proof(test);
 	case TEST_ANSWER:
 		slot = &rules->slots[test->ref.slot];
 		for (size_t i = 0; i < slot->of_count; i++)
 			trust |= fact_trust(slot->of[i]);
-		return trust;
+		return trust & (TRUST_FROM - 1); /* nor could it be proven */
 	default: return 0;
 	}
 }
@@ -183,9 +225,40 @@ static unsigned expr_trust(const struct lint *lint, const struct expr *expr)
 	return trust;
 }
 
+/* What a signature or SPF says it is about, or what From says. */
+static void warn_unproven(struct lint *lint, struct place place,
+			  const char *who, unsigned trust)
+{
+	static const struct {
+		unsigned trust, proof;
+		const char *fact, *says, *hint;
+	} rows[] = {
+		{ TRUST_FROM, PROOF_DMARC, "from.domain",
+		  "which anybody can write",
+		  "\"and dmarc is pass\" proves it" },
+		{ TRUST_SPF, PROOF_SPF | PROOF_DMARC, "spf.domain",
+		  "which the client chooses", "\"and spf is pass\" proves it" },
+		{ TRUST_DKIM, PROOF_DKIM, "dkim.domain",
+		  "which any signature may say, also one that fails",
+		  "\"and dkim is pass\" proves it" },
+		{ TRUST_DKIM_ALL, PROOF_DKIM_ALL, "dkim.domains",
+		  "which any signature may say, also one that fails",
+		  "dkim.passed holds those of signatures that pass" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (!(trust & rows[i].trust) || trust & rows[i].proof)
+			continue;
+		diag_warning(lint->diag, place, "%s trusts %s, %s", who,
+			     rows[i].fact, rows[i].says);
+		diag_hint(lint->diag, "%s", rows[i].hint);
+	}
+}
+
 static void warn_trust(struct lint *lint, struct place place, const char *who,
 		       unsigned trust)
 {
+	warn_unproven(lint, place, who, trust);
 	if (trust & TRUST_HELO) {
 		diag_warning(lint->diag, place,
 			     "%s trusts helo.name, which the client chooses",
