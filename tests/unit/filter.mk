@@ -75,7 +75,8 @@ endif
 
 # The jailed reader, and the filter's side of it.
 if HAVE_CMOCKA
-inspect_tests = tests/unit/test_channel tests/unit/test_message \
+inspect_tests = tests/unit/test_answer tests/unit/test_channel \
+	tests/unit/test_message \
 	tests/unit/test_jail tests/unit/test_poison \
 	tests/unit/test_inspector tests/unit/test_inspector_dns \
 	tests/unit/test_inspector_envelope tests/unit/test_inspector_faults \
@@ -85,6 +86,9 @@ TESTS += $(inspect_tests)
 inspect_libs = filter/libinspector.a filter/libsession.a \
 	filter/inspect/libinspect.a rules/librules.a lists/liblists.a \
 	$(INSPECT_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_answer_SOURCES = tests/unit/test_answer.c
+tests_unit_test_answer_LDADD = $(inspect_libs)
 
 tests_unit_test_channel_SOURCES = tests/unit/test_channel.c
 tests_unit_test_channel_LDADD = $(inspect_libs)

@@ -1,5 +1,5 @@
 /*
- * test_channel.c - packets, records, and facts that make the round trip.
+ * test_channel.c - packets and records that make the round trip.
  */
 #include "filter/inspect/channel.h"
 
@@ -11,8 +11,9 @@
 
 #include <cmocka.h>
 
-#include "filter/inspect/answer.h"
 #include "filter/inspect/message.h"
+#include "filter/inspect/spf.h"
+#include "lists/dns_name.h"
 #include "rules/arena.h"
 
 static unsigned char fixed_bytes[CHANNEL_PACKET_MAX];
@@ -39,9 +40,15 @@ static struct channel_record next(struct cursor *cursor, uint8_t type)
 
 static void a_message_comes_out_as_it_went_in(void **state)
 {
-	const struct message_request request = { .arrival = -5,
-						 .body_limit = 1ULL << 40,
-						 .want_count = 1 };
+	const struct message_request request = {
+		.arrival = -5,
+		.body_limit = 1ULL << 40,
+		.want_count = 1,
+		.authentication = { .wanted = true,
+				    .discovery = DMARC_SUFFIX_LIST,
+				    .spf = SPF_RESULT_SOFTFAIL,
+				    .spf_domain = "a.test" },
+	};
 	const struct message_want want = { .raw = true,
 					   .name = "List-Id",
 					   .name_len = 7 };
@@ -74,6 +81,13 @@ static void a_message_comes_out_as_it_went_in(void **state)
 	assert_int_equal(got.arrival, -5);
 	assert_true(got.body_limit == 1ULL << 40);
 	assert_int_equal(got.want_count, 1);
+	assert_int_equal(dns_ms, 1500);
+	assert_true(got.authentication.wanted);
+	assert_false(got.authentication.verifies);
+	assert_false(got.authentication.spf_unknown);
+	assert_int_equal(got.authentication.discovery, DMARC_SUFFIX_LIST);
+	assert_int_equal(got.authentication.spf, SPF_RESULT_SOFTFAIL);
+	assert_string_equal(got.authentication.spf_domain, "a.test");
 	record = next(&cursor, CHANNEL_WANT);
 	assert_true(channel_read_want(&record.payload, &got_want));
 	assert_true(got_want.raw);
@@ -206,193 +220,187 @@ static void broken_packets_are_refused(void **state)
 	}
 }
 
-/* --- the inspector's half ----------------------------------------------- */
+/* --- envelopes ----------------------------------------------------------- */
 
-static const struct message_want wants[] = {
-	{ .slot = 2, .raw = false, .name = "A", .name_len = 1 },
-	{ .slot = 0, .raw = true, .name = "A", .name_len = 1 },
+static const struct envelope_row {
+	const char *claim, *client, *helo, *sender, *receiver;
+	const char *names; /* what the digest covers, NULs as / */
+} envelopes[] = {
+	{ "all of it", "192.0.2.1", "mx.a.test", "u@b.test", "mx.test",
+	  "b.test/[]mx.a.test/" },
+	{ "an IPv6 client", "2001:db8::1", "[]", "@", "", "/[][]/" },
+	{ "no HELO, no receiver", "192.0.2.1", NULL, "\"a@b\"@c", NULL,
+	  "c/[]" },
+	{ "a null sender", "192.0.2.1", "mx", "", NULL, "/[]mx/" },
+	{ "a sender without a domain", "192.0.2.1", "mx", "u", NULL,
+	  "u/[]mx/" },
 };
 
-struct trip {
-	struct answer answer;
+static void assert_text(const char *got, const char *expected)
+{
+	if (expected == NULL)
+		assert_null(got);
+	else
+		assert_string_equal(got, expected);
+}
+
+/* The lengths between texts are []. */
+static void assert_names(const struct packet *packet,
+			 const struct packet_span *span, const char *expected)
+{
+	const unsigned char *at = packet->bytes + span->from;
+
+	assert_true(span->to <= packet->used);
+	for (const char *c = expected; *c != '\0'; c++) {
+		if (c[0] == '[' && c[1] == ']' && at[1] == 0 && at[0] != '[') {
+			at += 2;
+			c++;
+			continue;
+		}
+		assert_int_equal(*at, *c == '/' ? '\0' : *c);
+		at++;
+	}
+	assert_ptr_equal(at, packet->bytes + span->to);
+}
+
+static void an_envelope_comes_out_as_it_went_in(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(envelopes) / sizeof(envelopes[0]); i++) {
+		const struct envelope_row *row = &envelopes[i];
+		struct spf_request in = { .helo = row->helo,
+					  .sender = row->sender,
+					  .receiver = row->receiver,
+					  .now = 1234567890123 };
+		struct packet packet = { .grows = true };
+		struct channel_record record;
+		struct channel_head head;
+		struct packet_span span;
+		struct spf_request out;
+		struct cursor cursor;
+		uint32_t dns_ms;
+
+		assert_int_equal(ip_parse(row->client, strlen(row->client),
+					  &in.client),
+				 0);
+		packet_begin(&packet, 5);
+		assert_int_equal(packet_put_envelope(&packet, &in, 7, &span),
+				 PACKET_PUT);
+		assert_names(&packet, &span, row->names);
+		cursor = reading(&packet, &head);
+		record = next(&cursor, CHANNEL_ENVELOPE);
+		assert_true(
+			channel_read_envelope(&record.payload, &out, &dns_ms));
+		assert_int_equal(dns_ms, 7);
+		assert_true(out.now == in.now);
+		assert_true(ip_equal(&out.client, &in.client));
+		assert_text(out.helo, row->helo);
+		assert_text(out.sender, row->sender);
+		assert_text(out.receiver, row->receiver);
+		packet_done(&packet);
+	}
+}
+
+static const struct payload_row {
+	const char *claim;
+	const char *bytes;
+	size_t len;
+} bad_envelopes[] = {
+#define HEAD "\0\0\0\0\0\0\0\0\0\0\0\0"
+#define CLIENT "\4\300\0\2\1\0\0\0\0\0\0\0\0\0\0\0\0"
+#define BYTES(text) text, sizeof(text) - 1
+	{ "no sender", BYTES(HEAD CLIENT "\0\0\0\0\0\0") },
+	{ "half a text", BYTES(HEAD CLIENT "\0\0\5\0a") },
+	{ "a text without its NUL", BYTES(HEAD CLIENT "\0\0\1\0a\0\0") },
+	{ "a text with two", BYTES(HEAD CLIENT "\0\0\3\0a\0\0\0\0") },
+	{ "more behind it", BYTES(HEAD CLIENT "\0\0\1\0\0\0\0x") },
+	{ "a family nobody knows",
+	  BYTES(HEAD "\5\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+		     "\0\0\1\0\0\0\0") },
+	{ "an IPv4 address in IPv6's dress",
+	  BYTES(HEAD "\6\0\0\0\0\0\0\0\0\0\0\377\377\300\0\2\1"
+		     "\0\0\1\0\0\0\0") },
+};
+
+static void a_broken_envelope_is_refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad_envelopes) / sizeof(bad_envelopes[0]);
+	     i++) {
+		struct cursor payload = cursor_over(bad_envelopes[i].bytes,
+						    bad_envelopes[i].len);
+		struct spf_request out;
+		uint32_t dns_ms;
+
+		if (channel_read_envelope(&payload, &out, &dns_ms))
+			fail_msg("taken: %s", bad_envelopes[i].claim);
+	}
+}
+
+static void a_broken_begin_is_refused(void **state)
+{
+	static const unsigned char fine[] = { [24] = 7, 2, 6, 0, 0 };
+	struct message_request got;
+	struct cursor payload = cursor_over(fine, sizeof(fine));
+	uint32_t dns_ms;
+
+	(void)state;
+	assert_true(channel_read_begin(&payload, &got, &dns_ms));
+	for (size_t i = 24; i < sizeof(fine); i++) {
+		unsigned char bad[sizeof(fine)];
+
+		memcpy(bad, fine, sizeof(fine));
+		bad[i]++;
+		payload = cursor_over(bad, sizeof(bad));
+		assert_false(channel_read_begin(&payload, &got, &dns_ms));
+		payload = cursor_over(fine, i);
+		assert_false(channel_read_begin(&payload, &got, &dns_ms));
+	}
+}
+
+/* --- what DNS says ------------------------------------------------------- */
+
+static void large_answers_are_too_large(void **state)
+{
+	static char name[DNS_NAME_TEXT_SIZE];
+	static struct dns_record records[DNS_RECORDS_MAX];
+	const struct dns_answer answer = { .status = DNS_FOUND,
+					   .canonical = "a.test",
+					   .count = DNS_RECORDS_MAX,
+					   .records = records };
+	struct dns_name largest = { .len = DNS_NAME_MAX };
+	struct packet packet = { .grows = true };
+	const struct dns_answer *got;
+	struct channel_record record;
+	struct channel_head head;
+	struct cursor cursor;
 	struct arena arena;
-	struct facts facts;
-	size_t packets, bytes;
-	bool last, fine;
-};
-
-static int deliver(void *context, const struct packet *packet)
-{
-	struct trip *trip = context;
-	/* An exact copy, so that a sanitizer sees each byte past the end. */
-	unsigned char *copy = malloc(packet->used);
-
-	memcpy(copy, packet->bytes, packet->used);
-	trip->packets++;
-	trip->bytes += packet->used;
-	trip->last = (copy[1] & CHANNEL_LAST) != 0;
-	trip->fine &= answer_take(&trip->answer, copy, packet->used);
-	free(copy);
-	return 0;
-}
-
-static void trip_init(struct trip *trip, size_t ceiling)
-{
-	memset(trip, 0, sizeof(*trip));
-	arena_init(&trip->arena, ceiling);
-	assert_int_equal(facts_init(&trip->facts, &trip->arena, 3), 0);
-	trip->answer = (struct answer){ .facts = &trip->facts,
-					.due = { .body = true },
-					.wants = wants,
-					.want_count = 2 };
-	trip->fine = true;
-}
-
-static void trip_run(struct trip *trip, const struct facts *facts)
-{
-	struct packet packet = { .bytes = fixed_bytes,
-				 .room = CHANNEL_PACKET_MAX };
-
-	assert_int_equal(answer_give(facts, &trip->answer.due, wants, 9,
-				     &packet, deliver, trip),
-			 0);
-	assert_true(trip->last);
-	assert_true(trip->fine);
-	assert_true(answer_complete(&trip->answer));
-}
-
-static void facts_come_out_as_they_went_in(void **state)
-{
-	const struct text names[] = { { "one.test", 8 },
-				      { "", 0 },
-				      { "nul\0inside", 10 } };
-	struct fact slots[2] = { 0 };
-	struct facts in = { .slots = slots, .slot_count = 2 };
-	const struct fact *out;
-	struct trip trip;
+	uint32_t number;
 
 	(void)state;
-	facts_bool(&in, FACT_HEADER_8BIT, true);
-	facts_number(&in, FACT_DATE_AGE, -12345678901);
-	facts_text(&in, FACT_SUBJECT, "hi\0", 3);
-	facts_set(&in, FACT_FROM_DOMAIN, names, 3);
-	facts_none(&in, FACT_MESSAGE_ID);
-	facts_unknown(&in, FACT_DATE, CAUSE_LIMIT);
-	facts_slot_set(&in, 0, names, 1);
-	facts_slot_none(&in, 1);
-	trip_init(&trip, 1 << 20);
-	trip_run(&trip, &in);
-	out = trip.facts.fixed;
-	assert_int_equal(trip.packets, 1);
-	assert_true(out[FACT_HEADER_8BIT].yes);
-	assert_true(out[FACT_DATE_AGE].number == -12345678901);
-	assert_int_equal(out[FACT_SUBJECT].text.len, 3);
-	assert_int_equal(out[FACT_FROM_DOMAIN].set.count, 3);
-	assert_memory_equal(out[FACT_FROM_DOMAIN].set.items[2].at,
-			    "nul\0inside", 10);
-	assert_int_equal(out[FACT_MESSAGE_ID].state, FACT_NONE);
-	assert_int_equal(out[FACT_DATE].state, FACT_UNKNOWN);
-	assert_int_equal(out[FACT_DATE].cause, CAUSE_LIMIT);
-	assert_int_equal(out[FACT_FROM_COUNT].state, FACT_PENDING);
-	assert_int_equal(trip.facts.slots[2].set.count, 1);
-	assert_int_equal(trip.facts.slots[0].state, FACT_NONE);
-	assert_int_equal(trip.facts.slots[1].state, FACT_PENDING);
-	arena_done(&trip.arena);
-}
-
-static void large_sets_take_several_packets(void **state)
-{
-	static struct text items[MESSAGE_ITEMS_MAX];
-	char *text = calloc(1, 60000);
-	struct facts in = { 0 };
-	struct trip trip;
-
-	(void)state;
-	for (size_t i = 0; i < 10; i++)
-		items[i] = (struct text){ text, 60000 };
-	facts_set(&in, FACT_FROM_NAME, items, 10);
-	trip_init(&trip, 4 << 20);
-	trip_run(&trip, &in);
-	assert_true(trip.packets >= 10);
-	assert_int_equal(trip.facts.fixed[FACT_FROM_NAME].set.count, 10);
-	assert_int_equal(trip.facts.fixed[FACT_FROM_NAME].set.items[9].len,
-			 60000);
-	arena_done(&trip.arena);
-
-	for (size_t i = 0; i < MESSAGE_ITEMS_MAX; i++)
-		items[i] = (struct text){ "x.test", 6 };
-	facts_set(&in, FACT_FROM_NAME, items, MESSAGE_ITEMS_MAX);
-	trip_init(&trip, 4 << 20);
-	trip_run(&trip, &in);
-	assert_int_equal(trip.packets, 1);
-	assert_int_equal(trip.facts.fixed[FACT_FROM_NAME].set.count,
-			 MESSAGE_ITEMS_MAX);
-	arena_done(&trip.arena);
-	free(text);
-}
-
-static void too_much_to_say_is_unknown(void **state)
-{
-	static struct text items[30];
-	char *text = calloc(1, 60000);
-	struct facts in = { 0 };
-	struct trip trip;
-
-	(void)state;
-	for (size_t i = 0; i < 30; i++)
-		items[i] = (struct text){ text, 60000 };
-	facts_set(&in, FACT_FROM_NAME, items, 30);
-	facts_number(&in, FACT_HEADER_COUNT, 30);
-	trip_init(&trip, 8 << 20);
-	trip_run(&trip, &in);
-	assert_true(trip.bytes <= ANSWER_BYTES_MAX);
-	assert_int_equal(trip.facts.fixed[FACT_FROM_NAME].state, FACT_UNKNOWN);
-	assert_int_equal(trip.facts.fixed[FACT_FROM_NAME].cause, CAUSE_LIMIT);
-	assert_int_equal(trip.facts.fixed[FACT_HEADER_COUNT].number, 30);
-	arena_done(&trip.arena);
-	free(text);
-}
-
-static void what_finds_no_room_is_unknown(void **state)
-{
-	static struct text items[5];
-	char *text = calloc(1, 10000);
-	struct facts in = { 0 };
-	struct trip trip;
-
-	(void)state;
-	for (size_t i = 0; i < 5; i++)
-		items[i] = (struct text){ text, 10000 };
-	facts_set(&in, FACT_FROM_NAME, items, 5);
-	facts_text(&in, FACT_SUBJECT, text, 10000);
-	facts_number(&in, FACT_HEADER_COUNT, 5);
-	trip_init(&trip, 8192);
-	trip_run(&trip, &in);
-	assert_int_equal(trip.facts.fixed[FACT_FROM_NAME].cause, CAUSE_LIMIT);
-	assert_int_equal(trip.facts.fixed[FACT_SUBJECT].cause, CAUSE_LIMIT);
-	assert_int_equal(trip.facts.fixed[FACT_HEADER_COUNT].number, 5);
-	arena_done(&trip.arena);
-	free(text);
-}
-
-static void a_fact_is_said_once(void **state)
-{
-	struct facts in = { 0 };
-	struct trip trip;
-	unsigned char bytes[64];
-	struct packet packet = { .bytes = bytes, .room = sizeof(bytes) };
-	unsigned char twice[] = { FACT_HEADER_8BIT, 0, 1, 0, 0, 0, 0, 0, 1 };
-
-	(void)state;
-	facts_bool(&in, FACT_HEADER_8BIT, false);
-	trip_init(&trip, 8192);
-	trip_run(&trip, &in);
-	packet_begin(&packet, 9);
-	packet_put(&packet, CHANNEL_FACT, 0, twice, sizeof(twice));
-	assert_false(answer_take(&trip.answer, packet.bytes, packet.used));
-	answer_forget(&trip.answer);
-	assert_true(answer_take(&trip.answer, packet.bytes, packet.used));
-	arena_done(&trip.arena);
+	/* 63 + 63 + 63 + 61 bytes that must be escaped */
+	memset(largest.wire, 1, sizeof(largest.wire));
+	for (size_t at = 0; at < 254; at += 64)
+		largest.wire[at] = at < 192 ? 63 : 61;
+	largest.wire[254] = 0;
+	dns_name_format(&largest, name);
+	assert_true(strlen(name) > 1000);
+	for (size_t i = 0; i < DNS_RECORDS_MAX; i++)
+		records[i] =
+			(struct dns_record){ .type = DNS_MX, .name = name };
+	arena_init(&arena, 1 << 20);
+	packet_begin(&packet, 1);
+	assert_int_equal(packet_put_answer(&packet, 3, DNS_MX, &answer),
+			 PACKET_PUT);
+	cursor = reading(&packet, &head);
+	record = next(&cursor, CHANNEL_ANSWER);
+	assert_true(channel_read_answer(&record.payload, &number));
+	assert_int_equal(number, 3);
+	assert_true(
+		channel_read_records(&record.payload, DNS_MX, &arena, &got));
+	assert_int_equal(got->status, DNS_TOO_LARGE);
+	arena_done(&arena);
+	packet_done(&packet);
 }
 
 int main(void)
@@ -403,11 +411,10 @@ int main(void)
 		cmocka_unit_test(a_body_fills_packets_to_the_brim),
 		cmocka_unit_test(a_full_packet_is_left_as_it_was),
 		cmocka_unit_test(broken_packets_are_refused),
-		cmocka_unit_test(facts_come_out_as_they_went_in),
-		cmocka_unit_test(large_sets_take_several_packets),
-		cmocka_unit_test(too_much_to_say_is_unknown),
-		cmocka_unit_test(what_finds_no_room_is_unknown),
-		cmocka_unit_test(a_fact_is_said_once),
+		cmocka_unit_test(an_envelope_comes_out_as_it_went_in),
+		cmocka_unit_test(a_broken_envelope_is_refused),
+		cmocka_unit_test(a_broken_begin_is_refused),
+		cmocka_unit_test(large_answers_are_too_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

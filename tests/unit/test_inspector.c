@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "filter/inspect/message.h"
+#include "filter/inspect/channel.h"
 #include "filter/inspector_pool.h"
 #include "tests/unit/inspections.h"
 
@@ -97,6 +97,85 @@ static void large_messages_stream(void **state)
 	}
 	inspector_pool_close(pool);
 	inspector_join(&inspector);
+}
+
+/* An inspector that begins to read when the session waits for it. */
+struct slow {
+	struct inspector_pool *pool;
+	struct inspection *inspection;
+	int fd;
+	uint64_t body;
+	bool cut;
+};
+
+static bool is_stalled(struct slow *slow)
+{
+	bool stalled;
+
+	pthread_mutex_lock(&slow->pool->lock);
+	stalled = slow->inspection->stalled;
+	pthread_mutex_unlock(&slow->pool->lock);
+	return stalled;
+}
+
+static void *read_slowly(void *context)
+{
+	static unsigned char bytes[CHANNEL_PACKET_MAX];
+	struct slow *slow = context;
+	struct packet last = { .grows = true };
+	struct channel_record record = { .type = CHANNEL_BEGIN };
+	struct channel_head head = { .number = 1 };
+
+	while (!is_stalled(slow))
+		sched_yield();
+	while (record.type != CHANNEL_END) {
+		ssize_t got = recv(slow->fd, bytes, sizeof(bytes), 0);
+		struct cursor packet = cursor_over(bytes, (size_t)got);
+
+		if (got <= 0 || !channel_open(&packet, &head))
+			return NULL;
+		while (channel_next(&packet, &record) == CHANNEL_RECORD)
+			if (record.type == CHANNEL_BODY)
+				slow->body += record.payload.left;
+	}
+	slow->cut = record.flags != 0;
+	packet_begin(&last, head.number);
+	packet_flag(&last, CHANNEL_LAST);
+	send(slow->fd, last.bytes, last.used, 0);
+	packet_done(&last);
+	return NULL;
+}
+
+static void a_signed_body_goes_over_whole(void **state)
+{
+	static char piece[65535];
+	const struct inspection_request request = {
+		.body_limit = 1000,
+		.authentication = { .wanted = true, .verifies = true },
+	};
+	struct inspector_pool *pool = inspector_pool_open(1, 1);
+	struct slow slow = { .pool = pool };
+	struct test_inspector inspector;
+	pthread_t thread;
+
+	(void)state;
+	inspector_open(&inspector, 0, 1);
+	inspector_adopt(&inspector, pool);
+	slow.fd = inspector.theirs[0];
+	slow.inspection = test_begin(pool, &request, 0);
+	assert_non_null(slow.inspection);
+	pthread_create(&thread, NULL, read_slowly, &slow);
+	for (int i = 0; i < 80; i++)
+		inspection_body(slow.inspection, piece, sizeof(piece));
+	inspection_finish(slow.inspection);
+	assert_int_equal(test_take(slow.inspection, LONG).answer,
+			 INSPECTION_DONE);
+	pthread_join(thread, NULL);
+	assert_int_equal(slow.body, 80 * sizeof(piece));
+	assert_false(slow.cut);
+	inspection_end(slow.inspection);
+	close(slow.fd);
+	inspector_pool_close(pool);
 }
 
 static void body_is_cut_at_the_limit(void **state)
@@ -313,6 +392,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(facts_arrive),
 		cmocka_unit_test(large_messages_stream),
+		cmocka_unit_test(a_signed_body_goes_over_whole),
 		cmocka_unit_test(body_is_cut_at_the_limit),
 		cmocka_unit_test(no_inspector_is_busy),
 		cmocka_unit_test(who_waits_is_served),

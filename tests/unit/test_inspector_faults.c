@@ -213,7 +213,8 @@ static void silence_is_a_hang(void **state)
 	inspector_pool_close(pool);
 }
 
-/* A session waits a moment for one that reads nothing; it is overdue in time. */
+/* A session waits a moment for one that reads nothing; it is overdue in time.
+ */
 static void not_reading_is_a_hang(void **state)
 {
 	static char piece[65535];
@@ -266,7 +267,9 @@ static const struct lie lies[] = {
 	  LIE("\0") },
 	{ "a fact of the filter's", 1, 1, FACT_CLIENT_AUTH, 1, 0, 0,
 	  LIE("\1") },
-	{ "a fact not built", 1, 1, FACT_DKIM, 1, 0, 0, LIE("\0\0") },
+	{ "a fact that is not due", 1, 1, FACT_DKIM, 1, 0, 0, LIE("\0\0") },
+	{ "one of the envelope's", 1, 1, FACT_SPF, 1, 0, 0, LIE("\0\0") },
+	{ "one of a body not read", 1, 1, FACT_BODY_NUL, 1, 0, 0, LIE("\0") },
 	{ "a fact nobody knows", 1, 1, FACT_ID_COUNT, 1, 0, 0, LIE("\0") },
 	{ "a slot not asked for", 1, 1, FACT_HEADER, 2, 0, 3, "", 0 },
 	{ "a slot of the other kind", 1, 1, FACT_HEADER_RAW, 2, 0, 0, "", 0 },
