@@ -36,7 +36,15 @@ tests_bench_bench_inspector_LDADD = filter/libinspector.a \
 	lists/liblists.a $(INSPECT_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(PSL_LIBS)
 
 bench_parts = tests/bench/bench_lists$(EXEEXT) tests/bench/bench_rules$(EXEEXT) \
-	tests/bench/bench_inspector$(EXEEXT) tests/bench/bench_dns$(EXEEXT)
+	tests/bench/bench_inspector$(EXEEXT) tests/bench/bench_dns$(EXEEXT) \
+	tests/bench/bench_spf$(EXEEXT)
+
+# What SPF costs.
+EXTRA_PROGRAMS += tests/bench/bench_spf
+tests_bench_bench_spf_SOURCES = tests/bench/bench_spf.c \
+	tests/unit/inspect_zone.c tests/unit/inspect_zone.h
+tests_bench_bench_spf_LDADD = filter/inspect/libinspect.a \
+	rules/librules.a lists/liblists.a $(IDN2_LIBS)
 
 # What a DNS question costs.
 EXTRA_PROGRAMS += tests/bench/bench_dns
