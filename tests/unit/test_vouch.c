@@ -264,6 +264,34 @@ static void forgers_gain_nothing(void **state)
 	}
 }
 
+/* What an MTA took for a fold, and another reader would not. */
+static void a_line_break_may_fold_nothing(void **state)
+{
+	static const char *const values[] = {
+		" y\nFrom: <admin@legit.test>",
+		" y\r\nFrom: <admin@legit.test>",
+		" y\nfrom\t: <admin@legit.test>",
+		" y\rFROM: <admin@legit.test>",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(values); i++)
+		for (int only = 0; only < 2; only++) {
+			struct mail mail = { .spf = "pass attack.test" };
+			struct reading r;
+
+			reading_init(&r, &mail);
+			if (!only)
+				message_header(r.message, "From", 4,
+					       " <a@attack.test>", 16, false);
+			message_header(r.message, "X", 1, values[i],
+				       strlen(values[i]), false);
+			message_finish(r.message, false, &r.facts);
+			check(&r.facts, values[i], "dmarc permerror");
+			reading_done(&r);
+		}
+}
+
 /* --- past the limits ---------------------------------------------------- */
 
 static void start(struct reading *r, const char *header, const char *spf)
@@ -523,6 +551,7 @@ int main(void)
 		cmocka_unit_test(one_thing_follows_from_another),
 		cmocka_unit_test(discovery_is_a_setting),
 		cmocka_unit_test(forgers_gain_nothing),
+		cmocka_unit_test(a_line_break_may_fold_nothing),
 		cmocka_unit_test(past_the_limits_nothing_is_sure),
 		cmocka_unit_test(what_is_cut_off_may_hide_things),
 		cmocka_unit_test(signatures_hear_all_of_it),
