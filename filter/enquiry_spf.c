@@ -30,18 +30,33 @@ static bool is_wanted(const struct session *s)
 	       facts->fixed[FACT_SENDER].state != FACT_UNKNOWN;
 }
 
+/*
+ * The reverse path without brackets.  One that cannot be read is a fact as it
+ * was written; SPF goes by what stands behind its last @ (RFC 7208 4.3).
+ */
+static const char *reverse_path(struct message *m)
+{
+	const struct fact *sender = &m->facts.fixed[FACT_SENDER];
+	const char *text = sender->text.at;
+	size_t len = sender->text.len;
+
+	if (sender->state != FACT_KNOWN)
+		return "";
+	if (len < 2 || text[0] != '<' || text[len - 1] != '>')
+		return text;
+	return arena_strndup(&m->arena, text + 1, len - 2);
+}
+
 static bool begin(struct session *s, unsigned wait_ms)
 {
 	const struct generation *gen = s->generation;
 	const char *id = gen->settings.authentication.authserv_id;
 	struct message *m = s->message;
-	const struct fact *sender = &m->facts.fixed[FACT_SENDER];
 	struct inspection_envelope envelope = {
 		.spf = {
 			.client = s->client_ip,
 			.helo = s->said[SAID_HELO].text,
-			.sender = sender->state == FACT_KNOWN ? sender->text.at
-							      : "",
+			.sender = reverse_path(m),
 			.receiver = id[0] != '\0'
 					    ? id
 					    : s->mta->macro(s->mta->context,
@@ -52,6 +67,9 @@ static bool begin(struct session *s, unsigned wait_ms)
 		.dns_ms = DNS_MS,
 	};
 
+	m->spf_lost = CAUSE_LIMIT;
+	if (envelope.spf.sender == NULL)
+		return false;
 	m->spf = inspection_begin_envelope(s->pool, &envelope, wait_ms,
 					   &m->spf_lost);
 	return m->spf != NULL;
