@@ -1,0 +1,119 @@
+"""A signature is about all of the body; nobody else has it fetched."""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+import pytest
+
+from lib import message
+from lib.dkimsign import Key
+from lib.dnsserver import DnsServer
+from lib.fakemta import CHUNK, FakeMta
+
+from .running import Filter, deliver, greet, letter, symbols
+
+NOTHING_OF_THE_BODY = """
+rule PASS  1.0 if dkim is pass
+rule WHOLE 1.0 if dkim.covered
+rule FAIL  1.0 if dkim is fail
+rule NONE  1.0 if dkim is none
+verdict reject at 90.0
+"""
+SOME_OF_IT = NOTHING_OF_THE_BODY + """
+set body_limit 128KiB
+rule SHORT 1.0 if body.size < 128KiB
+rule LIMIT 1.0 if body.size is 128KiB
+"""
+KEY = Key("sel")
+LINE = b"A line of the body, of some length, to be read by whoever wants.\r\n"
+BODY = LINE * (3 * 1024 * 1024 // len(LINE))
+PIECES = -(-len(BODY) // CHUNK)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[DnsServer]:
+    with DnsServer() as dns:
+        dns.zone("example.net").add("sel._domainkey", "TXT", KEY.text())
+        yield dns
+
+
+@pytest.fixture(scope="module")
+def nothing(server: DnsServer) -> Iterator[Filter]:
+    with Filter(f'set dns_servers "{server.servers}"\n'
+                + NOTHING_OF_THE_BODY) as filt:
+        yield filt
+
+
+@pytest.fixture(scope="module")
+def some(server: DnsServer) -> Iterator[Filter]:
+    with Filter(f'set dns_servers "{server.servers}"\n' + SOME_OF_IT) as filt:
+        yield filt
+
+
+def told(filt: Filter, msg: message.Message) -> tuple[set[str], int]:
+    """The symbols, and how many pieces of the body crossed the socket."""
+    mta = FakeMta(filt.address)
+    greet(mta)
+    reply, msg = deliver(mta, msg)
+    assert reply.kind == "continue"
+    mta.quit()
+    return symbols(msg), mta.sent.get("B", 0)
+
+
+def signed(**tags: str) -> message.Message:
+    return message.parse(KEY.sign(letter(body=BODY).to_bytes(), "example.net",
+                                  **tags))
+
+
+def test_nobody_reads_it(nothing: Filter) -> None:
+    """The first piece has to come, and is the last."""
+    assert told(nothing, letter(body=BODY)) == ({"NONE"}, 1)
+
+
+def test_rules_read_some(some: Filter) -> None:
+    assert told(some, letter(body=BODY)) == (
+        {"NONE", "LIMIT"}, -(-128 * 1024 // CHUNK))
+
+
+@pytest.mark.parametrize("rules", ["nothing", "some"])
+def test_a_signature_reads_all(rules: str,
+                               request: pytest.FixtureRequest) -> None:
+    filt = request.getfixturevalue(rules)
+    more = {"LIMIT"} if rules == "some" else set()
+    assert told(filt, signed()) == ({"PASS", "WHOLE"} | more, PIECES)
+
+
+@pytest.mark.parametrize("rules", ["nothing", "some"])
+def test_its_last_byte_counts(rules: str,
+                              request: pytest.FixtureRequest) -> None:
+    filt = request.getfixturevalue(rules)
+    msg = signed()
+    msg.body = msg.body[:-3] + b"!\r\n"
+    names, pieces = told(filt, msg)
+    assert "FAIL" in names and "PASS" not in names and pieces == PIECES
+
+
+def test_a_name_with_a_blank_is_no_way_around(nothing: Filter) -> None:
+    """Whoever takes "DKIM-Signature :" for a signature has all of the body."""
+    msg = signed()
+    msg.fields[0] = (b"dkim-signature ", msg.fields[0][1])
+    names, pieces = told(nothing, msg)
+    assert pieces == PIECES or names == {"NONE"}
+
+
+def test_an_empty_body(nothing: Filter) -> None:
+    msg = message.parse(KEY.sign(letter(body=b"").to_bytes(), "example.net"))
+    assert told(nothing, msg) == ({"PASS", "WHOLE"}, 0)
+
+
+def test_one_after_the_other(some: Filter) -> None:
+    """What one message needed is forgotten with it."""
+    mta = FakeMta(some.address)
+    greet(mta)
+    for msg, names in [(signed(), {"PASS", "WHOLE", "LIMIT"}),
+                       (letter(), {"NONE", "SHORT"}),
+                       (signed(), {"PASS", "WHOLE", "LIMIT"})]:
+        reply, msg = deliver(mta, msg)
+        assert reply.kind == "continue" and symbols(msg) == names
+    mta.quit()
