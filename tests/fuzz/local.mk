@@ -121,7 +121,9 @@ endif
 
 # All of SPF, against a slow second reading.
 check_PROGRAMS += tests/fuzz/fuzz_spf
-tests_fuzz_fuzz_spf_SOURCES = tests/fuzz/fuzz_spf.c $(fuzz_main)
+tests_fuzz_fuzz_spf_SOURCES = tests/fuzz/fuzz_spf.c $(fuzz_main) \
+	tests/fuzz/spf_reference.c tests/fuzz/spf_reference.h \
+	ctl/spf_walk.c ctl/spf_walk.h
 tests_fuzz_fuzz_spf_LDADD = filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a $(IDN2_LIBS)
 tests_fuzz_fuzz_spf_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
@@ -168,4 +170,19 @@ tests_fuzz_fuzz_authres_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/seeds/authres
 if !FUZZING
 TESTS += tests/fuzz/fuzz_authres
+endif
+
+# DKIM: any record as a key; any message through the guard and libopendkim.
+check_PROGRAMS += tests/fuzz/fuzz_dkim_key tests/fuzz/fuzz_dkim
+tests_fuzz_fuzz_dkim_key_SOURCES = tests/fuzz/fuzz_dkim_key.c $(fuzz_main)
+tests_fuzz_fuzz_dkim_key_LDADD = filter/inspect/libinspect.a \
+	rules/librules.a $(IDN2_LIBS)
+tests_fuzz_fuzz_dkim_key_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_dkim_SOURCES = tests/fuzz/fuzz_dkim.c $(fuzz_main)
+tests_fuzz_fuzz_dkim_LDADD = filter/inspect/libinspect.a \
+	rules/librules.a lists/liblists.a $(INSPECT_LIBS) $(IDN2_LIBS)
+tests_fuzz_fuzz_dkim_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/seeds/dkim_key tests/fuzz/seeds/dkim
+if !FUZZING
+TESTS += tests/fuzz/fuzz_dkim_key tests/fuzz/fuzz_dkim
 endif

@@ -136,10 +136,12 @@ static char *replaced(char *message, size_t *len, const char *find,
 
 /* --- what is said of one signature ---------------------------------------- */
 
-#define PLAIN "v=1; a=rsa-sha256; c=relaxed/relaxed; d=example.org; s=rsa2048; "
-#define SIMPLE "v=1; a=rsa-sha256; c=simple/simple; d=example.org; s=rsa2048; "
-#define OF(selector) \
-	"v=1; a=rsa-sha256; c=relaxed/relaxed; d=example.org; s=" selector "; "
+#define BY(algorithm, canon, selector) \
+	"v=1; a=" algorithm "; c=" canon "; d=example.org; s=" selector "; "
+#define OF(selector) BY("rsa-sha256", "relaxed/relaxed", selector)
+#define PLAIN OF("rsa2048")
+#define SIMPLE BY("rsa-sha256", "simple/simple", "rsa2048")
+#define ED(selector) BY("ed25519-sha256", "relaxed/simple", selector)
 #define NAMES "h=from:to:subject:date"
 
 static const struct row {
@@ -159,9 +161,7 @@ static const struct row {
 	{ "header and body are canonicalised apart",
 	  "v=1; a=rsa-sha256; c=simple/relaxed; d=example.org; s=rsa2048; " NAMES,
 	  NULL, NULL, SIGNATURE_PASS, NULL },
-	{ "Ed25519 passes",
-	  "v=1; a=ed25519-sha256; c=relaxed/simple; d=example.org; s=ed; " NAMES,
-	  NULL, NULL, SIGNATURE_PASS, NULL },
+	{ "Ed25519 passes", ED("ed") NAMES, NULL, NULL, SIGNATURE_PASS, NULL },
 	{ "tags fold, in capitals, with blanks",
 	  "v = 1 ; a=RSA-SHA256;\r\n c=Relaxed/RELAXED; d=EXAMPLE.org;\r\n\t"
 	  "s=rsa2048;  h=From : To :\r\n Subject:DATE",
@@ -188,12 +188,11 @@ static const struct row {
 
 	/* RFC 8301 */
 	{ "SHA-1 is right, and nothing to rely on",
-	  "v=1; a=rsa-sha1; c=relaxed/relaxed; d=example.org; s=rsa2048; " NAMES,
-	  NULL, NULL, SIGNATURE_POLICY,
-	  "SHA-1 does not prove anything any more" },
+	  BY("rsa-sha1", "relaxed/relaxed", "rsa2048") NAMES, NULL, NULL,
+	  SIGNATURE_POLICY, "SHA-1 does not prove anything any more" },
 	{ "SHA-1 that is wrong is wrong",
-	  "v=1; a=rsa-sha1; c=relaxed/relaxed; d=example.org; s=rsa2048; " NAMES,
-	  "Hello", "Hallo", SIGNATURE_FAIL, "the body was changed" },
+	  BY("rsa-sha1", "relaxed/relaxed", "rsa2048") NAMES, "Hello", "Hallo",
+	  SIGNATURE_FAIL, "the body was changed" },
 	{ "768 bits are too few", OF("rsa768") NAMES, NULL, NULL,
 	  SIGNATURE_POLICY, "the key is too short to prove anything" },
 	{ "512 bits are too few", OF("rsa512") NAMES, NULL, NULL,
@@ -404,7 +403,10 @@ static void bodies_are_canonicalised(void **state)
 #undef BODY
 	};
 	static const char header[] = "From: a@example.org\r\n\r\n";
-	static const char *const tags[] = { SIMPLE "h=from", PLAIN "h=from" };
+	static const char *const tags[] = {
+		(SIMPLE "h=from"),
+		(PLAIN "h=from"),
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
@@ -451,12 +453,9 @@ static char *sign_all(const char *const *tags, size_t count, size_t *ret_len)
 static void each_is_told_and_the_best_counts(void **state)
 {
 	static const char *const tags[] = {
-		OF("silent") NAMES,
-		"v=1; a=ed25519-sha256; c=simple/simple; d=example.org; s=ed; "
-		"t=1699999990; " NAMES,
-		OF("revoked") NAMES,
-		OF("rsa512") NAMES,
-		PLAIN "l=1; " NAMES,
+		(OF("silent") NAMES),  (ED("ed") "t=1699999990; " NAMES),
+		(OF("revoked") NAMES), (OF("rsa512") NAMES),
+		(PLAIN "l=1; " NAMES),
 	};
 	struct verification v;
 	char shown[SHOWN_MAX];
@@ -492,9 +491,8 @@ static void each_is_told_and_the_best_counts(void **state)
 static void keys_of_two_kinds_under_one_name(void **state)
 {
 	static const char *const tags[] = {
-		"v=1; a=ed25519-sha256; c=simple/simple; d=example.org; "
-		"s=both; " NAMES,
-		OF("both") NAMES,
+		(ED("both") NAMES),
+		(OF("both") NAMES),
 	};
 	struct verification v;
 	size_t len;
@@ -513,8 +511,9 @@ static void keys_of_two_kinds_under_one_name(void **state)
 static void a_signature_may_sign_another(void **state)
 {
 	static const char *const tags[] = {
-		PLAIN NAMES, PLAIN "h=from:dkim-signature",
-		PLAIN "h=from; b=none", /* no signature at all */
+		(PLAIN NAMES),
+		(PLAIN "h=from:dkim-signature"),
+		(PLAIN "h=from; b=none"),
 	};
 	struct verification v;
 	size_t len;
@@ -648,7 +647,10 @@ static void no_signature_costs_nothing(void **state)
 /* Whatever the arena's size: an end, and never a pass of half a message. */
 static void a_full_arena_is_no_pass_of_something_else(void **state)
 {
-	static const char *const tags[] = { PLAIN NAMES, SIMPLE NAMES };
+	static const char *const tags[] = {
+		(PLAIN NAMES),
+		(SIMPLE NAMES),
+	};
 	size_t len;
 	char *message = sign_all(tags, 2, &len);
 	size_t passes = 0;
@@ -691,8 +693,8 @@ static const struct fact *fact(const struct facts *facts, enum fact_id id)
 static void facts_tell_of_all(void **state)
 {
 	static const char *const tags[] = {
-		PLAIN "t=1699999000; x=1800000000; " NAMES,
-		"v=1; a=rsa-sha512; d=example.org; s=x; " NAMES,
+		(PLAIN "t=1699999000; x=1800000000; " NAMES),
+		("v=1; a=rsa-sha512; d=example.org; s=x; " NAMES),
 	};
 	struct verification v;
 	struct facts facts;
@@ -769,9 +771,9 @@ static void *work(void *context)
 static void threads_do_not_disturb_each_other(void **state)
 {
 	static const char *const tags[] = {
-		PLAIN NAMES,
-		SIMPLE NAMES,
-		"v=1; a=ed25519-sha256; c=relaxed/simple; d=example.org; s=ed; " NAMES,
+		(PLAIN NAMES),
+		(SIMPLE NAMES),
+		(ED("ed") NAMES),
 	};
 	struct worker workers[32] = { 0 };
 
@@ -795,10 +797,10 @@ static void threads_do_not_disturb_each_other(void **state)
 static void verifies_in_jail(void **state)
 {
 	static const char *const tags[] = {
-		PLAIN NAMES,
-		"v=1; a=rsa-sha1; c=simple; d=example.org; s=rsa512; " NAMES,
-		"v=1; a=ed25519-sha256; c=relaxed/simple; d=example.org; s=ed; " NAMES,
-		OF("sha1only") NAMES,
+		(PLAIN NAMES),
+		(BY("rsa-sha1", "simple", "rsa512") NAMES),
+		(ED("ed") NAMES),
+		(OF("sha1only") NAMES),
 	};
 	size_t len;
 	char *message = sign_all(tags, 4, &len);
