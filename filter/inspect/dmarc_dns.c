@@ -102,7 +102,7 @@ void dmarc_hint_author(const struct dmarc_settings *settings,
 
 void dmarc_hint_proven(const struct dmarc_settings *settings,
 		       const char *author, const char *domain,
-		       struct inspect_dns *dns)
+		       struct inspect_dns *dns, unsigned *left)
 {
 	const char *names[DMARC_WALK_MAX];
 	size_t count;
@@ -112,6 +112,10 @@ void dmarc_hint_proven(const struct dmarc_settings *settings,
 		return;
 	count = dmarc_walk_names(domain, names);
 	/* from where both walks are one, the author's has been hinted at */
-	for (size_t i = 0; i < count && !dmarc_is_below(author, names[i]); i++)
+	for (size_t i = 0; i<count && * left> 0; i++) {
+		if (dmarc_is_below(author, names[i]))
+			break;
 		hint(names[i], dns);
+		--*left;
+	}
 }

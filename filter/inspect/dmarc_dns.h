@@ -30,11 +30,13 @@ void dmarc_hint_author(const struct dmarc_settings *settings,
 /*
  * The same for a domain that will probably be proven: the part of its walk
  * that is below the author's organisation, as far as the list knows it.  Names
- * in small letters, in ASCII.
+ * in small letters, in ASCII.  `*left` is how many hints may be given, and
+ * becomes less: whoever signs for many domains shall not fill the table of
+ * answers with what is never asked.
  */
 void dmarc_hint_proven(const struct dmarc_settings *settings,
 		       const char *author, const char *domain,
-		       struct inspect_dns *dns);
+		       struct inspect_dns *dns, unsigned *left);
 
 /* Is the name the same as top, or below it?  Both in small letters. */
 bool dmarc_is_below(const char *name, const char *top);

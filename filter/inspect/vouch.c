@@ -17,6 +17,10 @@
 enum { WORD_PASS, WORD_FAIL, WORD_PERMERROR, WORD_TEMPERROR };
 enum { WORD_REJECT, WORD_QUARANTINE };
 
+enum {
+	HINTS_MAX = 8, /* about domains that may be proven */
+};
+
 struct vouch {
 	struct message_authentication given;
 	struct inspect_dns *dns;
@@ -115,26 +119,31 @@ void vouch_beyond(struct vouch *v)
 	v->beyond = true;
 }
 
-/* The domain as DMARC compares it; false if it is none. */
-static bool plain_name(const char *domain, struct domain *ret)
-{
-	return domain != NULL &&
-	       domain_normalise(domain, strlen(domain), ret) == ADDRESS_FINE &&
-	       (ret->flags & DOMAIN_LITERAL) == 0;
-}
-
-static void hint_proven(struct vouch *v, const char *domain)
-{
-	struct domain plain;
-
-	if (plain_name(domain, &plain))
-		dmarc_hint_proven(&v->settings, v->domain, plain.name, v->dns);
-}
-
 static bool spf_passed(const struct vouch *v)
 {
 	return !v->given.spf_unknown && v->given.spf == SPF_RESULT_PASS &&
 	       v->given.spf_domain != NULL;
+}
+
+static void hint_proven(struct vouch *v, const char *domain, unsigned *left)
+{
+	struct domain plain;
+
+	if (domain_normalise(domain, strlen(domain), &plain) == ADDRESS_FINE)
+		dmarc_hint_proven(&v->settings, v->domain, plain.name, v->dns,
+				  left);
+}
+
+static void hint(struct vouch *v)
+{
+	unsigned left = HINTS_MAX;
+
+	dmarc_hint_author(&v->settings, v->domain, v->dns);
+	if (spf_passed(v))
+		hint_proven(v, v->given.spf_domain, &left);
+	for (size_t i = 0;
+	     v->signatures != NULL && i < signatures_count(v->signatures); i++)
+		hint_proven(v, signatures_at(v->signatures, i)->domain, &left);
 }
 
 static void header_end(struct vouch *v)
@@ -145,14 +154,8 @@ static void header_end(struct vouch *v)
 	v->answer = author_ask(&v->author, &v->domain, &v->why);
 	if (v->signatures != NULL)
 		v->body_wanted = signatures_eoh(v->signatures, v->domain);
-	if (v->domain == NULL || v->beyond)
-		return;
-	dmarc_hint_author(&v->settings, v->domain, v->dns);
-	if (spf_passed(v))
-		hint_proven(v, v->given.spf_domain);
-	for (size_t i = 0;
-	     v->signatures != NULL && i < signatures_count(v->signatures); i++)
-		hint_proven(v, signatures_at(v->signatures, i)->domain);
+	if (v->domain != NULL && !v->beyond)
+		hint(v);
 }
 
 void vouch_body(struct vouch *v, const void *bytes, size_t len)
@@ -164,20 +167,30 @@ void vouch_body(struct vouch *v, const void *bytes, size_t len)
 
 /* --- DMARC -------------------------------------------------------------- */
 
+/*
+ * The name as DMARC compares it.  What has no such form is left as it is: there
+ * are names with odd hyphens, and dmarc.h takes none for what it is not.
+ */
+static const char *plain_name(const char *domain, struct domain *buf)
+{
+	return domain_normalise(domain, strlen(domain), buf) == ADDRESS_FINE
+		       ? buf->name
+		       : domain;
+}
+
 static void prove(struct vouch *v, bool by_spf, const char *domain)
 {
-	struct domain plain;
+	struct domain buf;
+	const char *name = plain_name(domain, &buf);
 
-	if (!plain_name(domain, &plain))
-		return;
 	for (size_t i = 0; i < v->dmarc.proven_count; i++)
 		if (v->dmarc.proven[i].by_spf == by_spf &&
-		    strcmp(v->dmarc.proven[i].name, plain.name) == 0)
+		    strcmp(v->dmarc.proven[i].name, name) == 0)
 			return;
 	if (by_spf)
-		dmarc_spf(&v->dmarc, plain.name, plain.len);
+		dmarc_spf(&v->dmarc, name, strlen(name));
 	else
-		dmarc_dkim(&v->dmarc, plain.name, plain.len);
+		dmarc_dkim(&v->dmarc, name, strlen(name));
 }
 
 static void prove_signatures(struct vouch *v, enum signature_result result)
@@ -254,26 +267,24 @@ static enum dmarc_alignment shares(const struct vouch *v,
 				   const char *domain)
 {
 	const char *top = outcome->organisation;
-	struct domain plain;
+	struct domain buf;
+	const char *name = plain_name(domain, &buf);
 	size_t len;
 
-	if (!plain_name(domain, &plain))
-		return DMARC_NOT_ALIGNED;
-	if (strcmp(plain.name, outcome->author) == 0)
+	if (strcmp(name, outcome->author) == 0)
 		return DMARC_ALIGNED;
 	if (top == NULL) {
 		const char *dot = strrchr(outcome->author, '.');
 
-		return dmarc_is_below(plain.name,
-				      dot ? dot + 1 : outcome->author)
+		return dmarc_is_below(name, dot ? dot + 1 : outcome->author)
 			       ? DMARC_ALIGNMENT_UNKNOWN
 			       : DMARC_NOT_ALIGNED;
 	}
-	if (!dmarc_is_below(plain.name, top))
+	if (!dmarc_is_below(name, top))
 		return DMARC_NOT_ALIGNED;
 	/* below it, others may have their own organisations */
 	if (v->settings.discovery != DMARC_TREE_WALK &&
-	    suffix_organisation(plain.name, plain.len, &len) != NULL &&
+	    suffix_organisation(name, strlen(name), &len) != NULL &&
 	    len > strlen(top))
 		return DMARC_NOT_ALIGNED;
 	return DMARC_ALIGNED;

@@ -524,6 +524,29 @@ static void one_round_trip_is_enough(void **state)
 	}
 }
 
+/* 64 signatures, each for a place of its own seven labels deep. */
+static void questions_are_bounded(void **state)
+{
+	struct reading r;
+
+	(void)state;
+	start(&r, "From: a@reject.test", "pass a.b.c.d.e.f.reject.test");
+	for (int i = 0; i < 64; i++) {
+		char value[64];
+		int len = snprintf(value, sizeof(value),
+				   " pass d=a.b.c.d.e%d.f%d.reject.test", i, i);
+
+		message_header(r.message, "DKIM-Signature", 14, value,
+			       (size_t)len, false);
+	}
+	message_body(r.message, "abc", 3);
+	assert_int_equal(r.zone.questions, 2 + 8);
+	message_finish(r.message, false, &r.facts);
+	assert_true(r.zone.questions <= DMARC_QUESTIONS_MAX + 8);
+	check(&r.facts, "many", "dmarc pass");
+	reading_done(&r);
+}
+
 static void without_dns_all_is_unknown(void **state)
 {
 	struct message_request request = {
@@ -561,6 +584,7 @@ int main(void)
 		cmocka_unit_test(among_many_one_may_be_aligned),
 		cmocka_unit_test(what_is_not_wanted_is_not_done),
 		cmocka_unit_test(one_round_trip_is_enough),
+		cmocka_unit_test(questions_are_bounded),
 		cmocka_unit_test(without_dns_all_is_unknown),
 	};
 
