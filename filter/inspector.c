@@ -158,8 +158,9 @@ static bool await_room(struct inspection *inspection, size_t len)
 		return true;
 	until = at_ms(pool_now() + pool->stall_wait);
 	inspection->stalled = true;
-	while (inspection->out.bytes + len > QUEUE_MAX &&
-	       inspection->state != INSPECTION_FAILED && failed == 0)
+	while (inspection->out.bytes + len > QUEUE_MAX && failed == 0 &&
+	       inspection->state != INSPECTION_FAILED &&
+	       inspection->state != INSPECTION_ANSWERED)
 		failed = pthread_cond_timedwait(&inspection->channel->wake,
 						&pool->lock, &until);
 	inspection->stalled = false;
@@ -171,7 +172,7 @@ static void enqueue(struct inspection *inspection, const struct packet *packet)
 {
 	struct inspector_pool *pool = inspection->pool;
 	struct parcel *parcel = malloc(sizeof(*parcel) + packet->used);
-	bool wake = false, lies = false;
+	bool room, wake = false, lies = false;
 
 	if (parcel == NULL) {
 		fail(inspection, CAUSE_BUSY);
@@ -180,13 +181,13 @@ static void enqueue(struct inspection *inspection, const struct packet *packet)
 	parcel->len = packet->used;
 	memcpy(parcel->bytes, packet->bytes, packet->used);
 	pthread_mutex_lock(&pool->lock);
-	if (!await_room(inspection, parcel->len) ||
-	    inspection->state == INSPECTION_FAILED) {
+	room = await_room(inspection, parcel->len);
+	if (inspection->state == INSPECTION_ANSWERED) {
+		lies = true; /* it has not heard the question yet */
+		free(parcel);
+	} else if (!room || inspection->state == INSPECTION_FAILED) {
 		pool_fail(inspection, CAUSE_BUSY);
 		inspection->mute = true;
-		free(parcel);
-	} else if (inspection->state == INSPECTION_ANSWERED) {
-		lies = true; /* it has not heard the question yet */
 		free(parcel);
 	} else {
 		parcels_add(&inspection->out, parcel);
