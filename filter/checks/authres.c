@@ -59,12 +59,18 @@ static void fold(struct field *field)
 /* --- values ----------------------------------------------------------------
  */
 
-/* RFC 2045 section 5.1. */
+/* tspecials, RFC 2045 section 5.1 */
+static const bool special[256] = {
+	['('] = true, [')'] = true, ['<'] = true, ['>'] = true,	 ['@'] = true,
+	[','] = true, [';'] = true, [':'] = true, ['\\'] = true, ['"'] = true,
+	['/'] = true, ['['] = true, [']'] = true, ['?'] = true,	 ['='] = true,
+};
+
 static bool is_token(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		if (text[i] <= ' ' || text[i] > '~' ||
-		    strchr("()<>@,;:\\\"/[]?=", text[i]) != NULL)
+		    special[(unsigned char)text[i]])
 			return false;
 	return len > 0;
 }
