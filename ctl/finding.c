@@ -110,13 +110,14 @@ static json_t *known_value(const struct fact *fact, const struct fact_row *row)
 }
 
 static void add_unknown(json_t *finding, const char *name,
-			const struct fact *fact)
+			const struct fact_row *row, const struct fact *fact)
 {
 	json_array_append_new(json_object_get(finding, "unknown"),
 			      json_pack("{s:o, s:s, s:b}", "fact",
 					text_of(name), "cause",
-					fact_cause_name(fact->cause), "partial",
-					fact->state == FACT_KNOWN));
+					fact_unsure_cause(row, fact), "partial",
+					row->type == FACT_TYPE_SET &&
+						fact->partial));
 }
 
 /* Puts one fact where it belongs. */
@@ -129,14 +130,12 @@ static void add_fact(json_t *finding, const char *name, enum fact_id id,
 	switch (fact->state) {
 	case FACT_PENDING:
 	case FACT_NOT_ASKED: return;
-	case FACT_UNKNOWN: add_unknown(finding, name, fact); break;
+	case FACT_UNKNOWN:
 	case FACT_NONE: break;
-	case FACT_KNOWN:
-		value = known_value(fact, row);
-		if (row->type == FACT_TYPE_SET && fact->partial)
-			add_unknown(finding, name, fact);
-		break;
+	case FACT_KNOWN: value = known_value(fact, row); break;
 	}
+	if (fact_is_unsure(row, fact))
+		add_unknown(finding, name, row, fact);
 	json_array_append_new(json_object_get(finding, "facts"),
 			      json_pack("{s:o, s:s, s:o}", "fact",
 					text_of(name), "state",

@@ -131,14 +131,6 @@ static const char *list_cause(const struct message *m, const struct fact *fact)
 	return NULL;
 }
 
-/* A check that came to its end, and says that DNS did not, has no cause. */
-static const char *cause_of(const struct fact *fact, enum fact_type type)
-{
-	if (fact->state == FACT_KNOWN && type == FACT_TYPE_ENUM)
-		return "temperror";
-	return fact_cause_name(fact->cause);
-}
-
 /*
  * Which of the facts that rules read are not known, and why: where a refusal
  * was softened, or none was spoken, this is the reason.
@@ -157,7 +149,7 @@ static const char *unknowns_of(const struct session *s, char out[UNKNOWNS_SIZE])
 
 		if (fact_is_unsure(row, fact) && ruleset_reads(rules, id))
 			used = unknown_add(out, used, row->name,
-					   cause_of(fact, row->type));
+					   fact_unsure_cause(row, fact));
 	}
 	for (size_t i = 0; i < facts->slot_count; i++) {
 		const struct fact_slot *slot = ruleset_slot(rules, (unsigned)i);

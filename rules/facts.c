@@ -325,6 +325,14 @@ bool fact_is_unsure(const struct fact_row *row, const struct fact *fact)
 	       (int)fact->word == fact_temperror(row);
 }
 
+const char *fact_unsure_cause(const struct fact_row *row,
+			      const struct fact *fact)
+{
+	if (fact->state == FACT_KNOWN && row->type == FACT_TYPE_ENUM)
+		return row->words[fact->word];
+	return fact_cause_name(fact->cause);
+}
+
 int fact_find(const char *name, size_t len)
 {
 	for (int id = 0; id < FACT_ID_COUNT; id++) {

@@ -260,6 +260,9 @@ int fact_temperror(const struct fact_row *row);
 
 /* It could not be found out: unknown, temperror, or a set that is partial. */
 bool fact_is_unsure(const struct fact_row *row, const struct fact *fact);
+/* Why, in a word; of temperror that word is all that is known. */
+const char *fact_unsure_cause(const struct fact_row *row,
+			      const struct fact *fact);
 
 /* The row of any fact; parametric ones have a row too (type, phase). */
 const struct fact_row *fact_row(enum fact_id id);
