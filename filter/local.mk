@@ -90,10 +90,11 @@ steelyard_LDADD = filter/libcontrol.a filter/libsession.a \
 # The same program, but its reader obeys X-Test-Fault: for tests alone.
 check_LIBRARIES = tests/libfaulty.a
 tests_libfaulty_a_SOURCES = filter/inspect/message.c filter/inspect/serve.c \
-	filter/inspect/message_test.c
+	filter/inspect/dkim_library.c filter/inspect/message_test.c
 tests_libfaulty_a_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_FAULTS
 check_PROGRAMS += tests/steelyard-faulty
 tests_steelyard_faulty_SOURCES = $(steelyard_sources)
 tests_steelyard_faulty_LDADD = tests/libfaulty.a $(steelyard_LDADD)
 # Asked for before libinspect.a has a chance; the others follow from it.
-tests_steelyard_faulty_LDFLAGS = $(AM_LDFLAGS) -Wl,-u,serve_channel
+tests_steelyard_faulty_LDFLAGS = $(AM_LDFLAGS) -Wl,-u,serve_channel \
+	-Wl,-u,library_finish

@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "filter/inspect/message_test.h"
 #include "rules/arena.h"
 
 #define EPOCH UINT64_C(1000000000) /* September 2001; DKIM is of 2004 */
@@ -259,7 +260,9 @@ void library_finish(struct library *library, struct signatures *signatures)
 			c->told.result = SIGNATURE_NEUTRAL;
 			c->told.why = "its selector has keys of two kinds";
 		}
-		if (!c->open && c->siginfo)
+		if (c->open)
+			message_test_selector(c->told.selector);
+		else if (c->siginfo)
 			dkim_sig_ignore(c->siginfo);
 	}
 	/* What it says of all of them together is no matter. */

@@ -64,6 +64,11 @@ void message_test_helo(const char *helo)
 		message_test_fault(&field);
 }
 
+void message_test_selector(const char *selector)
+{
+	message_test_helo(selector);
+}
+
 bool message_test_garbage(void)
 {
 	bool asked = garbage;

@@ -5,7 +5,8 @@
  * "crash" dies of SIGSEGV, "abort" of SIGABRT, "hang" spins for ever, "exit"
  * leaves, "escape" tries to open a file, "garbage" has the channel answer with
  * what is no packet.  A HELO of "crash.x-test-fault" does the same to an
- * envelope.  Elsewhere this is nothing at all.
+ * envelope, and so does the selector of a signature when that is verified.
+ * Elsewhere this is nothing at all.
  */
 #ifndef STEELYARD_INSPECT_MESSAGE_TEST_H
 #define STEELYARD_INSPECT_MESSAGE_TEST_H
@@ -17,6 +18,7 @@ struct header_field;
 #ifdef TEST_FAULTS
 void message_test_fault(const struct header_field *field);
 void message_test_helo(const char *helo); /* NULL is fine */
+void message_test_selector(const char *selector);
 /* The last message of this thread asked for garbage; asking resets it. */
 bool message_test_garbage(void);
 #else
@@ -28,6 +30,11 @@ static inline void message_test_fault(const struct header_field *field)
 static inline void message_test_helo(const char *helo)
 {
 	(void)helo;
+}
+
+static inline void message_test_selector(const char *selector)
+{
+	(void)selector;
 }
 
 static inline bool message_test_garbage(void)
