@@ -155,7 +155,7 @@ static const struct setting_row table[] = {
 	WORD("split_classes", session.split_classes, bool, "on", switch_words,
 	     "defer recipients that may be judged otherwise than the first"),
 	SIZE("body_limit", session.body_limit, "1MiB", 1 * KIB, 64 * MIB,
-	     "how much of a body is looked at"),
+	     "how much of a body rules can ask about"),
 	SIZE("message_memory", session.arena_limit, "4MiB", 1 * MIB, 256 * MIB,
 	     "memory that one message may take"),
 	COUNT("max_sessions", session.max_sessions, "12000", 1, 100000, false,
