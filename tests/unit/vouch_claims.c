@@ -149,6 +149,15 @@ const struct vouch_row vouch_rows[] = {
 	{ "an address literal proves nothing", "From: a@reject.test",
 	  "pass [192.0.2.1]", "dmarc fail" },
 
+	{ "a suffix shares nothing with what is below it", "From: a@co.uk",
+	  "pass two.co.uk", "dmarc none; .aligned.spf no; .org_domain co.uk" },
+	{ "an odd hyphen proves what it proves", "From: a@reject.test",
+	  "pass b-.reject.test", "dmarc pass" },
+	{ "signed twice",
+	  "From: a@reject.test\nDKIM-Signature: pass d=other.test\n"
+	  "DKIM-Signature: pass d=other.test",
+	  NULL, "dmarc fail; dkim.aligned no" },
+
 	/* DNS does not answer */
 	{ "whether there is a record", "From: a@servfail.test", NULL,
 	  "dmarc temperror; .policy unknown(failed); .domain unknown(failed); "
@@ -159,6 +168,11 @@ const struct vouch_row vouch_rows[] = {
 	{ "the author's own domain is aligned nevertheless",
 	  "From: a@servfail.test", "pass servfail.test",
 	  "dmarc temperror; .aligned.spf yes" },
+	{ "others may belong to it, or not", "From: a@servfail.test",
+	  "pass m.servfail.test",
+	  "dmarc temperror; .aligned.spf unknown(failed)" },
+	{ "unless they share nothing", "From: a@servfail.test",
+	  "pass other.example", "dmarc temperror; .aligned.spf no" },
 	{ "SPF, for one that would have vouched", "From: a@reject.test",
 	  "temperror reject.test",
 	  "dmarc temperror; .policy reject; .aligned.spf unknown(failed); "
