@@ -8,27 +8,22 @@
  *
  *	bench_inspector [messages [threads]]
  */
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "filter/inspect/main.h"
 #include "filter/inspector.h"
-#include "filter/link.h"
 #include "rules/arena.h"
 #include "rules/ruleset.h"
+#include "tests/bench/jailed.h"
 
-enum { CHANNELS = 32, THREADS_MAX = 64 };
+enum { THREADS_MAX = 64 };
 
 /* --- ten header fields are asked for ------------------------------------ */
 
@@ -81,45 +76,6 @@ static const struct {
 	{ "Content-Type", " text/plain; charset=utf-8" },
 	{ "User-Agent", " Example/1.0" },
 };
-
-/* --- the inspector ------------------------------------------------------ */
-
-static pid_t inspector_start(struct inspector_pool *pool, unsigned number)
-{
-	int note = memfd_create("note", MFD_CLOEXEC);
-	int ours[CHANNELS], theirs[CHANNELS + 1];
-	pid_t pid;
-
-	if (note < 0 || ftruncate(note, 4096) < 0)
-		exit(1);
-	theirs[0] = fcntl(note, F_DUPFD_CLOEXEC, 200);
-	for (int i = 0; i < CHANNELS; i++) {
-		int pair[2];
-
-		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
-			       pair) < 0)
-			exit(1);
-		ours[i] = pair[0];
-		theirs[i + 1] = fcntl(pair[1], F_DUPFD_CLOEXEC, 200);
-		close(pair[1]);
-	}
-	pid = fork();
-	if (pid == 0) {
-		/* A fresh memory, as the supervisor gives it. */
-		char text[16];
-
-		for (int i = 0; i <= CHANNELS; i++)
-			dup2(theirs[i], INSPECT_NOTE_FD + i);
-		snprintf(text, sizeof(text), "%d", CHANNELS);
-		setenv("BENCH_INSPECTOR", text, 1);
-		execl("/proc/self/exe", "bench_inspector", NULL);
-		_exit(127);
-	}
-	for (int i = 0; i <= CHANNELS; i++)
-		close(theirs[i]);
-	inspector_pool_adopt(pool, number, pid, note, ours, CHANNELS);
-	return pid;
-}
 
 /* --- messages ----------------------------------------------------------- */
 
@@ -176,31 +132,6 @@ static void *run(void *context)
 
 /* --- figures ------------------------------------------------------------ */
 
-static double seconds(struct timeval time)
-{
-	return (double)time.tv_sec + (double)time.tv_usec / 1e6;
-}
-
-/* CPU time of this process, in seconds. */
-static double own_cpu(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-static double cpu_of(pid_t pid)
-{
-	struct timespec time;
-	clockid_t clock;
-
-	if (clock_getcpuclockid(pid, &clock) != 0 ||
-	    clock_gettime(clock, &time) < 0)
-		return 0;
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
 static double now(void)
 {
 	struct timespec time;
@@ -232,7 +163,8 @@ static void measure(struct inspector_pool *pool, pid_t pid, long messages,
 {
 	struct work work[THREADS_MAX];
 	pthread_t thread[THREADS_MAX];
-	double began = now(), ours = own_cpu(), theirs = cpu_of(pid);
+	double began = now(), ours = jailed_own_cpu(),
+	       theirs = jailed_cpu_of(pid);
 	double count = (double)messages * threads;
 	long failures = 0;
 
@@ -245,8 +177,8 @@ static void measure(struct inspector_pool *pool, pid_t pid, long messages,
 		failures += work[i].failures;
 	}
 	began = now() - began;
-	ours = own_cpu() - ours;
-	theirs = cpu_of(pid) - theirs;
+	ours = jailed_own_cpu() - ours;
+	theirs = jailed_cpu_of(pid) - theirs;
 	printf("threads %2u body %4zu: %6.1f us cpu (filter %5.1f, inspector "
 	       "%5.1f), %6.1f us each way, %7.0f messages/s, %ld failed\n",
 	       threads, body, (ours + theirs) / count * 1e6, ours / count * 1e6,
@@ -262,8 +194,7 @@ int main(int argc, char **argv)
 	struct timespec moment = { .tv_nsec = 300000000 };
 	pid_t pid;
 
-	if (getenv("BENCH_INSPECTOR") != NULL)
-		inspector_main(CHANNELS);
+	jailed_run();
 	if (messages <= 0 || threads == 0 || threads > THREADS_MAX) {
 		fprintf(stderr,
 			"usage: bench_inspector [messages [threads]]\n");
@@ -273,10 +204,10 @@ int main(int argc, char **argv)
 		slots[i] = (struct fact_slot){ .id = FACT_HEADER,
 					       .name = rules.names[i],
 					       .phase = PHASE_EOM };
-	pool = inspector_pool_open(1, CHANNELS);
+	pool = inspector_pool_open(1, JAILED_CHANNELS);
 	if (pool == NULL)
 		return 1;
-	pid = inspector_start(pool, 0);
+	pid = jailed_start(pool);
 	nanosleep(&moment, NULL); /* until it is up and still */
 	printf("inspector idle: PSS %ld KiB\n", pss_of(pid));
 	measure(pool, pid, messages, 1, 0);

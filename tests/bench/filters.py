@@ -48,6 +48,7 @@ class Filter:
         self.ctl = None  # how to ask it, for those that can be
         self.clients = Clients()
         self.refuses = False
+        self.finds = [f"symbols={SYMBOL} "]  # in the header it adds
         self.path = path
         self.socket = f"unix:{path}"
         self.command = command
@@ -125,19 +126,21 @@ class Filter:
         elif refused:
             raise Trouble(f"{self.name} answered {', '.join(sorted(refused))} "
                           f"instead of taking the mail\n{self.last_words()}")
-        elif self.ctl and f"symbols={SYMBOL} " not in result["header"]:
-            raise Trouble(f"{self.name} did not find {SYMBOL} alone; its last "
-                          f"header was '{result['header']}'\n"
+        elif self.ctl and not all(word in result["header"]
+                                  for word in self.finds):
+            raise Trouble(f"{self.name} did not find {self.finds}; its last "
+                          f"headers were '{result['header']}' and "
+                          f"'{result['authentication']}'\n"
                           f"{self.last_words()}")
 
 
 class Nameserver:
     """The DNS server that answers all of them."""
 
-    def __init__(self, build, delay_ms=0):
+    def __init__(self, build, delay_ms=0, key=""):
         self.process = subprocess.Popen(
             [os.path.join(build, "tests/bench/nameserver"),
-             "-d", str(delay_ms)],
+             "-d", str(delay_ms), "-k", key],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.address = self.process.stdout.readline().split()[-1]
 
@@ -194,18 +197,24 @@ def one(build, temp, name, server):
         rules += sixty_thousand(temp)
     elif name != "steelyard":
         rules += include("dns.rules")
+    if name == "signed":
+        rules += include("vouch.rules")
     flt = steelyard(build, temp, name, server, rules)
     flt.refuses = name in ("local", "listed")
     flt.clients = {
         "new": Clients(LISTED + 1, LAST - KNOWN),
         "known": Clients(LAST - KNOWN + 1, again=True),
+        "signed": Clients(LAST - KNOWN + 1, again=True),
         "listed": Clients(1, LISTED),
         "local": Clients(1, LISTED),
     }.get(name, Clients())
+    if name == "signed":
+        flt.finds = ["BENCH_SPF_PASS", "BENCH_DKIM_PASS", "BENCH_DMARC_PASS"]
     return flt
 
 
-NAMES = ("floor", "quiet", "steelyard", "known", "new", "listed", "local")
+NAMES = ("floor", "quiet", "steelyard", "known", "new", "listed", "local",
+         "signed")
 
 
 def fleet(build, temp, wanted, server):

@@ -108,7 +108,8 @@ static void print_json(struct talk_result *r)
 	const char *comma = "";
 	double seconds = (double)r->ns / 1e9;
 
-	printf("{\"header\": \"%s\", ", r->header);
+	printf("{\"header\": \"%s\", \"authentication\": \"%s\", ", r->header,
+	       r->authentication);
 	printf("\"messages\": %zu, \"seconds\": %.6f, \"per_second\": %.1f, "
 	       "\"broken\": %u, \"actions\": %u, \"steps\": %u, ",
 	       r->message.count, seconds, (double)r->message.count / seconds,
@@ -172,6 +173,8 @@ static void print_text(struct talk_result *r)
 	printf("\n");
 	if (*r->header)
 		printf("header        %s\n", r->header);
+	if (*r->authentication)
+		printf("              %s\n", r->authentication);
 }
 
 static struct letter *letters_read(struct options *opt, int argc, char **argv)

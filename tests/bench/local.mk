@@ -15,7 +15,8 @@ tests_bench_load_SOURCES = tests/bench/load.c \
 tests_bench_nameserver_SOURCES = tests/bench/nameserver.c
 
 EXTRA_DIST += tests/bench/run tests/bench/filters.py tests/bench/processes.py \
-	tests/bench/ten-headers.rules tests/bench/dns.rules
+	tests/bench/signed.py tests/bench/ten-headers.rules \
+	tests/bench/dns.rules tests/bench/vouch.rules
 
 # What the lists cost by themselves; `run` starts these after the rest.
 EXTRA_PROGRAMS += tests/bench/bench_lists
@@ -30,14 +31,35 @@ tests_bench_bench_rules_LDADD = rules/librules.a lists/liblists.a \
 
 # What an inspector costs a message, and weighs.
 EXTRA_PROGRAMS += tests/bench/bench_inspector
-tests_bench_bench_inspector_SOURCES = tests/bench/bench_inspector.c
+tests_bench_bench_inspector_SOURCES = tests/bench/bench_inspector.c \
+	tests/bench/jailed.c tests/bench/jailed.h
 tests_bench_bench_inspector_LDADD = filter/libinspector.a \
 	filter/libsession.a filter/inspect/libinspect.a rules/librules.a \
 	lists/liblists.a $(INSPECT_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(PSL_LIBS)
 
+# What it costs to find out who vouches for a letter; `run` starts it.
+EXTRA_PROGRAMS += tests/bench/bench_vouch
+tests_bench_bench_vouch_SOURCES = tests/bench/bench_vouch.c \
+	tests/bench/jailed.c tests/bench/jailed.h \
+	tests/bench/letter.c tests/bench/letter.h \
+	tests/unit/inspect_zone.c tests/unit/inspect_zone.h
+tests_bench_bench_vouch_LDADD = $(tests_bench_bench_inspector_LDADD) \
+	$(PCRE2_LIBS)
+
+# What a DKIM signature costs; signing it wants libcrypto.
+if HAVE_CMOCKA
+EXTRA_PROGRAMS += tests/bench/bench_dkim
+tests_bench_bench_dkim_SOURCES = tests/bench/bench_dkim.c \
+	tests/unit/dkim_signer.c tests/unit/dkim_signer.h \
+	tests/unit/inspect_zone.c tests/unit/inspect_zone.h
+tests_bench_bench_dkim_LDADD = filter/inspect/libinspect.a \
+	rules/librules.a lists/liblists.a $(INSPECT_LIBS) $(IDN2_LIBS) \
+	$(CRYPTO_LIBS)
+endif
+
 bench_parts = tests/bench/bench_lists$(EXEEXT) tests/bench/bench_rules$(EXEEXT) \
 	tests/bench/bench_inspector$(EXEEXT) tests/bench/bench_dns$(EXEEXT) \
-	tests/bench/bench_spf$(EXEEXT)
+	tests/bench/bench_spf$(EXEEXT) tests/bench/bench_vouch$(EXEEXT)
 
 # What SPF costs.
 EXTRA_PROGRAMS += tests/bench/bench_spf

@@ -1,7 +1,7 @@
 /*
  * nameserver.c - a DNS server for benchmarks: quick, or late by so much.
  *
- *	nameserver [-d MS]
+ *	nameserver [-d MS] [-k KEY]
  *
  * Says "listening 127.0.0.1:PORT" and answers over UDP until its stdin ends.
  * With -d each reply goes out MS milliseconds after its query came, however
@@ -9,12 +9,22 @@
  *
  * Nothing is looked up, what it tells is made from the name asked about:
  *
- *	A	D.C.B.A.listed.bench	127.0.0.2 for 198.18.0.1 and the 59,999
- *					addresses after it, and for 127.0.0.2
- *	A	D.C.B.A.*.bench		127.0.0.2 for 127.0.0.2 alone
- *	PTR	D.C.B.A.in-addr.arpa	out.sN.test for the N-th of
- *198.18.0.0/15 A	out.sN.test		that address MX	*.test
- *10 mx.*.test A	mx.*.test		198.51.100.9
+ *	A D.C.B.A.listed.bench: 127.0.0.2 for 198.18.0.1 and the 59,999
+ *	addresses after it, and for 127.0.0.2
+ *
+ *	A D.C.B.A.*.bench: 127.0.0.2 for 127.0.0.2 alone
+ *
+ *	PTR D.C.B.A.in-addr.arpa: out.sN.test for the N-th of 198.18.0.0/15
+ *
+ *	A out.sN.test: that address
+ *
+ *	MX *.test: 10 mx.*.test, and A of that: 198.51.100.9
+ *
+ *	TXT *.test: an SPF record that all these clients pass
+ *
+ *	TXT _dmarc.sender.test: a DMARC record
+ *
+ *	TXT s1._domainkey.sender.test: a DKIM record with KEY, in base64
  *
  * All else does not exist.
  */
@@ -31,7 +41,7 @@
 #include <unistd.h>
 
 #define HEADER 12
-#define PACKET 512
+#define PACKET 1232
 #define PACKETS 64 /* read at a time */
 #define LATER (1u << 16) /* replies that wait; a power of two */
 #define LISTED 60000u
@@ -40,6 +50,7 @@
 #define TYPE_SOA 6
 #define TYPE_PTR 12
 #define TYPE_MX 15
+#define TYPE_TXT 16
 
 struct reply {
 	uint64_t due; /* ns, monotonic */
@@ -124,11 +135,43 @@ static void put_mx(struct reply *r)
 	put(r, "\0\xa\2mx\xc0\x0c", 7);
 }
 
+/* One string, or as many as it takes. */
+static void put_txt(struct reply *r, const char *text)
+{
+	size_t len = strlen(text), strings = (len + 254) / 255;
+
+	put_record(r, TYPE_TXT, len + strings);
+	for (size_t at = 0; at < len; at += 255) {
+		uint8_t part = (uint8_t)(len - at < 255 ? len - at : 255);
+
+		put(r, &part, 1);
+		put(r, text + at, part);
+	}
+}
+
 static bool ends(const char *name, const char *with)
 {
 	size_t a = strlen(name), b = strlen(with);
 
 	return a >= b && strcmp(name + a - b, with) == 0;
+}
+
+static const char *key = ""; /* of DKIM */
+
+static void tell_txt(struct reply *r, const char *name)
+{
+	char text[600];
+
+	if (strcmp(name, "s1._domainkey.sender.test") == 0 && *key) {
+		snprintf(text, sizeof(text), "v=DKIM1; k=rsa; p=%s", key);
+		put_txt(r, text);
+	} else if (strcmp(name, "_dmarc.sender.test") == 0) {
+		put_txt(r, "v=DMARC1; p=reject");
+	} else if (ends(name, ".test") && strchr(name, '_') == NULL) {
+		put_txt(r, "v=spf1 ip4:198.18.0.0/15 ip4:192.0.2.25 -all");
+	} else {
+		put_absence(r, false);
+	}
 }
 
 /* Answers `name`, in small letters and without the last dot. */
@@ -157,6 +200,8 @@ static void tell(struct reply *r, const char *name, unsigned type)
 	} else if (strncmp(name, "mx.", 3) == 0 && ends(name, ".test") &&
 		   type == TYPE_A) {
 		put_address(r, 0xc6336409);
+	} else if (type == TYPE_TXT) {
+		tell_txt(r, name);
 	} else if (ends(name, ".test") && type == TYPE_MX) {
 		put_mx(r);
 	} else {
@@ -306,12 +351,16 @@ int main(int argc, char **argv)
 	socklen_t len = sizeof(in);
 	int size = 8 << 20, fd, c;
 
-	while ((c = getopt(argc, argv, "d:")) != -1) {
-		if (c != 'd') {
-			fputs("usage: nameserver [-d MS]\n", stderr);
+	while ((c = getopt(argc, argv, "d:k:")) != -1) {
+		if (c == 'd') {
+			later.delay =
+				strtoul(optarg, NULL, 10) % 1000 * 1000000;
+		} else if (c == 'k') {
+			key = optarg;
+		} else {
+			fputs("usage: nameserver [-d MS] [-k KEY]\n", stderr);
 			return 2;
 		}
-		later.delay = strtoul(optarg, NULL, 10) % 1000 * 1000000;
 	}
 	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	later.ring = calloc(LATER, sizeof(*later.ring));

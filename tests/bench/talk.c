@@ -236,28 +236,35 @@ static void talk_answer(struct run *run, struct talk *t, unsigned char cmd)
 static void header_note(struct talk_result *r, const unsigned char *frame,
 			size_t len)
 {
+	static const char results[] = "Authentication-Results";
 	size_t at = frame[4] == SMFIR_INSHEADER ? 9 : 5;
-	size_t n = 0;
+	size_t n = 0, room = sizeof(r->header);
+	char *out = r->header;
 	bool name = true;
 
 	if (frame[4] != SMFIR_INSHEADER && frame[4] != SMFIR_ADDHEADER)
 		return;
-	for (; at < len && n + 3 < sizeof(r->header); at++) {
+	if (len - at > sizeof(results) &&
+	    memcmp(frame + at, results, sizeof(results)) == 0) {
+		out = r->authentication;
+		room = sizeof(r->authentication);
+	}
+	for (; at < len && n + 3 < room; at++) {
 		char c = (char)frame[at];
 
 		if (c == '\0' && !name)
 			break;
 		if (c == '\0') {
 			name = false;
-			r->header[n++] = ':';
-			r->header[n++] = ' ';
+			out[n++] = ':';
+			out[n++] = ' ';
 		} else {
-			r->header[n++] = c;
+			out[n++] = c;
 			if (c < ' ' || c > '~' || c == '"' || c == '\\')
-				r->header[n - 1] = '?';
+				out[n - 1] = '?';
 		}
 	}
-	r->header[n] = '\0';
+	out[n] = '\0';
 }
 
 /* Takes one frame.  Returns why the talk is broken, or NULL. */

@@ -40,7 +40,8 @@ struct talk_result {
 	struct sample message;
 	struct sample steps[WIRE_STEPS]; /* those that waited for a reply */
 	uint32_t replies[256];
-	char header[512]; /* the last one that was added, "Name: value" */
+	/* The last ones that were added, "Name: value". */
+	char header[512], authentication[1024];
 	uint32_t broken; /* talks that the filter left or garbled */
 	struct wire_deal deal; /* of the last connection */
 	uint64_t ns; /* the whole run */
