@@ -1,10 +1,23 @@
-"""The suites' table at the end of a run."""
+"""One filter for all, and the suites' table at the end."""
 
 from __future__ import annotations
 
+import pathlib
+import tempfile
+from typing import Iterator
+
 import pytest
 
-from . import suites
+from . import suites, visits
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[visits.Filter]:
+    """A filter that lives in one world after the other."""
+    with tempfile.TemporaryDirectory(prefix="sy-suite-") as name:
+        one = visits.Filter(pathlib.Path(name))
+        yield one
+        one.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter,

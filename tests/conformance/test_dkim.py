@@ -5,9 +5,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
+import subprocess
+import tempfile
+import time
 from typing import Any, Iterator
 
 import pytest
+
+from lib.steelyard import program
 
 from . import suites, visits, zone
 
@@ -17,6 +22,7 @@ ORDER = ["pass", "policy", "temperror", "fail", "permerror", "neutral", "none"]
 REFUSALS = {"policy", "permerror", "fail", "neutral"}
 # Signatures that are verified, and so keys that are looked up.
 VERIFIED_MAX = 8
+NOW = int(time.time())  # one for all, as ages are compared
 
 
 @dataclasses.dataclass
@@ -69,26 +75,38 @@ def _cases(path: pathlib.Path) -> list[Case]:
     return [
         Case(name=name, message=path.parent / "messages" / message,
              dns=path.parent / "dns" / f"{dns}.tsv",
-             time=None if time in ("-", "") else int(time), expect=expect,
+             time=None if when in ("-", "") else int(when), expect=expect,
              weak=[word not in ("-", "") for word in weak.split(",")])
-        for name, message, dns, time, expect, weak, _ in suites.rows(path, 7)]
+        for name, message, dns, when, expect, weak, _ in suites.rows(path, 7)]
 
 
 def as_sent(message: bytes) -> bytes:
-    """With CRLF at the end of each line, the last one included."""
+    """With CRLF at the end of each line, the last one included.
+
+    A mailbox's line before the header is no part of the message.
+    """
+    if message.startswith(b"From "):
+        message = message.partition(b"\n")[2]
     message = message.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     return message if message.endswith(b"\r\n") else message + b"\r\n"
+
+
+def _visit(case: Case) -> visits.Visit:
+    return visits.Visit(message=as_sent(case.message.read_bytes()),
+                        time=case.time)
+
+
+@functools.cache
+def _world(dns: pathlib.Path) -> str:
+    return zone.of_rows((name, "TXT", text)
+                        for name, text in suites.rows(dns, 2))
 
 
 @functools.cache
 def _found(path: pathlib.Path, dns: pathlib.Path) -> dict[str, visits.Facts]:
     """Of all cases that ask the same DNS."""
     cases = [case for case in _cases(path) if case.dns == dns]
-    world = zone.of_rows((name, "TXT", text)
-                         for name, text in suites.rows(dns, 2))
-    facts = visits.facts_of(
-        [visits.Visit(message=as_sent(case.message.read_bytes()),
-                      time=case.time) for case in cases], world)
+    facts = visits.facts_of([_visit(case) for case in cases], _world(dns))
     return {case.name: one for case, one in zip(cases, facts)}
 
 
@@ -112,3 +130,42 @@ def test_dkim(suite: str, path: pathlib.Path, case: Case) -> None:
         results = [results]
     suites.settle(suite, case.name, ",".join(results) or "none", case.wanted,
                   case.accepts(results))
+
+
+def test_running(suite: str, path: pathlib.Path, case: Case,
+                 running: visits.Filter) -> None:
+    """The same on the milter socket, where the time is now.
+
+    Of many signatures the field names but some, in an order of its own.
+    """
+    facts = _found(path, case.dns)[case.name]
+    if case.time is not None or len(facts["dkim.results"] or []) > VERIFIED_MAX:
+        return
+    running.live_in(_world(case.dns))
+    results = running.results_of(_visit(case)).words("dkim")
+    results = [] if results == ["none"] else results
+    suites.settle(f"{suite} (milter)", case.name,
+                  ",".join(results) or "none", case.wanted,
+                  case.accepts(results))
+
+
+def _verified(case: Case, piece: int) -> tuple[list[str], int]:
+    """By tests/conformance/dkim_case.c: signatures' lines, questions asked."""
+    path = program("STEELYARD", "steelyard").parent
+    with tempfile.TemporaryDirectory(prefix="sy-suite-") as name:
+        folder = pathlib.Path(name)
+        (folder / "world.zone").write_text(_world(case.dns))
+        (folder / "message").write_bytes(as_sent(case.message.read_bytes()))
+        done = subprocess.run(
+            [path / "tests/conformance/dkim_case", folder / "world.zone",
+             str(case.time or NOW), folder / "message", str(piece)],
+            text=True, stdout=subprocess.PIPE, timeout=60, check=True)
+    *lines, last = done.stdout.splitlines()
+    return lines, int(last.split()[0])
+
+
+def test_verifier(suite: str, path: pathlib.Path, case: Case) -> None:
+    """Few keys are looked up, and bytes that come one by one are the same."""
+    found, questions = _verified(case, 1 << 20)
+    assert questions <= VERIFIED_MAX
+    assert _verified(case, 1)[0] == found

@@ -15,9 +15,14 @@ import pytest
 
 from . import suites, visits, zone
 from .test_dkim import as_sent
-from .test_dmarc import WAYS, compare
+from .test_dmarc import BOTH, LIST, compare
 
 NOBODY = "192.0.2.1"  # a client, where the case has none
+HELO = "mail.nowhere.invalid"
+# A suite that knows the list alone counts for the list, and for the default.
+# By the walk alone a domain without a record of its own may belong to nobody
+# (RFC 9989 section 4.10.2).
+WAYS = {"both": [BOTH, LIST], "rfc7489": [LIST], "rfc9989": [BOTH]}
 
 
 @dataclasses.dataclass
@@ -36,7 +41,7 @@ class Case:
         return visits.Visit(
             message=as_sent(self.message.read_bytes()),
             client=NOBODY if self.client == "-" else self.client,
-            helo="mail.nowhere.invalid",
+            helo=HELO,
             sender="" if self.sender == "-" else self.sender)
 
 
@@ -84,3 +89,12 @@ def test_facts(suite: str, path: pathlib.Path, case: Case) -> None:
     facts = _found(path, case.way)[case.name]
     compare(f"{suite} ({case.way})", case.name, _expect(case),
             {"result": facts["dmarc"], "policy": facts["dmarc.policy"]})
+
+
+def test_running(suite: str, path: pathlib.Path, case: Case,
+                 running: visits.Filter) -> None:
+    running.live_in(_world(path), f"set dmarc_discovery {case.way}\n")
+    results = running.results_of(case.visit())
+    compare(f"{suite} ({case.way}, milter)", case.name, _expect(case),
+            {"result": results.word("dmarc"),
+             "policy": results.word("policy.dmarc")})

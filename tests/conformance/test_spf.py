@@ -59,7 +59,7 @@ class Scenario:
     """Cases that share a zone."""
 
     def __init__(self, document: dict[str, Any]) -> None:
-        self.zonedata = document.get("zonedata")
+        self.world = zone.of_zonedata(document.get("zonedata"))
         self.cases = [_case(name, test)
                       for name, test in (document.get("tests") or {}).items()]
 
@@ -67,7 +67,7 @@ class Scenario:
     def found(self) -> dict[str, visits.Facts]:
         """By the filter."""
         facts = visits.facts_of([case.visit for case in self.cases],
-                                zone.of_zonedata(self.zonedata))
+                                self.world)
         return {case.name: one for case, one in zip(self.cases, facts)}
 
     @functools.cached_property
@@ -75,7 +75,7 @@ class Scenario:
         """By tests/conformance/spf_case.c, whose columns these are."""
         path = program("STEELYARD", "steelyard").parent
         with tempfile.NamedTemporaryFile("w", suffix=".zone") as world:
-            world.write(zone.of_zonedata(self.zonedata))
+            world.write(self.world)
             world.flush()
             done = subprocess.run(
                 [path / "tests/conformance/spf_case", world.name],
@@ -104,7 +104,8 @@ def _case(name: str, test: dict[str, Any]) -> Case:
         name=str(name),
         visit=visits.Visit(client=str(test["host"]),
                            helo=str(test.get("helo") or ""),
-                           sender=str(test.get("mailfrom") or "")),
+                           sender=str(test.get("mailfrom") or "")
+                           .removeprefix("<").removesuffix(">")),
         results=[results] if isinstance(results, str) else list(results),
         explanation=None if explanation is None else str(explanation))
 
@@ -159,3 +160,15 @@ def test_spf(suite: str, scenario: Scenario, case: Case,
             and newer.accepts(result, explanation)):
         contradicted = f"RFC 7208's suite wants {newer.wanted}"
     suites.settle(suite, case.name, got, case.wanted, right, contradicted)
+
+
+def test_running(suite: str, scenario: Scenario, case: Case,
+                 newer: Case | None, running: visits.Filter) -> None:
+    """The same on the milter socket; explanations do not show there."""
+    if case.is_local:
+        return
+    running.live_in(scenario.world)
+    result = running.results_of(case.visit).word("spf") or "nothing"
+    results = case.results + (newer.results if newer else [])
+    suites.settle(f"{suite} (milter)", case.name, result, case.wanted,
+                  result in results)

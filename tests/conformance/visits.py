@@ -2,7 +2,11 @@
 
 `steelyardctl test` is what a filter does to a message but for the milter
 protocol: the session, the pool, an inspector in its jail, the resolver that
-asks a zone file.  One process hears all messages that share a world.
+asks a zone file.  It shows all facts, and one process hears all messages that
+share a world.
+
+A `Filter` is one that runs and is spoken to over its milter socket.  What shows
+there are the results in its Authentication-Results.
 """
 
 from __future__ import annotations
@@ -11,11 +15,13 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
 from typing import Any, Iterable
 
-from lib.steelyard import program
+from lib import control, fakemta, message, wait
+from lib.steelyard import Steelyard, program
 
 PATIENCE = 120  # seconds for all messages together
 
@@ -98,3 +104,78 @@ def facts_of(visits: Iterable[Visit], zone: str,
         raise AssertionError(done.stdout + done.stderr)
     found = json.loads(done.stdout)
     return [Facts(one) for one in (found if len(paths) > 1 else [found])]
+
+
+OUR_ID = "mx.example.org"
+
+
+class Filter:
+    """One that runs; it is given a new world by a reload."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._zone = folder / "world.zone"
+        self._zone.write_text("")
+        self._world = ("", "")
+        self._filter = Steelyard(RULES, folder / "milter.sock",
+                                 options=["--dns", self._zone])
+        self._config = self._filter.config.read_text()
+        wait.until("an answer", 10, self._hears)
+
+    def _hears(self) -> bool:
+        """The milter socket is there before the control socket."""
+        try:
+            with control.Control(self._filter.control_socket) as talk:
+                return bool(talk.ask(verb="ping")["ok"])
+        except ConnectionRefusedError:
+            return False
+
+    def close(self) -> None:
+        self._filter.close()
+
+    def live_in(self, zone: str, settings: str = "") -> None:
+        """What DNS says from now on."""
+        if (zone, settings) == self._world:
+            return
+        self._world = zone, settings
+        self._zone.write_text(zone)
+        self._filter.config.write_text(
+            f'{self._config}set authserv_id "{OUR_ID}"\n{settings}')
+        with control.Control(self._filter.control_socket) as talk:
+            answer = talk.ask(verb="reload")
+        assert answer["ok"], answer
+
+    def results_of(self, visit: Visit) -> "Results":
+        """Brings the message as an MTA does."""
+        mta = fakemta.FakeMta(f"unix:{self._filter.milter_socket}")
+        mta.connect("unknown", visit.client or "192.0.2.1", 25)
+        if visit.helo:
+            mta.helo(_bytes(visit.helo))
+        mta.mail(b"<" + _bytes(visit.sender or "") + b">")
+        mta.rcpt(b"<b@dest.example>")
+        mta.data()
+        msg = message.parse(visit.message)
+        assert mta.content(msg).kind == "continue"
+        mta.quit()
+        ours = [field for field in msg.values("Authentication-Results")
+                if field.startswith(OUR_ID)]
+        assert len(ours) == 1, msg.fields
+        return Results(ours[0])
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+@dataclasses.dataclass
+class Results:
+    """The value of an Authentication-Results field."""
+
+    value: str
+
+    def words(self, of: str) -> list[str]:
+        """All results of a method, or values of a property."""
+        return re.findall(rf"(?<![\w.-]){re.escape(of)}=([a-z]+)", self.value)
+
+    def word(self, of: str) -> str | None:
+        """The first one."""
+        return next(iter(self.words(of)), None)

@@ -213,33 +213,27 @@ tests_unit_test_dkim_field_SOURCES = tests/unit/test_dkim_field.c
 tests_unit_test_dkim_field_LDADD = $(dkim_libs)
 endif
 
-# The cases of others, who keep them: make conformance CONFORMANCE=DIR
-check_PROGRAMS += tests/conformance/dmarc_case
+# For tests/conformance: what evaluates, without the filter around it.  With the
+# filter, and nothing but the cases: make conformance CONFORMANCE=DIR
+conformance_programs = tests/conformance/dmarc_case \
+	tests/conformance/spf_case tests/conformance/dkim_case
+check_PROGRAMS += $(conformance_programs)
 tests_conformance_dmarc_case_SOURCES = tests/conformance/dmarc_case.c
 tests_conformance_dmarc_case_LDADD = filter/inspect/libinspect.a \
 	lists/liblists.a $(PSL_LIBS)
-EXTRA_DIST += tests/conformance/dmarc
-check_PROGRAMS += tests/conformance/spf_case
 tests_conformance_spf_case_SOURCES = tests/conformance/spf_case.c \
 	tests/unit/inspect_zone.c tests/unit/inspect_zone.h
 tests_conformance_spf_case_LDADD = filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a $(IDN2_LIBS)
-EXTRA_DIST += tests/conformance/spf tests/conformance/spf_listed.tsv
-check_PROGRAMS += tests/conformance/dkim_case
 tests_conformance_dkim_case_SOURCES = tests/conformance/dkim_case.c \
 	tests/unit/inspect_zone.c tests/unit/inspect_zone.h
 tests_conformance_dkim_case_LDADD = filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a $(INSPECT_LIBS) $(IDN2_LIBS)
-EXTRA_DIST += tests/conformance/dkim
 .PHONY: conformance
-conformance: tests/conformance/dmarc_case tests/conformance/spf_case \
-		tests/conformance/dkim_case
-	$(PYTHON3) $(srcdir)/tests/conformance/dmarc \
-		--conformance '$(CONFORMANCE)'
-	$(PYTHON3) $(srcdir)/tests/conformance/spf \
-		--conformance '$(CONFORMANCE)'
-	$(PYTHON3) $(srcdir)/tests/conformance/dkim \
-		--conformance '$(CONFORMANCE)'
+conformance: $(conformance_programs) $(sbin_PROGRAMS) $(bin_PROGRAMS)
+	srcdir='$(srcdir)' PYTHON3='$(PYTHON3)' CONFORMANCE='$(CONFORMANCE)' \
+		STEELYARD_MTAS=fake $(srcdir)/tests/run-pytest \
+		$(srcdir)/tests/conformance
 
 # Who vouches for a message.  In place of libopendkim stands what says of
 # itself how it went.
