@@ -329,10 +329,11 @@ static void walk_domain(struct walker *w, const char *domain,
 			       "this leads round in a circle");
 		return;
 	}
-	if (w->records++ == SPF_WALK_RECORDS_MAX) {
+	if (w->records == SPF_WALK_RECORDS_MAX) {
 		w->walk->whole = false;
 		return;
 	}
+	w->records++;
 	answer = ask(w, domain, DNS_TXT);
 	if (!answer || !dns_status_is_known(answer->status)) {
 		domain_problem(w, domain, above, from,
