@@ -39,6 +39,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
              "../shared/conformance beside the checkout")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    given = config.getoption("conformance")
+    if given and not pathlib.Path(given).is_dir():
+        raise pytest.UsageError(f"--conformance {given}: no such folder")
+
+
 def chosen_mtas() -> list[str]:
     """The MTAs this run uses."""
     return os.environ.get("STEELYARD_MTAS", " ".join(MTAS)).split()

@@ -36,7 +36,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter,
     for suite, count in sorted(suites.counts.items()):
         for line in count.listed:
             put(f"listed: {suite} {line}")
-    if suites.others(config) is None:
+    place = suites.others(config)
+    if place is None:
         put(f"conformance: no {suites.BESIDE.relative_to(suites.TOP.parent)} "
             "beside the checkout and no --conformance DIR: only the RFCs' own "
             "examples were run")
+    elif all(suite.startswith("rfc/") for suite in suites.counts):
+        put(f"conformance: of {place} no case was run")
