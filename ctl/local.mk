@@ -11,7 +11,8 @@ steelyardctl_LDADD = filter/libcontrol.a filter/libsession.a \
 	filter/libinspector.a filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a $(PCRE2_LIBS) $(JANSSON_LIBS) \
 	$(INSPECT_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(PSL_LIBS)
-EXTRA_DIST += tests/test_ctl.py tests/test_ctl_spf.py tests/messages
+EXTRA_DIST += tests/test_ctl.py tests/test_ctl_spf.py tests/test_ctl_auth.py \
+	tests/messages
 
 bashcompletiondir = $(datarootdir)/bash-completion/completions
 dist_bashcompletion_DATA = dist/completions/steelyardctl

@@ -70,11 +70,13 @@ class Key:
         names = h if h is not None else [
             name.decode().strip() for name, _ in fields]
         head, _, rest = c.partition("/")
+        covered = canonical_body(body, rest or "simple")
+        if tags.get("l") is not None:
+            covered = covered[:int(tags["l"] or "")]
         given = {
             "v": "1", "a": f"{self.kind}-sha256", "c": c, "d": domain,
             "s": self.selector, "h": ":".join(names),
-            "bh": base64.b64encode(hashlib.sha256(
-                canonical_body(body, rest or "simple")).digest()).decode(),
+            "bh": base64.b64encode(hashlib.sha256(covered).digest()).decode(),
             **tags}
         value = " " + "; ".join(f"{tag}={text}" for tag, text in given.items()
                                 if text is not None) + "; b="
