@@ -99,6 +99,23 @@ static void print_verdict(const json_t *finding)
 	putchar('\n');
 }
 
+/* A folded value keeps its lines, each below the one before. */
+static void print_folded(const char *value)
+{
+	char *copy = strdup(value), *at = copy, *end;
+
+	while (at != NULL && (end = strchr(at, '\n')) != NULL &&
+	       (end[1] == ' ' || end[1] == '\t')) {
+		*end = '\0';
+		print_escaped(stdout, at);
+		printf("\n%11s", "");
+		at = end + 2;
+	}
+	if (at != NULL)
+		print_escaped(stdout, at);
+	free(copy);
+}
+
 static void print_changes(const json_t *finding)
 {
 	json_t *change;
@@ -115,7 +132,7 @@ static void print_changes(const json_t *finding)
 		if (name != NULL && value != NULL)
 			fputs(": ", stdout);
 		if (value != NULL)
-			print_escaped(stdout, value);
+			print_folded(value);
 		putchar('\n');
 	}
 }
