@@ -191,15 +191,19 @@ void signatures_header(struct signatures *signatures, const char *name,
 
 /* --- which are looked at? ------------------------------------------------- */
 
-/* Equal, or one is below the other. */
-static bool related(const char *a, const char *b)
+/* Equal, or one is below the other; what DMARC makes of it is not known here.
+ */
+static enum whose whose_is(const char *a, const char *b)
 {
 	size_t alen = strlen(a), blen = strlen(b);
 
 	if (alen < blen)
-		return related(b, a);
-	return blen > 0 && ascii_equal(a + alen - blen, blen, b, blen) &&
-	       (alen == blen || a[alen - blen - 1] == '.');
+		return whose_is(b, a);
+	if (blen == 0 || !ascii_equal(a + alen - blen, blen, b, blen))
+		return OF_STRANGER;
+	if (alen == blen)
+		return OF_AUTHOR;
+	return a[alen - blen - 1] == '.' ? OF_RELATED : OF_STRANGER;
 }
 
 static bool is_named(const struct known_field *field, const char *name)
@@ -258,10 +262,10 @@ static void choose(struct signatures *signatures)
 {
 	size_t count = 0;
 
-	for (int pass = 0; pass < 2; pass++)
+	for (int least = OF_AUTHOR; least >= OF_STRANGER; least--)
 		for (struct candidate *c = signatures->candidates; c;
 		     c = c->next) {
-			if (!c->open || c->chosen || (pass == 0 && !c->aligned))
+			if (!c->open || c->chosen || (int)c->whose < least)
 				continue;
 			c->chosen = count < SIGNATURES_MAX;
 			count += c->chosen;
@@ -340,7 +344,8 @@ bool signatures_eoh(struct signatures *signatures, const char *author)
 	if (!signatures->candidates)
 		return false;
 	for (struct candidate *c = signatures->candidates; c; c = c->next)
-		c->aligned = author && related(c->told.domain, author);
+		if (author)
+			c->whose = whose_is(c->told.domain, author);
 	choose(signatures);
 	if (signatures->cut)
 		decide_all(signatures, SIGNATURE_TEMPERROR,
@@ -520,7 +525,8 @@ static unsigned rank(const struct candidate *candidate)
 		[SIGNATURE_PERMERROR] = 4, [SIGNATURE_NEUTRAL] = 5,
 	};
 
-	return 2 * ranks[candidate->told.result] + !candidate->aligned;
+	return 3 * ranks[candidate->told.result] +
+	       (unsigned)(OF_AUTHOR - candidate->whose);
 }
 
 const struct signature *signatures_best(const struct signatures *signatures)

@@ -34,16 +34,19 @@ enum {
 	SIGNATURE_DIGEST = 8, /* characters of b= that tell it apart */
 };
 
-/* In the order of the words of fact dkim (rules/facts.c): best first. */
+/* In the order of the words of fact dkim (rules/facts.c). */
 enum signature_result {
 	SIGNATURE_PASS,
 	/* The mathematics are right, but we do not accept it: rsa-sha1 or a
-	 * short key (RFC 8301), l= below the body, From not signed. */
+	 * short key (RFC 8301), l= below the body, a second From that is not
+	 * signed, x= has passed, t= lies days ahead. */
 	SIGNATURE_POLICY,
 	SIGNATURE_FAIL,
-	SIGNATURE_NEUTRAL, /* not looked at, or not understood */
-	SIGNATURE_PERMERROR, /* the signature or its key cannot be used */
-	SIGNATURE_TEMPERROR, /* DNS did not say; unknown */
+	SIGNATURE_NEUTRAL, /* not looked at, or libopendkim would misread it */
+	/* The signature or its key cannot be used, or From is not signed at all
+	 * (section 6.1.1). */
+	SIGNATURE_PERMERROR,
+	SIGNATURE_TEMPERROR, /* DNS did not say, or not all is here; unknown */
 };
 
 const char *signature_result_name(enum signature_result result);
@@ -109,8 +112,11 @@ const struct signature *signatures_at(const struct signatures *signatures,
 				      size_t index);
 /* Fields in all, also those that are not told of. */
 size_t signatures_seen(const struct signatures *signatures);
-/* The best of them: by result, then aligned with the author first, then the
- * first; NULL if there is none. */
+/*
+ * The best of them: pass, policy, temperror (which might be better), fail,
+ * permerror, neutral; then the author's domain's, then the first.  NULL if
+ * there is none.
+ */
 const struct signature *signatures_best(const struct signatures *signatures);
 
 /*

@@ -12,6 +12,9 @@
 #include "filter/inspect/dkim_field.h"
 #include "filter/inspect/dkim_key.h"
 
+/* d=, seen from the author's domain. */
+enum whose { OF_STRANGER, OF_RELATED, OF_AUTHOR };
+
 /* One DKIM-Signature field. */
 struct candidate {
 	struct candidate *next; /* in the order of the header */
@@ -23,7 +26,7 @@ struct candidate {
 	/* Does its result still depend on what the library says? */
 	bool open;
 	bool chosen; /* one of SIGNATURES_MAX */
-	bool aligned; /* looks like the author's domain's */
+	enum whose whose;
 	const char *key_name; /* where its key is published */
 	const char *policy; /* why a pass is none, else NULL */
 	char record[DKIM_KEY_PRINT_SIZE]; /* the key, for the library */

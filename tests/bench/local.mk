@@ -55,11 +55,13 @@ tests_bench_bench_dkim_SOURCES = tests/bench/bench_dkim.c \
 tests_bench_bench_dkim_LDADD = filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a $(INSPECT_LIBS) $(IDN2_LIBS) \
 	$(CRYPTO_LIBS)
+bench_dkim = tests/bench/bench_dkim$(EXEEXT)
 endif
 
 bench_parts = tests/bench/bench_lists$(EXEEXT) tests/bench/bench_rules$(EXEEXT) \
 	tests/bench/bench_inspector$(EXEEXT) tests/bench/bench_dns$(EXEEXT) \
-	tests/bench/bench_spf$(EXEEXT) tests/bench/bench_vouch$(EXEEXT)
+	tests/bench/bench_spf$(EXEEXT) tests/bench/bench_vouch$(EXEEXT) \
+	$(bench_dkim)
 
 # What SPF costs.
 EXTRA_PROGRAMS += tests/bench/bench_spf
