@@ -17,6 +17,9 @@
 
 static const char field_name[] = "dkim-signature";
 
+/* Ways to hash a body, which is what costs: mail that is well-meant has one. */
+enum { BODIES_MAX = 4 };
+
 /* A signature from the future: clocks differ, but not by more. */
 enum { FUTURE_MAX = 24 * 60 * 60 };
 
@@ -258,17 +261,44 @@ static void judge_header(struct signatures *signatures,
 		candidate->policy = "there is a From that is not signed";
 }
 
+/* Is the body hashed for it as for one that is chosen? */
+static bool shares_body(const struct signatures *signatures,
+			const struct candidate *candidate)
+{
+	const struct dkim_field *a = &candidate->field;
+
+	for (const struct candidate *c = signatures->candidates; c;
+	     c = c->next) {
+		const struct dkim_field *b = &c->field;
+
+		if (c->chosen && a->hash == b->hash &&
+		    a->relaxed_body == b->relaxed_body &&
+		    a->has_length == b->has_length && a->length == b->length)
+			return true;
+	}
+	return false;
+}
+
+/* At most SIGNATURES_MAX of them, with at most BODIES_MAX hashes of the body.
+ */
 static void choose(struct signatures *signatures)
 {
-	size_t count = 0;
+	size_t count = 0, bodies = 0;
 
 	for (int least = OF_AUTHOR; least >= OF_STRANGER; least--)
 		for (struct candidate *c = signatures->candidates; c;
 		     c = c->next) {
 			if (!c->open || c->chosen || (int)c->whose < least)
 				continue;
-			c->chosen = count < SIGNATURES_MAX;
-			count += c->chosen;
+			if (count == SIGNATURES_MAX)
+				break;
+			if (!shares_body(signatures, c)) {
+				if (bodies == BODIES_MAX)
+					continue;
+				bodies++;
+			}
+			c->chosen = true;
+			count++;
 		}
 	for (struct candidate *c = signatures->candidates; c; c = c->next)
 		if (c->open && !c->chosen)

@@ -598,6 +598,58 @@ static void two_hundred_signatures_cost_eight(void **state)
 	free(message);
 }
 
+/* Each way to hash the body costs as much as a message. */
+static void four_ways_to_hash_are_enough(void **state)
+{
+	static const char *const tags[] = {
+		(PLAIN "l=28; " NAMES), (PLAIN NAMES),	(PLAIN "l=30; " NAMES),
+		(PLAIN "l=29; " NAMES), (SIMPLE NAMES), (PLAIN NAMES),
+	};
+	static const enum signature_result results[] = {
+		SIGNATURE_PASS, SIGNATURE_PASS, SIGNATURE_FAIL,
+		SIGNATURE_FAIL, SIGNATURE_PASS, SIGNATURE_NEUTRAL,
+	};
+	struct verification v;
+	size_t len;
+	char *message = sign_all(tags, 6, &len);
+
+	(void)state;
+	verify(&v, signer_zone(signer), message, len, 100, NULL);
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(signatures_at(v.signatures, i)->result,
+				 results[i]);
+	done(&v);
+	free(message);
+}
+
+/* A line that has no end is not kept in memory; a long one is fine. */
+static void lines_may_be_long_but_not_endless(void **state)
+{
+	static const char *const tags[] = { (PLAIN "h=from"),
+					    (SIMPLE "h=from") };
+	static const char header[] = "From: a@example.org\r\n\r\n";
+	static const size_t lines[] = { 1000000, 1100000 };
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		size_t size = lines[i % 2], len = sizeof(header) - 1 + size;
+		char *text = malloc(len + 1), *message;
+		struct verification v;
+
+		assert_non_null(text);
+		memcpy(text, header, sizeof(header) - 1);
+		memset(text + sizeof(header) - 1, 'x', size);
+		text[len] = '\0';
+		message = signer_sign(signer, tags[i / 2], text, len, &len);
+		verify(&v, signer_zone(signer), message, len, 65536, NULL);
+		assert_int_equal(signatures_at(v.signatures, 0)->result,
+				 i % 2 ? SIGNATURE_NEUTRAL : SIGNATURE_PASS);
+		done(&v);
+		free(message);
+		free(text);
+	}
+}
+
 /* --- what is missing ------------------------------------------------------ */
 
 static void what_was_cut_proves_nothing(void **state)
@@ -856,6 +908,8 @@ int main(void)
 		cmocka_unit_test(keys_of_two_kinds_under_one_name),
 		cmocka_unit_test(a_signature_may_sign_another),
 		cmocka_unit_test(two_hundred_signatures_cost_eight),
+		cmocka_unit_test(four_ways_to_hash_are_enough),
+		cmocka_unit_test(lines_may_be_long_but_not_endless),
 		cmocka_unit_test(what_was_cut_proves_nothing),
 		cmocka_unit_test(no_signature_costs_nothing),
 		cmocka_unit_test(a_full_arena_is_no_pass_of_something_else),
