@@ -127,7 +127,7 @@ tests_fuzz_fuzz_spf_SOURCES = tests/fuzz/fuzz_spf.c $(fuzz_main) \
 tests_fuzz_fuzz_spf_LDADD = filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a $(IDN2_LIBS)
 tests_fuzz_fuzz_spf_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-EXTRA_DIST += tests/fuzz/seeds/spf
+EXTRA_DIST += tests/fuzz/spf.dict tests/fuzz/seeds/spf
 if !FUZZING
 TESTS += tests/fuzz/fuzz_spf
 endif
