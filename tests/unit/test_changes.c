@@ -1,0 +1,254 @@
+/*
+ * test_changes.c - what an MTA is asked to do with a header, in which order.
+ */
+#include "filter/message.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "filter/generation.h"
+
+#define AR "Authentication-Results"
+
+/* What was asked, in a word each: "-AR3" deletes, "+X" inserts at the top. */
+struct asked {
+	char text[32768];
+	size_t len;
+	char results[512]; /* the value of ours */
+	const char *macro_j;
+};
+
+static const char *get_macro(void *context, const char *name)
+{
+	const struct asked *asked = context;
+
+	return strcmp(name, "j") == 0 ? asked->macro_j : NULL;
+}
+
+static bool change_header(void *context, const char *name, int index,
+			  const char *value)
+{
+	struct asked *asked = context;
+
+	assert_null(value);
+	asked->len +=
+		(size_t)snprintf(asked->text + asked->len,
+				 sizeof(asked->text) - asked->len, " -%s%d",
+				 strcmp(name, AR) == 0 ? "AR" : name, index);
+	return true;
+}
+
+static bool insert_header(void *context, int index, const char *name,
+			  const char *value)
+{
+	struct asked *asked = context;
+	bool results = strcmp(name, AR) == 0;
+
+	assert_int_equal(index, 0);
+	if (results)
+		snprintf(asked->results, sizeof(asked->results), "%s", value);
+	asked->len += (size_t)snprintf(asked->text + asked->len,
+				       sizeof(asked->text) - asked->len, " +%s",
+				       results ? "AR" : name);
+	return true;
+}
+
+/* A session with nothing in it but what changes.c looks at. */
+struct world {
+	struct asked asked;
+	struct mta mta;
+	struct generation generation;
+	struct session session;
+	struct message message;
+};
+
+static struct world *world_new(const char *set, const char *macro_j)
+{
+	static char name[256];
+	struct world *world = calloc(1, sizeof(*world));
+
+	assert_non_null(world);
+	snprintf(name, sizeof(name), "%s", set);
+	world->generation.settings.authentication.authserv_id = name;
+	world->asked.macro_j = macro_j;
+	world->mta = (struct mta){ .context = &world->asked,
+				   .macro = get_macro,
+				   .insert_header = insert_header,
+				   .change_header = change_header };
+	world->session.mta = &world->mta;
+	world->session.generation = &world->generation;
+	world->session.message = &world->message;
+	arena_init(&world->message.arena, 1 << 20);
+	arena_init(&world->message.work, 1 << 20);
+	assert_int_equal(facts_init(&world->message.facts,
+				    &world->message.arena, 0),
+			 0);
+	world->message.outcome.symbols = "";
+	return world;
+}
+
+static void world_free(struct world *world)
+{
+	changes_forget(&world->session);
+	arena_done(&world->message.arena);
+	arena_done(&world->message.work);
+	free(world);
+}
+
+static void note(struct world *world, const char *value)
+{
+	changes_note(&world->session, AR, value);
+}
+
+static bool make(struct world *world, bool exempt, bool enforce)
+{
+	const struct verdict verdict = { .word = VERDICT_ACCEPT,
+					 .exempt = exempt };
+
+	return changes_make(&world->session, &verdict, enforce);
+}
+
+static void from_the_last_to_the_first(void **state)
+{
+	struct world *world = world_new("", "mx.example.org");
+	struct session *s = &world->session;
+
+	(void)state;
+	changes_note(s, "From", " a@example.net");
+	note(world, " mx.example.org; a");
+	changes_note(s, "X-STEELYARD", " forged");
+	note(world, " other.example; b");
+	changes_note(s, "authentication-results", " (c) MX.example.org 1; c");
+	changes_note(s, "ARC-Authentication-Results", " mx.example.org; d");
+	changes_note(s, "X-Steelyard", " forged");
+	note(world, " other.example; e");
+	note(world, " mx.example.org; f");
+	assert_null(changes_too_many(s));
+	assert_true(make(world, false, true));
+	assert_string_equal(world->asked.text,
+			    " -X-Steelyard2 -X-Steelyard1 -AR5 -AR3 -AR1"
+			    " +X-Steelyard +AR");
+	assert_string_equal(world->asked.results, "mx.example.org; none");
+	world_free(world);
+}
+
+static void an_exempt_message_has_none_of_ours(void **state)
+{
+	struct world *world = world_new("", "mx.example.org");
+
+	(void)state;
+	note(world, " mx.example.org; a");
+	assert_true(make(world, true, true));
+	assert_string_equal(world->asked.text, " -AR1 +X-Steelyard");
+	world_free(world);
+}
+
+static void unchecked_is_said_to_be(void **state)
+{
+	struct world *world = world_new("", "mx.example.org");
+
+	(void)state;
+	note(world, " other.example; a");
+	note(world, " mx.example.org; b");
+	world->session.message = NULL; /* there was no memory for one */
+	changes_make_unchecked(&world->session);
+	assert_string_equal(world->asked.text, " -AR2 +X-Steelyard +AR");
+	assert_string_equal(world->asked.results, "mx.example.org; none");
+	world_free(world);
+}
+
+static void there_is_a_limit(void **state)
+{
+	struct world *world = world_new("", "mx.example.org");
+	struct session *s = &world->session;
+
+	(void)state;
+	note(world, " other.example; a");
+	for (unsigned i = 0; i < FORGED_MAX; i++)
+		note(world, " mx.example.org; b");
+	assert_null(changes_too_many(s));
+	note(world, " mx.example.org; b");
+	assert_non_null(changes_too_many(s));
+	assert_true(make(world, false, false));
+	/* those on top; the last of them has 1,000 before it */
+	assert_non_null(strstr(world->asked.text, " -AR1001 -AR1000 "));
+	assert_non_null(strstr(world->asked.text, " -AR3 -AR2 +X-Steelyard"));
+	assert_null(strstr(world->asked.text, " -AR1002 "));
+	assert_null(strstr(world->asked.text, " -AR1 "));
+	changes_forget(s);
+	assert_null(changes_too_many(s));
+	world_free(world);
+}
+
+static void a_list_that_was_lost_is_a_fault(void **state)
+{
+	struct world *world = world_new("", "mx.example.org");
+
+	(void)state;
+	note(world, " mx.example.org; a");
+	world->session.forged.lost = true;
+	assert_false(make(world, false, true));
+	assert_string_equal(world->asked.text, "");
+	assert_true(make(world, false, false));
+	world_free(world);
+}
+
+/* Whose name is ours: what is set, what the MTA said, and when. */
+static void our_name(void **state)
+{
+	static char greeted[] = "greeted.example";
+	struct world *world = world_new("Set.Example", "mx.example.org");
+
+	(void)state;
+	note(world, " set.example; a");
+	note(world, " mx.example.org; b");
+	assert_true(make(world, false, true));
+	assert_string_equal(world->asked.text, " -AR1 +X-Steelyard +AR");
+	assert_string_equal(world->asked.results, "set.example; none");
+	world_free(world);
+
+	world = world_new("", "later.example");
+	world->session.said[SAID_OUR_NAME].text = greeted;
+	assert_true(make(world, false, true));
+	assert_string_equal(world->asked.results, "greeted.example; none");
+	world_free(world);
+
+	world = world_new("", "[192.0.2.1]"); /* no name: the machine's */
+	assert_true(make(world, false, true));
+	assert_non_null(strstr(world->asked.results, "; none"));
+	assert_null(strstr(world->asked.results, "192"));
+	world_free(world);
+}
+
+static void it_stays_throughout_a_message(void **state)
+{
+	struct world *world = world_new("", "a.example");
+
+	(void)state;
+	note(world, " a.example; a");
+	world->asked.macro_j = "b.example";
+	note(world, " b.example; b");
+	assert_true(make(world, false, true));
+	assert_string_equal(world->asked.text, " -AR1 +X-Steelyard +AR");
+	assert_string_equal(world->asked.results, "a.example; none");
+	world_free(world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(from_the_last_to_the_first),
+		cmocka_unit_test(an_exempt_message_has_none_of_ours),
+		cmocka_unit_test(unchecked_is_said_to_be),
+		cmocka_unit_test(there_is_a_limit),
+		cmocka_unit_test(a_list_that_was_lost_is_a_fault),
+		cmocka_unit_test(our_name),
+		cmocka_unit_test(it_stays_throughout_a_message),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
