@@ -3,9 +3,9 @@
  * the message, take the facts.
  *
  * A pool knows the inspectors that the supervisor has started, K channels each.
- * One thread of the pool (the I/O thread) reads all channels and sends what did
- * not go out at once.  Callbacks only enqueue; they wait where an answer is
- * due.
+ * One thread of the pool (the I/O thread) reads all channels, sends what did
+ * not go out at once, and asks DNS for the inspectors.  Callbacks only enqueue;
+ * they wait where an answer is due.
  *
  * A session leases a channel for one message with inspection_begin().  What
  * goes wrong is an answer, never an error of the session: the facts that

@@ -80,7 +80,7 @@ inspect_tests = tests/unit/test_answer tests/unit/test_channel \
 	tests/unit/test_jail tests/unit/test_poison \
 	tests/unit/test_inspector tests/unit/test_inspector_dns \
 	tests/unit/test_inspector_envelope tests/unit/test_inspector_faults \
-	tests/unit/test_serve_dns
+	tests/unit/test_inspector_lies tests/unit/test_serve_dns
 check_PROGRAMS += $(inspect_tests)
 TESTS += $(inspect_tests)
 inspect_libs = filter/libinspector.a filter/libsession.a \
@@ -113,9 +113,12 @@ tests_unit_test_inspector_faults_LDADD = tests/libfaulty.a $(inspect_libs)
 tests_unit_test_inspector_envelope_SOURCES = \
 	tests/unit/test_inspector_envelope.c $(inspectors)
 tests_unit_test_inspector_envelope_LDADD = tests/libfaulty.a $(inspect_libs)
-tests_unit_test_inspector_dns_SOURCES = tests/unit/test_inspector_dns.c \
-	$(inspectors)
+scene = tests/unit/scene.c tests/unit/scene.h $(inspectors)
+tests_unit_test_inspector_dns_SOURCES = tests/unit/test_inspector_dns.c $(scene)
 tests_unit_test_inspector_dns_LDADD = $(inspect_libs)
+tests_unit_test_inspector_lies_SOURCES = tests/unit/test_inspector_lies.c \
+	$(scene)
+tests_unit_test_inspector_lies_LDADD = $(inspect_libs)
 
 tests_unit_test_serve_dns_SOURCES = tests/unit/test_serve_dns.c
 tests_unit_test_serve_dns_LDADD = $(inspect_libs)
