@@ -468,6 +468,12 @@ static void judge_policy(struct signatures *signatures,
 	struct signature *told = &candidate->told;
 	const struct dkim_body *body = &signatures->body;
 
+	if (field->relaxed_body ? body->strange_relaxed
+				: body->strange_simple) {
+		decide(candidate, SIGNATURE_NEUTRAL,
+		       "the body has lines that libopendkim misreads");
+		return;
+	}
 	if (field->hash == DKIM_HASH_SHA1)
 		candidate->policy = "SHA-1 does not prove anything any more";
 	if (field->has_length) {
@@ -485,10 +491,6 @@ static void judge_policy(struct signatures *signatures,
 		candidate->policy = "the signature has expired";
 	if (told->has_age && told->age < -FUTURE_MAX)
 		candidate->policy = "the signature is from the future";
-	if (candidate->open && (field->relaxed_body ? body->strange_relaxed
-						    : body->strange_simple))
-		decide(candidate, SIGNATURE_NEUTRAL,
-		       "the body has lines that libopendkim misreads");
 }
 
 void signatures_finish(struct signatures *signatures, bool body_cut)

@@ -91,6 +91,8 @@ static void look_at(struct dkim_body *body, const char *bytes, size_t len)
 		while (bytes[to + crs] == '\r')
 			crs++;
 		at = to + crs;
+		if (crs > DKIM_CRS_MAX)
+			body->strange_simple = body->strange_relaxed = true;
 		if (bytes[at] != '\n') {
 			body->strange_relaxed = true;
 			look_at_line(body, crs);
