@@ -457,7 +457,11 @@ static void find_key(struct signatures *signatures, struct candidate *candidate)
 		       "the key is not for subdomains, as i= is one");
 	if (key.type == DKIM_KEY_RSA && key.bits < DKIM_KEY_BITS_MIN)
 		candidate->policy = "the key is too short to prove anything";
-	dkim_key_print(&key, candidate->record);
+	candidate->record = arena_alloc(signatures->arena, DKIM_KEY_PRINT_SIZE);
+	if (candidate->record)
+		dkim_key_print(&key, candidate->record);
+	else if (candidate->open)
+		decide(candidate, SIGNATURE_TEMPERROR, "there is no memory");
 }
 
 /* What else keeps a right signature from being one to rely on. */

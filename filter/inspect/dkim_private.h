@@ -29,7 +29,7 @@ struct candidate {
 	enum whose whose;
 	const char *key_name; /* where its key is published */
 	const char *policy; /* why a pass is none, else NULL */
-	char record[DKIM_KEY_PRINT_SIZE]; /* the key, for the library */
+	char *record; /* the key for the library; NULL: not known */
 	void *siginfo; /* the library's name for it */
 };
 
