@@ -136,13 +136,13 @@ class Filter:
         """What DNS says from now on."""
         if (zone, settings) == self._world:
             return
-        self._world = zone, settings
         self._zone.write_text(zone)
         self._filter.config.write_text(
             f'{self._config}set authserv_id "{OUR_ID}"\n{settings}')
         with control.Control(self._filter.control_socket) as talk:
             answer = talk.ask(verb="reload")
         assert answer["ok"], answer
+        self._world = zone, settings
 
     def results_of(self, visit: Visit) -> "Results":
         """Brings the message as an MTA does."""
