@@ -141,8 +141,6 @@ static const char *unknowns_of(const struct session *s, char out[UNKNOWNS_SIZE])
 	const struct facts *facts = &s->message->facts;
 	size_t used = 0;
 
-	if (s->message->sender_needless)
-		used = unknown_add(out, used, "sender.*", "needless");
 	for (enum fact_id id = 0; id < FACT_FIXED; id++) {
 		const struct fact_row *row = fact_row(id);
 		const struct fact *fact = &facts->fixed[id];
@@ -161,6 +159,8 @@ static const char *unknowns_of(const struct session *s, char out[UNKNOWNS_SIZE])
 		if (cause != NULL)
 			used = unknown_add(out, used, slot->name, cause);
 	}
+	if (s->message->sender_needless)
+		used = unknown_add(out, used, "sender.*", "needless");
 	return used > 0 ? out : "-";
 }
 
