@@ -25,6 +25,7 @@
 
 enum {
 	TOKEN_MAX = 1024, /* bytes of an id with U-labels */
+	PARTS_MAX = 64, /* of one, between blanks or comments */
 };
 
 struct bytes {
@@ -220,26 +221,33 @@ static bool read_in_all(const struct authres_id *id, struct bytes text)
 
 /* --- beyond ASCII -------------------------------------------------------- */
 
-/* The first word, with whatever is in it; TOKEN_MAX or more: too long. */
-static size_t first_word(struct bytes text, char out[TOKEN_MAX])
+struct word {
+	char at[TOKEN_MAX];
+	size_t len; /* TOKEN_MAX: it is too long */
+	bool beyond; /* with bytes beyond ASCII */
+};
+
+/* Up to a gap.  True: behind that it may go on. */
+static bool add_part(struct word *word, struct bytes *text,
+		     const struct manner *how)
 {
-	static const struct manner strict = { .nests = true, .escapes = true };
-	size_t len = 0;
+	for (; text->at < text->end && word->len < TOKEN_MAX; text->at++) {
+		char c = *text->at;
 
-	while (text.at < text.end && len < TOKEN_MAX) {
-		char c = *text.at;
-
-		if (c == '(' && len == 0) {
-			skip_comment(&text, &strict);
-			continue;
+		if (is_gap(c)) {
+			if (word->len > 0 && is_version(*text, how))
+				return false;
+			skip_gaps(text, how);
+			return true;
 		}
-		if (is_word(c) || c == '.' || ascii_is_8bit(c))
-			out[len++] = c;
-		else if (len > 0 && c != '\\')
-			break;
-		text.at++;
+		word->beyond |= ascii_is_8bit(c);
+		if (is_word(c) || ascii_is_8bit(c) ||
+		    (c == '.' && word->len > 0))
+			word->at[word->len++] = c;
+		else if (word->len > 0 && c != '\\' && c != '"')
+			return false;
 	}
-	return len;
+	return false;
 }
 
 /* Bytes beyond ASCII stand for anything, nothing among it. */
@@ -292,30 +300,54 @@ static bool maps_to(const char *word, size_t len, const struct authres_id *id,
 }
 
 /*
- * With U-labels for our A-labels, or with letters that a mapping makes ours.
- * What is no name under IDNA may be mapped in ways that we do not know.
+ * Is the word our id with U-labels for A-labels, or with letters that a mapping
+ * makes ours?  What is no name under IDNA may be mapped in ways that we do not
+ * know.
  */
-static bool is_mapped(const struct authres_id *id, struct bytes text)
+static bool is_mapped_word(const struct authres_id *id, const struct word *word)
 {
-	char word[TOKEN_MAX], utf8[2 * TOKEN_MAX];
-	size_t len = first_word(text, word);
+	char utf8[2 * TOKEN_MAX];
 	enum address_fault fault;
-	bool beyond = false;
+	size_t len = word->len;
 
-	for (size_t i = 0; i < len && !beyond; i++)
-		beyond = ascii_is_8bit(word[i]);
-	if (!beyond)
+	if (!word->beyond)
 		return false;
 	if (len == TOKEN_MAX)
 		return true; /* no honest name is that long */
-	if (maps_to(word, len, id, &fault))
+	while (len > 0 && word->at[len - 1] == '.')
+		len--;
+	if (maps_to(word->at, len, id, &fault))
 		return true;
 	if (fault == ADDRESS_FINE)
 		return false;
-	if (!unicode_valid(word, len) &&
-	    maps_to(utf8, from_latin1(word, len, utf8), id, &fault))
+	if (!unicode_valid(word->at, len) &&
+	    maps_to(utf8, from_latin1(word->at, len, utf8), id, &fault))
 		return true;
-	return matches_wild(word, len, id);
+	return matches_wild(word->at, len, id);
+}
+
+/* At each gap the word may end, or go on as if there were none. */
+static bool is_mapped(const struct authres_id *id, struct bytes text)
+{
+	for (unsigned bits = 0; bits < 4; bits++) {
+		const struct manner how = {
+			.nests = (bits & 1) == 0,
+			.escapes = (bits & 2) == 0,
+		};
+		struct bytes rest = text;
+		struct word word = { .len = 0 };
+		unsigned parts = 0;
+
+		while (add_part(&word, &rest, &how)) {
+			if (is_mapped_word(id, &word))
+				return true;
+			if (word.beyond && ++parts > PARTS_MAX)
+				return true; /* no honest name is like that */
+		}
+		if (is_mapped_word(id, &word))
+			return true;
+	}
+	return false;
 }
 
 static bool is_ours(const struct authres_id *id, struct bytes text)

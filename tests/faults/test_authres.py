@@ -60,6 +60,18 @@ BEHIND = [
     b"; none; ", b"=x; ",
 ]
 
+# Our name in pieces, each written in any of these ways.
+PIECES = [
+    [b"m", b"M", b"\"m\"", b"\\m", b"(c)m", b"\xef\xbd\x8d", b"m\xff",
+     b"=?x?q?m?="],
+    [b"x", b"X", b"x(c)", b"\"x\"", b"x\x01", b"x "],
+    [b".", b"\\.", b". ", b"\r\n .", b".(c)"],
+    [b"example", b"exa\r\n mple", b"EXAMPLE", b"exam\xc2\xadple",
+     b"\"example\"", b"ex\xefample", b"=?x?q?example?=", b"e(x)xample"],
+    [b".", b"(c).", b"\".\""],
+    [b"org", b"ORG", b"org.", b"or\x7fg", b"o\\rg", b"org(c)"],
+]
+
 # Those of others, which must stay.
 FOREIGN = [
     b" other.example; ", b" a.mx.example.org; ", b" example.org; ",
@@ -98,8 +110,9 @@ def variants(generator: random.Random, count: int) -> list[bytes]:
     made += [(b" ", b"mx.example.org", behind) for behind in BEHIND]
     seen = set(made)
     while len(made) < count:
-        parts = (generator.choice(BEFORE), generator.choice(NAMES),
-                 generator.choice(BEHIND))
+        name = (b"".join(map(generator.choice, PIECES))
+                if generator.random() < 0.5 else generator.choice(NAMES))
+        parts = (generator.choice(BEFORE), name, generator.choice(BEHIND))
         if parts not in seen:
             seen.add(parts)
             made.append(parts)

@@ -81,7 +81,15 @@ static const struct {
 	{ "a full-width letter", " \xef\xbd\x8dx.example.org; dkim=pass" },
 	{ "an ideographic full stop", " mx\xe3\x80\x82"
 				      "example.org; dkim=pass" },
-	{ "a long s of a kelvin", " mx.example.or\xe2\x84\x8a; dkim=pass" },
+	{ "behind a dot", " .\xef\xbd\x8dx.example.org; dkim=pass" },
+	{ "with a comment within",
+	  " \xef\xbd\x8dx.(x)example.org (y); dkim=pass" },
+	{ "with a word behind", " \xef\xbd\x8dx.example.org x; dkim=pass" },
+	{ "in quotes", " \"\xef\xbd\x8d\"x.\\example.org.; dkim=pass" },
+	{ "behind a quoted parenthesis",
+	  " (a \\) \xef\xbd\x8dx.example.org; dkim=pass" },
+	{ "a sign that no name may have",
+	  " mx.example.or\xe2\x84\x8a; dkim=pass" },
 	/* encoded words */
 	{ "an encoded word", " =?utf-8?q?mx.example.org?=; dkim=pass" },
 	{ "all of it", " =?us-ascii?Q?mx.example.org;_dkim=3Dpass?=" },
