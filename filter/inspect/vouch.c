@@ -230,17 +230,28 @@ static void unless_doubtful(enum dmarc_alignment *ours,
 }
 
 /*
+ * All that can be asked about the author before anybody waits for keys: whoever
+ * signs chooses who has them and how long that takes, and a forger would have
+ * no time left in which the author's domain is heard.
+ */
+static void start_dmarc(struct vouch *v)
+{
+	struct dmarc_text author = { v->domain, strlen(v->domain) };
+
+	dmarc_start(&v->dmarc, &v->settings, &author, 1);
+	if (spf_passed(v))
+		prove(v, true, v->given.spf_domain);
+	dmarc_resolve(&v->dmarc, v->dns, &v->failure);
+}
+
+/*
  * The outcome with what DNS said; what it holds stays valid when the struct
  * dmarc learns more.
  */
 static struct dmarc_outcome evaluate(struct vouch *v)
 {
-	struct dmarc_text author = { v->domain, strlen(v->domain) };
 	struct dmarc_outcome outcome;
 
-	dmarc_start(&v->dmarc, &v->settings, &author, 1);
-	if (spf_passed(v))
-		prove(v, true, v->given.spf_domain);
 	if (v->signatures != NULL)
 		prove_signatures(v, SIGNATURE_PASS);
 	dmarc_resolve(&v->dmarc, v->dns, &v->failure);
@@ -521,6 +532,8 @@ static void finish_dmarc(struct vouch *v, struct facts *facts)
 void vouch_finish(struct vouch *v, bool body_cut, struct facts *facts)
 {
 	header_end(v);
+	if (v->domain != NULL && !author_is_open(v))
+		start_dmarc(v);
 	if (v->signatures != NULL) {
 		signatures_finish(v->signatures, body_cut);
 		signatures_facts(v->signatures, v->arena, facts);

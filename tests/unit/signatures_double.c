@@ -112,6 +112,7 @@ void signatures_body(struct signatures *s, const void *bytes, size_t len)
 void signatures_finish(struct signatures *s, bool body_cut)
 {
 	signatures_heard.body_cut = body_cut;
+	signatures_heard.finished = true;
 	for (size_t i = 0; i < s->count; i++)
 		if (s->cut || body_cut)
 			s->list[i].result = SIGNATURE_TEMPERROR;

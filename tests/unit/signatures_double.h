@@ -19,6 +19,7 @@ struct signatures_heard {
 	char author[256]; /* "-" for none, "" before the end of the header */
 	size_t body; /* bytes */
 	bool body_cut;
+	bool finished; /* keys have been asked for */
 	int alive; /* made and not freed */
 };
 

@@ -547,6 +547,56 @@ static void questions_are_bounded(void **state)
 	reading_done(&r);
 }
 
+/* A door behind which the keys have used up all the time. */
+struct slow_dns {
+	struct inspect_dns dns;
+	struct inspect_zone *zone;
+};
+
+static const struct dns_answer *slow_ask(struct inspect_dns *dns,
+					 const char *name, enum dns_type type)
+{
+	struct slow_dns *slow = (struct slow_dns *)dns;
+
+	if (signatures_heard.finished)
+		return dns_answer_of(DNS_TIMEOUT);
+	return slow->zone->dns.ask(&slow->zone->dns, name, type);
+}
+
+static void slow_hint(struct inspect_dns *dns, const char *name,
+		      enum dns_type type)
+{
+	(void)dns;
+	(void)name;
+	(void)type;
+}
+
+static void a_forgers_slow_key_takes_no_time_from_the_author(void **state)
+{
+	static const char header[] = "From: a@absent.np.test\n"
+				     "DKIM-Signature: temperror d=attack.test";
+	struct message_request request = {
+		.authentication = { .wanted = true, .spf = SPF_RESULT_NONE },
+	};
+	struct reading r = { 0 };
+	struct slow_dns slow = { .dns = { slow_ask, slow_hint },
+				 .zone = &r.zone };
+
+	(void)state;
+	memset(&signatures_heard, 0, sizeof(signatures_heard));
+	arena_init(&r.arena, MESSAGE_ARENA_MAX);
+	inspect_zone_open(&r.zone, vouch_world);
+	assert_int_equal(facts_init(&r.facts, &r.arena, 0), 0);
+	request.dns = &slow.dns;
+	r.message = message_new(&request, &r.arena);
+	assert_non_null(r.message);
+	feed(&r, header, strlen(header), true);
+	message_finish(r.message, false, &r.facts);
+	assert_true(signatures_heard.finished);
+	check(&r.facts, "a slow key", "dmarc fail; .policy reject");
+	reading_done(&r);
+}
+
 static void without_dns_all_is_unknown(void **state)
 {
 	struct message_request request = {
@@ -585,6 +635,8 @@ int main(void)
 		cmocka_unit_test(what_is_not_wanted_is_not_done),
 		cmocka_unit_test(one_round_trip_is_enough),
 		cmocka_unit_test(questions_are_bounded),
+		cmocka_unit_test(
+			a_forgers_slow_key_takes_no_time_from_the_author),
 		cmocka_unit_test(without_dns_all_is_unknown),
 	};
 
