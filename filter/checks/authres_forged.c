@@ -25,7 +25,7 @@
 
 enum {
 	TOKEN_MAX = 1024, /* bytes of an id with U-labels */
-	PARTS_MAX = 64, /* of one, between blanks or comments */
+	PARTS_MAX = 16, /* of one, between blanks or comments */
 };
 
 struct bytes {
@@ -329,7 +329,10 @@ static bool is_mapped_word(const struct authres_id *id, const struct word *word)
 /* At each gap the word may end, or go on as if there were none. */
 static bool is_mapped(const struct authres_id *id, struct bytes text)
 {
-	for (unsigned bits = 0; bits < 4; bits++) {
+	size_t len = (size_t)(text.end - text.at);
+	unsigned manners = memchr(text.at, '(', len) != NULL ? 4 : 1;
+
+	for (unsigned bits = 0; bits < manners; bits++) {
 		const struct manner how = {
 			.nests = (bits & 1) == 0,
 			.escapes = (bits & 2) == 0,
