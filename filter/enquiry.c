@@ -7,7 +7,8 @@
  *
  * Where all is to pass anyway nobody is asked: not about a message that is
  * exempt, and not about a client that has logged in or is on this machine.  Nor
- * is anybody asked about the sender where the client is refused for certain.
+ * is anybody asked about the sender where the client is refused for certain: so
+ * what is known of the client has a head start, of which nobody else notices.
  */
 #include "filter/clock.h"
 #include "filter/generation.h"
@@ -18,6 +19,7 @@
 enum {
 	/* MTAs have patience for 10 s (Sendmail) or 30 s (Postfix) ... */
 	WAIT_MS = 7000,
+	HEAD_START_MS = 3,
 	/* ... and for 300 s at the end, if they hear of progress. */
 	EOM_WAIT_MS = 8000,
 	PROGRESS_MS = 5000,
@@ -117,17 +119,37 @@ static struct lookups *no_client_lookups(struct session *s)
 	return lookups;
 }
 
+static void ask_about_sender(struct session *s)
+{
+	struct message *m = s->message;
+
+	m->sender_due = false;
+	if (m->lookups != NULL)
+		lookups_sender(m->lookups, &m->facts);
+	if (m->authenticates)
+		enquiry_spf_begin(s);
+}
+
+/* Has all come that was asked about the client? */
+static bool wait_for_client(struct message *m, int64_t until_ms)
+{
+	return m->lookups == NULL || lookups_wait_client(m->lookups, until_ms);
+}
+
 /*
- * Does what is known by now refuse this message for certain, at RCPT at the
- * latest?  Then nobody need know more.  Does not wait.
+ * Where the client may be refused at RCPT, the latest, nobody need know of the
+ * sender before that is decided.
  */
-static bool is_refused_already(struct session *s)
+static bool may_wait_for_sender(struct session *s)
 {
 	struct message *m = s->message;
 
 	if (!s->generation->plan.answers[PHASE_RCPT])
 		return false;
-	enquiry_settle_client(s, false);
+	if (!wait_for_client(m, 0))
+		return true;
+	if (m->lookups != NULL)
+		lookups_settle_client(m->lookups, &m->facts);
 	hits_weigh(m->hits, &m->facts);
 	return speak_would_refuse(s, m->hits);
 }
@@ -158,13 +180,9 @@ void enquiry_mail(struct session *s)
 	}
 	m->lookups =
 		m->authenticates ? client_lookups(s) : no_client_lookups(s);
-	m->sender_needless = is_refused_already(s);
-	if (m->sender_needless)
-		return;
-	if (m->lookups != NULL)
-		lookups_sender(m->lookups, &m->facts);
-	if (m->authenticates)
-		enquiry_spf_begin(s);
+	m->sender_due = true;
+	if (!may_wait_for_sender(s))
+		ask_about_sender(s);
 }
 
 void enquiry_content(struct session *s)
@@ -198,12 +216,14 @@ static int64_t deadline(struct message *m)
 	return m->wait_until_ms;
 }
 
-bool enquiry_settle_client(struct session *s, bool waits)
+bool enquiry_settle_client(struct session *s)
 {
 	struct message *m = s->message;
 
-	return m->lookups != NULL &&
-	       lookups_wait_client(m->lookups, waits ? deadline(m) : 0) &&
+	if (m->sender_due &&
+	    !wait_for_client(m, monotonic_ms() + HEAD_START_MS))
+		ask_about_sender(s);
+	return m->lookups != NULL && wait_for_client(m, deadline(m)) &&
 	       lookups_settle_client(m->lookups, &m->facts);
 }
 
@@ -215,6 +235,8 @@ void enquiry_settle(struct session *s, enum phase phase)
 
 	if (m->settled && !end)
 		return;
+	if (m->sender_due)
+		ask_about_sender(s);
 	until = end ? monotonic_ms() + EOM_WAIT_MS : deadline(m);
 	if (end || s->generation->plan.reads_spf)
 		enquiry_spf_settle(s, until);

@@ -97,7 +97,7 @@ struct message {
 	struct hits *first_rcpt_hits; /* of the first accepted recipient */
 
 	struct lookups *lookups; /* NULL: nobody is asked */
-	bool sender_needless; /* nobody asked: the client is refused anyway */
+	bool sender_due; /* nobody was asked yet: the client may be refused */
 	int64_t wait_until_ms; /* before EOM, all waits together; 0: none yet */
 	bool settled; /* facts of the envelope are what they will be */
 	/*
@@ -177,10 +177,10 @@ void enquiry_helo(struct session *session, bool same);
 void enquiry_mail(struct session *session);
 void enquiry_content(struct session *session);
 /*
- * Sets the facts of client and HELO for good, when all that was asked about
- * these has come; false: it has not, or that was done before.
+ * Waits, and sets the facts of client and HELO for good, when all that was
+ * asked about these has come; false: it has not, or that was done before.
  */
-bool enquiry_settle_client(struct session *session, bool waits);
+bool enquiry_settle_client(struct session *session);
 /* Waits, and sets the facts of the envelope for good; once for a message. */
 void enquiry_settle(struct session *session, enum phase phase);
 void enquiry_drop(struct session *session);

@@ -159,7 +159,7 @@ static const char *unknowns_of(const struct session *s, char out[UNKNOWNS_SIZE])
 		if (cause != NULL)
 			used = unknown_add(out, used, slot->name, cause);
 	}
-	if (s->message->sender_needless)
+	if (s->message->sender_due)
 		used = unknown_add(out, used, "sender.*", "needless");
 	return used > 0 ? out : "-";
 }

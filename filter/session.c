@@ -328,7 +328,7 @@ static void weigh_envelope(struct session *s, enum phase phase)
 	hits_weigh(m->hits, &m->facts);
 	if (m->settled || speak_would_refuse(s, m->hits))
 		return;
-	if (enquiry_settle_client(s, true)) {
+	if (enquiry_settle_client(s)) {
 		hits_weigh(m->hits, &m->facts);
 		if (speak_would_refuse(s, m->hits))
 			return;
