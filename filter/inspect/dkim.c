@@ -14,6 +14,7 @@
 #include "rules/arena.h"
 #include "rules/mail/ascii.h"
 #include "rules/mail/header.h"
+#include "rules/mail/limits.h"
 
 static const char field_name[] = "dkim-signature";
 
@@ -91,16 +92,19 @@ static const char *field_text(struct signatures *signatures, const char *name,
 	return text;
 }
 
-static const char *small_letters(struct arena *arena, const char *text,
-				 struct span span)
+/* Without memory "", and nothing is verified. */
+static const char *small_letters(struct signatures *signatures,
+				 const char *text, struct span span)
 {
 	char *copy;
 
 	if (span.len == 0)
 		return "";
-	copy = arena_strndup(arena, text + span.at, span.len);
-	if (!copy)
+	copy = arena_strndup(signatures->arena, text + span.at, span.len);
+	if (!copy) {
+		signatures->cut = true;
 		return "";
+	}
 	for (char *at = copy; *at; at++)
 		*at = ascii_lower(*at);
 	return copy;
@@ -113,12 +117,12 @@ static void tell(struct signatures *signatures, struct candidate *candidate)
 	struct signature *told = &candidate->told;
 	uint64_t now = signatures->now > 0 ? (uint64_t)signatures->now : 0;
 
-	told->domain = small_letters(signatures->arena, candidate->value,
-				     field->domain);
-	told->selector = small_letters(signatures->arena, candidate->value,
-				       field->selector);
-	told->algorithm = small_letters(signatures->arena, candidate->value,
-					field->algorithm);
+	told->domain =
+		small_letters(signatures, candidate->value, field->domain);
+	told->selector =
+		small_letters(signatures, candidate->value, field->selector);
+	told->algorithm =
+		small_letters(signatures, candidate->value, field->algorithm);
 	memcpy(told->digest, field->digest, sizeof(told->digest));
 	told->whole_body = !field->has_length;
 	told->expired = field->has_expires && field->expires <= now;
@@ -140,7 +144,7 @@ static void add_candidate(struct signatures *signatures,
 	signatures->seen++;
 	candidate = arena_alloc(signatures->arena, sizeof(*candidate));
 	if (!candidate) {
-		signatures->cut = true;
+		signatures_beyond(signatures);
 		return;
 	}
 	candidate->text = field->text;
@@ -176,7 +180,7 @@ void signatures_header(struct signatures *signatures, const char *name,
 	field = arena_alloc(signatures->arena, sizeof(*field));
 	if (!field ||
 	    !field_text(signatures, name, name_len, value, value_len, field)) {
-		signatures->cut = true;
+		signatures_beyond(signatures);
 		return;
 	}
 	field->name_len = colon;
@@ -190,6 +194,12 @@ void signatures_header(struct signatures *signatures, const char *name,
 	}
 	*signatures->fields_end = field;
 	signatures->fields_end = &field->next;
+}
+
+void signatures_beyond(struct signatures *signatures)
+{
+	signatures->cut = true;
+	signatures->missed = true;
 }
 
 /* --- which are looked at? ------------------------------------------------- */
@@ -214,16 +224,20 @@ static bool is_named(const struct known_field *field, const char *name)
 	return ascii_equal(field->text, field->name_len, name, strlen(name));
 }
 
-/* NULL if it is longer than a name can be, or without memory. */
-static const char *key_name(struct signatures *signatures,
-			    const struct candidate *candidate)
+static void name_key(struct signatures *signatures, struct candidate *candidate)
 {
 	if (strlen(candidate->told.selector) + strlen("._domainkey.") +
 		    strlen(candidate->told.domain) >
-	    253)
-		return NULL;
-	return arena_printf(signatures->arena, "%s._domainkey.%s",
-			    candidate->told.selector, candidate->told.domain);
+	    MAIL_DOMAIN_MAX) {
+		decide(candidate, SIGNATURE_PERMERROR,
+		       "the name of its key is none");
+		return;
+	}
+	candidate->key_name =
+		arena_printf(signatures->arena, "%s._domainkey.%s",
+			     candidate->told.selector, candidate->told.domain);
+	if (!candidate->key_name)
+		decide(candidate, SIGNATURE_TEMPERROR, "there is no memory");
 }
 
 /*
@@ -235,12 +249,9 @@ static void judge_header(struct signatures *signatures,
 {
 	size_t authors = 0;
 
-	candidate->key_name = key_name(signatures, candidate);
-	if (!candidate->key_name) {
-		decide(candidate, SIGNATURE_PERMERROR,
-		       "the name of its key is none");
+	name_key(signatures, candidate);
+	if (!candidate->open)
 		return;
-	}
 	for (const struct known_field *field = signatures->fields; field;
 	     field = field->next) {
 		authors += is_named(field, "from");
@@ -370,6 +381,7 @@ static void decide_all(struct signatures *signatures,
 bool signatures_eoh(struct signatures *signatures, const char *author)
 {
 	struct dkim_body *body = &signatures->body;
+	bool refused;
 
 	if (!signatures->candidates)
 		return false;
@@ -396,10 +408,13 @@ bool signatures_eoh(struct signatures *signatures, const char *author)
 	}
 	if (!any_open(signatures))
 		return false;
-	signatures->library = library_verify(signatures);
-	if (!signatures->library)
+	signatures->library = library_verify(signatures, &refused);
+	if (!signatures->library && refused)
 		decide_all(signatures, SIGNATURE_PERMERROR,
 			   "libopendkim refuses the message");
+	else if (!signatures->library)
+		decide_all(signatures, SIGNATURE_TEMPERROR,
+			   "there is no memory");
 	body->each = library_body;
 	body->context = signatures->library;
 	return signatures->library != NULL;
@@ -550,6 +565,11 @@ const struct signature *signatures_at(const struct signatures *signatures,
 size_t signatures_seen(const struct signatures *signatures)
 {
 	return signatures->seen;
+}
+
+bool signatures_missed(const struct signatures *signatures)
+{
+	return signatures->missed;
 }
 
 /* Less is better.  What is unknown might still be better than a fail. */

@@ -95,6 +95,12 @@ void signatures_header(struct signatures *signatures, const char *name,
 		       bool cut);
 
 /*
+ * More fields follow than are handed over: nothing can be verified, and there
+ * may be other signatures.
+ */
+void signatures_beyond(struct signatures *signatures);
+
+/*
  * The header has ended.  `author`: the one domain of From, or NULL.  True if
  * the body is needed.
  */
@@ -112,6 +118,8 @@ const struct signature *signatures_at(const struct signatures *signatures,
 				      size_t index);
 /* Fields in all, also those that are not told of. */
 size_t signatures_seen(const struct signatures *signatures);
+/* There may be others: signatures_beyond(), or there was no memory. */
+bool signatures_missed(const struct signatures *signatures);
 /*
  * The best of them: pass, policy, temperror (which might be better), fail,
  * permerror, neutral; then the author's domain's, then the first.  NULL if
@@ -121,7 +129,8 @@ const struct signature *signatures_best(const struct signatures *signatures);
 
 /*
  * Sets the facts dkim to dkim.passed but dkim.aligned.  Sets are parallel:
- * the n-th value of each is about the n-th signature.
+ * the n-th value of each is about the n-th signature.  None means that there is
+ * no signature; where one may have been missed it is unknown.
  */
 void signatures_facts(const struct signatures *signatures, struct arena *arena,
 		      struct facts *facts);

@@ -61,6 +61,13 @@ static const char *digest_of(const struct signature *signature)
 	return signature->digest;
 }
 
+/* There may be signatures that are not told of. */
+static bool may_be_more(const struct signatures *signatures)
+{
+	return signatures_missed(signatures) ||
+	       signatures_seen(signatures) > signatures_count(signatures);
+}
+
 /* One value a signature, "" where it has none, so that all sets match. */
 static void set_fact(const struct signatures *signatures, struct arena *arena,
 		     struct facts *facts, enum fact_id id,
@@ -77,7 +84,7 @@ static void set_fact(const struct signatures *signatures, struct arena *arena,
 		items[i].at = value(signatures_at(signatures, i));
 		items[i].len = strlen(items[i].at);
 	}
-	if (signatures_seen(signatures) > count)
+	if (may_be_more(signatures))
 		facts_set_partial(facts, id, items, count, CAUSE_LIMIT);
 	else
 		facts_set(facts, id, items, count);
@@ -89,7 +96,7 @@ static void passed_fact(const struct signatures *signatures,
 {
 	size_t count = signatures_count(signatures), passed = 0;
 	struct text *items = arena_array(arena, count, sizeof(*items));
-	bool limit = signatures_seen(signatures) > count, failed = false;
+	bool limit = may_be_more(signatures), failed = false;
 
 	if (!items && count > 0) {
 		facts_unknown(facts, FACT_DKIM_PASSED, CAUSE_LIMIT);
@@ -111,22 +118,38 @@ static void passed_fact(const struct signatures *signatures,
 		facts_set(facts, FACT_DKIM_PASSED, items, passed);
 }
 
+/* What the best one says would be another's, if there were a better one. */
+static void facts_of_nothing(const struct signatures *signatures,
+			     struct facts *facts)
+{
+	for (enum fact_id id = FACT_DKIM; id < FACT_DKIM_ALIGNED; id++)
+		if (signatures_missed(signatures))
+			facts_unknown(facts, id, CAUSE_LIMIT);
+		else
+			facts_none(facts, id);
+}
+
 void signatures_facts(const struct signatures *signatures, struct arena *arena,
 		      struct facts *facts)
 {
 	const struct signature *best = signatures_best(signatures);
 
-	facts_number(facts, FACT_DKIM_COUNT,
-		     (int64_t)signatures_seen(signatures));
-	if (!best) {
-		for (enum fact_id id = FACT_DKIM; id < FACT_DKIM_ALIGNED; id++)
-			facts_none(facts, id);
+	if (signatures_missed(signatures))
+		facts_unknown(facts, FACT_DKIM_COUNT, CAUSE_LIMIT);
+	else
+		facts_number(facts, FACT_DKIM_COUNT,
+			     (int64_t)signatures_seen(signatures));
+	if (best && (!signatures_missed(signatures) ||
+		     best->result == SIGNATURE_TEMPERROR))
+		facts_of_best(best, facts);
+	else
+		facts_of_nothing(signatures, facts);
+	if (!best && !signatures_missed(signatures)) {
 		for (enum fact_id id = FACT_DKIM_RESULTS;
 		     id <= FACT_DKIM_PASSED; id++)
 			facts_none(facts, id);
 		return;
 	}
-	facts_of_best(best, facts);
 	set_fact(signatures, arena, facts, FACT_DKIM_RESULTS, result_of);
 	set_fact(signatures, arena, facts, FACT_DKIM_DOMAINS, domain_of);
 	set_fact(signatures, arena, facts, FACT_DKIM_SELECTORS, selector_of);

@@ -100,6 +100,7 @@ int library_open(void)
 
 struct library {
 	DKIM *dkim;
+	bool lost; /* it had no memory for all of the body */
 };
 
 /* For an arena: freed with the message, but its contents by library_free(). */
@@ -123,16 +124,18 @@ static struct library *library_new(struct signatures *signatures)
 	return library;
 }
 
-static bool give_field(struct library *library, const char *text, size_t len)
+static DKIM_STAT give_field(struct library *library, const char *text,
+			    size_t len)
 {
 	return dkim_header(library->dkim, (unsigned char *)(uintptr_t)text,
-			   len) == DKIM_STAT_OK;
+			   len);
 }
 
-static bool give_fields(struct library *library,
-			const struct signatures *signatures)
+static DKIM_STAT give_fields(struct library *library,
+			     const struct signatures *signatures)
 {
 	static const char nobody[] = "- -: ";
+	DKIM_STAT status;
 
 	for (const struct known_field *field = signatures->fields; field;
 	     field = field->next) {
@@ -141,8 +144,9 @@ static bool give_fields(struct library *library,
 		/* h= of an open candidate names no odd one */
 		if (field->odd || (candidate && !candidate->open))
 			continue;
-		if (!give_field(library, field->text, field->len))
-			return false;
+		status = give_field(library, field->text, field->len);
+		if (status != DKIM_STAT_OK)
+			return status;
 	}
 	return give_field(library, nobody, strlen(nobody));
 }
@@ -165,16 +169,21 @@ static bool take_siginfos(struct library *library,
 	return i == count;
 }
 
-struct library *library_verify(struct signatures *signatures)
+struct library *library_verify(struct signatures *signatures, bool *ret_refused)
 {
 	struct library *library = library_new(signatures);
+	DKIM_STAT status;
 
+	*ret_refused = false;
 	if (!library)
 		return NULL;
-	if (give_fields(library, signatures) &&
-	    dkim_eoh(library->dkim) == DKIM_STAT_OK &&
-	    take_siginfos(library, signatures))
+	status = give_fields(library, signatures);
+	if (status == DKIM_STAT_OK)
+		status = dkim_eoh(library->dkim);
+	if (status == DKIM_STAT_OK && take_siginfos(library, signatures))
 		return library;
+	*ret_refused =
+		status != DKIM_STAT_NORESOURCE && status != DKIM_STAT_INTERNAL;
 	library_free(library);
 	return NULL;
 }
@@ -183,7 +192,9 @@ void library_body(void *context, const char *bytes, size_t len)
 {
 	struct library *library = context;
 
-	dkim_body(library->dkim, (unsigned char *)(uintptr_t)bytes, len);
+	library->lost |=
+		dkim_body(library->dkim, (unsigned char *)(uintptr_t)bytes,
+			  len) != DKIM_STAT_OK;
 }
 
 static void take_result(struct candidate *candidate)
@@ -254,6 +265,8 @@ void library_finish(struct library *library, struct signatures *signatures)
 {
 	bool test;
 
+	if (library->lost)
+		return;
 	for (struct candidate *c = signatures->candidates; c; c = c->next) {
 		if (c->open && shares_name(signatures, c)) {
 			c->open = false;

@@ -56,16 +56,19 @@ struct signatures {
 	size_t seen, told_count;
 	struct candidate *told[SIGNATURES_SEEN_MAX];
 	bool hidden; /* a DKIM-Signature without any tag was passed over */
-	bool cut; /* part of the header is missing */
+	bool cut; /* part of the header is missing, or had no room */
+	bool missed; /* and a signature may be there */
 	struct library *library; /* NULL if nothing is to be verified */
 	struct dkim_body body;
 };
 
 /*
- * Hands the header to libopendkim.  NULL if it refuses the message, or without
- * memory.  All open candidates get their `siginfo`.
+ * Hands the header to libopendkim.  NULL if that refuses the message, which
+ * `*ret_refused` tells from a lack of memory.  All open candidates get their
+ * `siginfo`.
  */
-struct library *library_verify(struct signatures *signatures);
+struct library *library_verify(struct signatures *signatures,
+			       bool *ret_refused);
 void library_body(void *library, const char *bytes, size_t len);
 /* Open candidates whose key is known get their results; the others stay. */
 void library_finish(struct library *library, struct signatures *signatures);

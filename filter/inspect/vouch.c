@@ -113,9 +113,8 @@ void vouch_field(struct vouch *v, const struct header_field *field,
 
 void vouch_beyond(struct vouch *v)
 {
-	/* whatever was signed, not all of it is here */
-	if (!v->beyond && v->signatures != NULL)
-		signatures_header(v->signatures, "X", 1, "", 0, true);
+	if (v->signatures != NULL)
+		signatures_beyond(v->signatures);
 	v->beyond = true;
 }
 
@@ -217,7 +216,7 @@ static bool prove_doubtful(struct vouch *v)
 		      v->given.spf_domain ? v->given.spf_domain : v->domain);
 	if (v->signatures != NULL)
 		prove_signatures(v, SIGNATURE_TEMPERROR);
-	else
+	if (v->signatures == NULL || signatures_missed(v->signatures))
 		prove(v, false, v->domain);
 	return v->dmarc.proven_count > v->certain;
 }
@@ -348,7 +347,9 @@ static void set_signature_aligned(const struct vouch *v, struct facts *facts,
 		return;
 	}
 	best = signatures_best(v->signatures);
-	if (best == NULL || outcome == NULL)
+	if (best == NULL && signatures_missed(v->signatures))
+		facts_unknown(facts, FACT_DKIM_ALIGNED, CAUSE_LIMIT);
+	else if (best == NULL || outcome == NULL)
 		facts_none(facts, FACT_DKIM_ALIGNED);
 	else
 		set_alignment(v, facts, FACT_DKIM_ALIGNED,
@@ -438,7 +439,8 @@ static void set_permerror(const struct vouch *v, struct facts *facts,
 static void set_unknown(const struct vouch *v, struct facts *facts)
 {
 	all_unknown(facts, FACT_DMARC, FACT_DMARC_RECORD_ERROR, CAUSE_LIMIT);
-	if (v->signatures != NULL && signatures_best(v->signatures) == NULL)
+	if (v->signatures != NULL && signatures_best(v->signatures) == NULL &&
+	    !signatures_missed(v->signatures))
 		facts_none(facts, FACT_DKIM_ALIGNED);
 	else
 		facts_unknown(facts, FACT_DKIM_ALIGNED, CAUSE_LIMIT);

@@ -16,7 +16,7 @@ struct signatures {
 	struct arena *arena;
 	struct signature list[SIGNATURES_SEEN_MAX];
 	size_t count;
-	bool cut, freed;
+	bool cut, missed, freed;
 };
 
 static const char *const words[] = {
@@ -93,6 +93,16 @@ void signatures_header(struct signatures *s, const char *name, size_t name_len,
 	s->cut |= cut;
 	if (ascii_equal(name, name_len, "DKIM-Signature", 14))
 		read_signature(s, value, value_len);
+}
+
+void signatures_beyond(struct signatures *s)
+{
+	s->cut = s->missed = true;
+}
+
+bool signatures_missed(const struct signatures *s)
+{
+	return s->missed;
 }
 
 bool signatures_eoh(struct signatures *s, const char *author)
