@@ -262,7 +262,8 @@ def test_crowd_beyond(mta_named: MtaFactory) -> None:
     fake = mta_named("fake")
     with DnsServer() as server:
         publish(server, ED)
-        data = crowd(ED, SIGNERS * 10)
+        head, _, rest = crowd(ED, SIGNERS).partition(b"From:")
+        data = head * 10 + b"From:" + rest
         with Filter(rules(server), socket_path=fake.milter_socket):
             found, took = timed(fake, data)
         figure("A6", signatures=10 * MANY, kib=len(data) // 1024,
