@@ -39,7 +39,8 @@ static bool inquiry_answered(struct inquiry *inquiry, struct dns_answer *answer)
 	*inquiries->last_answered = inquiry;
 	inquiries->last_answered = &inquiry->next_answered;
 	inquiries->open--;
-	wake = pool_set_deadline(inspection);
+	wake = (!inspection->abandoned || inspection->deadline == 0) &&
+	       pool_set_deadline(inspection);
 	wake |= pool_list_out(inspection->channel);
 	return wake;
 }
@@ -126,7 +127,9 @@ static enum entry enter(struct channel *channel, struct inspector_pool *pool,
 		inquiries->all = inquiry;
 		inquiries->count++;
 		inquiries->open++;
-		pool_clear_deadline(inspection);
+		/* Given up, it is not waited for however much it asks. */
+		if (!inspection->abandoned)
+			pool_clear_deadline(inspection);
 		channel->held = true;
 	}
 	pthread_mutex_unlock(&pool->lock);

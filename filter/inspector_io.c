@@ -103,10 +103,12 @@ static bool channel_deliver(struct inspector_pool *pool,
 		parcels_add(&inspection->in, parcel);
 		parcel = NULL;
 	} else if (fine) {
-		pool_fail(inspection, CAUSE_BUSY); /* no memory */
 		pool_fell(channel->inspector, pool, true);
+		pool_fail(inspection, CAUSE_BUSY); /* no memory */
+		inspection = channel->inspection; /* NULL: it was abandoned */
 	}
-	if (fine && inspection->state == INSPECTION_ASKED &&
+	if (fine && inspection != NULL &&
+	    inspection->state == INSPECTION_ASKED &&
 	    (head->flags & CHANNEL_LAST) != 0) {
 		inspection->state = INSPECTION_ANSWERED;
 		channel->answered = inspection->number;

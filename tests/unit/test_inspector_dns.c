@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "filter/inspector_pool.h"
 #include "filter/resolver.h"
 #include "tests/unit/scene.h"
 
@@ -256,6 +257,44 @@ static void who_gives_up_stops_the_asking(void **state)
 	scene_close(&scene);
 }
 
+static int64_t first_deadline(struct inspector_pool *pool)
+{
+	int64_t deadline;
+
+	pthread_mutex_lock(&pool->lock);
+	deadline = pool->soonest == NULL ? 0 : pool->soonest->deadline;
+	pthread_mutex_unlock(&pool->lock);
+	return deadline;
+}
+
+/* Or one that was taken over would keep its channels by asking on and on. */
+static void asking_gains_no_time_when_nobody_waits(void **state)
+{
+	struct scene scene;
+	int64_t deadline;
+
+	(void)state;
+	scene_open(&scene, scene_world);
+	scene_message(&scene, true);
+	scene_ask(&scene, "silent.test", DNS_A);
+	scene_ask(&scene, "a.test", DNS_A);
+	scene_hear_status(&scene, 1, DNS_FOUND);
+	assert_int_equal(first_deadline(scene.pool), 0);
+	inspection_end(scene.inspection);
+	scene_hear_status(&scene, 0, DNS_STOPPED);
+	deadline = first_deadline(scene.pool);
+	assert_int_not_equal(deadline, 0);
+	for (int64_t now = pool_now(); pool_now() < now + 2;)
+		;
+	scene_ask(&scene, "a.test", DNS_A);
+	scene_hear_status(&scene, 2, DNS_STOPPED);
+	assert_int_equal(first_deadline(scene.pool), deadline);
+	scene_say_nothing(&scene);
+	scene_message(&scene, true);
+	scene_end_well(&scene);
+	scene_close(&scene);
+}
+
 static void an_inspector_may_die_while_it_waits(void **state)
 {
 	struct scene scene;
@@ -318,6 +357,7 @@ int main(void)
 		cmocka_unit_test(who_waits_for_us_does_not_hang),
 		cmocka_unit_test(a_dropped_message_gets_no_answers),
 		cmocka_unit_test(who_gives_up_stops_the_asking),
+		cmocka_unit_test(asking_gains_no_time_when_nobody_waits),
 		cmocka_unit_test(an_inspector_may_die_while_it_waits),
 		cmocka_unit_test(a_reload_waits_for_who_has_asked),
 		cmocka_unit_test(the_pool_may_close_on_a_question),
