@@ -78,6 +78,12 @@ static bool is_signed(const struct message *m)
 	return false;
 }
 
+static void waive(struct facts *facts, enum fact_id from, enum fact_id to)
+{
+	for (enum fact_id id = from; id <= to; id++)
+		facts_waive(facts, id);
+}
+
 /*
  * What the envelope said of who vouches for the message.  False while it is not
  * known and `waits` is not set.
@@ -85,12 +91,27 @@ static bool is_signed(const struct message *m)
 static bool authentication_of(struct session *s, bool waits,
 			      struct message_authentication *ret)
 {
+	struct message *m = s->message;
+
 	*ret = (struct message_authentication){
-		.wanted = s->message->authenticates,
+		.wanted = m->authenticates && (!m->own_client || is_signed(m)),
 		.spf = SPF_RESULT_NONE,
 		.spf_unknown = true,
 	};
-	return !ret->wanted || enquiry_spf(s, waits, ret);
+	if (m->own_client && !ret->wanted)
+		waive(&m->facts, FACT_DKIM, FACT_DMARC_RECORD_ERROR);
+	return !ret->wanted || m->own_client || enquiry_spf(s, waits, ret);
+}
+
+/* Nothing about DMARC counts against a client of our own. */
+static void waive_dmarc(struct message *m)
+{
+	const struct fact *dmarc = &m->facts.fixed[FACT_DMARC];
+	const char *const *words = fact_row(FACT_DMARC)->words;
+
+	if (m->own_client && (dmarc->state != FACT_KNOWN ||
+			      strcmp(words[dmarc->word], "pass") != 0))
+		waive(&m->facts, FACT_DMARC, FACT_DMARC_RECORD_ERROR);
 }
 
 /*
@@ -217,6 +238,7 @@ void content_finish(struct session *s)
 	m->unread = answer != INSPECTION_DONE;
 	if (m->unread)
 		inspection_unknown(&m->facts, rules, m->inspection_lost);
+	waive_dmarc(m);
 	content_drop(s);
 }
 

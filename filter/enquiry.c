@@ -126,7 +126,7 @@ static void ask_about_sender(struct session *s)
 	m->sender_due = false;
 	if (m->lookups != NULL)
 		lookups_sender(m->lookups, &m->facts);
-	if (m->authenticates)
+	if (!m->own_client)
 		enquiry_spf_begin(s);
 }
 
@@ -154,12 +154,9 @@ static bool may_wait_for_sender(struct session *s)
 	return speak_would_refuse(s, m->hits);
 }
 
-/* Nobody need vouch for what comes from our own people. */
-static void waive_authentication(struct facts *facts)
+static void waive(struct facts *facts, enum fact_id from, enum fact_id to)
 {
-	for (enum fact_id id = FACT_SPF; id <= FACT_SPF_ERROR; id++)
-		facts_waive(facts, id);
-	for (enum fact_id id = FACT_DKIM; id <= FACT_DMARC_RECORD_ERROR; id++)
+	for (enum fact_id id = from; id <= to; id++)
 		facts_waive(facts, id);
 }
 
@@ -168,18 +165,17 @@ void enquiry_mail(struct session *s)
 	const struct generation *gen = s->generation;
 	struct message *m = s->message;
 	const struct fact *auth = &m->facts.fixed[FACT_CLIENT_AUTH];
-	bool exempt = ruleset_exempts(gen->rules, &gen->lists, &m->facts);
 
-	m->authenticates = !exempt && !is_local(s) &&
-			   !(auth->state == FACT_KNOWN && auth->yes);
-	if (!m->authenticates)
-		waive_authentication(&m->facts);
-	if (exempt) {
+	m->own_client = is_local(s) || (auth->state == FACT_KNOWN && auth->yes);
+	m->authenticates = !ruleset_exempts(gen->rules, &gen->lists, &m->facts);
+	if (m->own_client || !m->authenticates)
+		waive(&m->facts, FACT_SPF, FACT_SPF_ERROR);
+	if (!m->authenticates) {
+		waive(&m->facts, FACT_DKIM, FACT_DMARC_RECORD_ERROR);
 		enquiry_drop(s);
 		return;
 	}
-	m->lookups =
-		m->authenticates ? client_lookups(s) : no_client_lookups(s);
+	m->lookups = m->own_client ? no_client_lookups(s) : client_lookups(s);
 	m->sender_due = true;
 	if (!may_wait_for_sender(s))
 		ask_about_sender(s);

@@ -101,11 +101,12 @@ struct message {
 	int64_t wait_until_ms; /* before EOM, all waits together; 0: none yet */
 	bool settled; /* facts of the envelope are what they will be */
 	/*
-	 * Who vouches for it is a question: not of one that is exempt, whose
-	 * client has logged in or is local.  Facts spf, dkim and dmarc are
-	 * waived where it is none.
+	 * Who vouches for it is a question, unless it is exempt.  A client that
+	 * has logged in or is local is not asked to prove anything: SPF is
+	 * waived, signatures are looked at all the same, and where they do not
+	 * make DMARC a pass it is waived as well.
 	 */
-	bool authenticates;
+	bool authenticates, own_client;
 	bool spf_due; /* SPF is to be asked, or has not been taken */
 	struct inspection *spf; /* NULL: nobody is at it */
 	enum fact_cause spf_lost; /* why */
