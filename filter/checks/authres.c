@@ -294,14 +294,24 @@ static bool is_best(const struct facts *facts, size_t n)
 			 text_of(facts, FACT_DKIM_SELECTOR));
 }
 
+/* Sets are what the inspector says they are, so this may be anything. */
+static const char *result_of(struct text result)
+{
+	const char *const *word = fact_row(FACT_DKIM)->words;
+
+	while (*word != NULL && (strlen(*word) != result.len ||
+				 memcmp(*word, result.at, result.len) != 0))
+		word++;
+	return *word;
+}
+
 static void write_signature(struct field *field, const struct facts *facts,
 			    size_t n, bool *told)
 {
-	struct text words = item(facts, FACT_DKIM_RESULTS, n);
-	char is[16] = "";
+	const char *is = result_of(item(facts, FACT_DKIM_RESULTS, n));
 
-	memcpy(is, words.at,
-	       words.len < sizeof(is) ? words.len : sizeof(is) - 1);
+	if (is == NULL)
+		return;
 	result(field, "dkim", is);
 	if (!*told && is_best(facts, n)) {
 		*told = true;

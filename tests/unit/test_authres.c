@@ -430,6 +430,28 @@ static void too_many_signatures(void **state)
 	arena_done(&arena);
 }
 
+/* An inspector that was taken over writes no fields of its own. */
+static void what_is_no_result_is_not_written(void **state)
+{
+	static struct text results[] = {
+		{ "pass\nX: y", 9 }, { "", 0 },	      { "passe", 5 },
+		{ "pass\0", 5 },     { "policy", 6 },
+	};
+	struct authres_id id;
+	struct arena arena;
+	struct facts facts;
+
+	(void)state;
+	arena_init(&arena, 1024 * 1024);
+	assert_int_equal(facts_init(&facts, &arena, 0), 0);
+	facts_word(&facts, FACT_DKIM, 0);
+	facts_set(&facts, FACT_DKIM_RESULTS, results, 5);
+	assert_true(authres_id_init(&id, our_name));
+	assert_string_equal(authres_write(&facts, &id, false, &arena),
+			    "mx.example.org;\n\tdkim=policy");
+	arena_done(&arena);
+}
+
 static void without_memory(void **state)
 {
 	struct authres_id id;
@@ -487,6 +509,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_written),
 		cmocka_unit_test(too_many_signatures),
+		cmocka_unit_test(what_is_no_result_is_not_written),
 		cmocka_unit_test(without_memory),
 		cmocka_unit_test(names_have_one_form),
 	};
