@@ -90,13 +90,18 @@ static void set_fact(const struct signatures *signatures, struct arena *arena,
 		facts_set(facts, id, items, count);
 }
 
-/* Partial as long as one of those that are not in it might have passed. */
+/*
+ * Partial as long as DNS might say that another one passes.  What we do not
+ * look at has not passed, as it has not for DMARC: else a forger would write
+ * enough signatures, or odd ones, and every rule that asks whether somebody we
+ * know has signed would be unknown.
+ */
 static void passed_fact(const struct signatures *signatures,
 			struct arena *arena, struct facts *facts)
 {
 	size_t count = signatures_count(signatures), passed = 0;
 	struct text *items = arena_array(arena, count, sizeof(*items));
-	bool limit = may_be_more(signatures), failed = false;
+	bool missed = signatures_missed(signatures), failed = false;
 
 	if (!items && count > 0) {
 		facts_unknown(facts, FACT_DKIM_PASSED, CAUSE_LIMIT);
@@ -109,9 +114,8 @@ static void passed_fact(const struct signatures *signatures,
 			items[passed++] = (struct text){ one->domain,
 							 strlen(one->domain) };
 		failed |= one->result == SIGNATURE_TEMPERROR;
-		limit |= one->result == SIGNATURE_NEUTRAL;
 	}
-	if (failed || limit)
+	if (failed || missed)
 		facts_set_partial(facts, FACT_DKIM_PASSED, items, passed,
 				  failed ? CAUSE_FAILED : CAUSE_LIMIT);
 	else

@@ -866,6 +866,43 @@ static void facts_of_what_might_have_passed_are_partial(void **state)
 	free(message);
 }
 
+/* Or forgers would write that many, and nobody could say who has signed. */
+static void what_is_not_looked_at_has_not_passed(void **state)
+{
+	static const char odd[] = "DKIM-Signature: v=1; a=rsa-sha256; "
+				  "d=example.org; s=rsa2048; h=from; xb=1; "
+				  "bh=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+				  "AAA=; b=AAAA\r\n";
+	static const char noise[] = "DKIM-Signature: a=b\r\n";
+	static const char rest[] = "From: a@example.org\r\n\r\nx\r\n";
+	char message[4096];
+	struct verification v;
+	struct facts facts;
+
+	(void)state;
+	for (int many = 0; many < 2; many++) {
+		size_t used = 0;
+
+		for (int i = 0; i < (many ? SIGNATURES_SEEN_MAX + 1 : 1); i++)
+			used += (size_t)snprintf(message + used,
+						 sizeof(message) - used, "%s",
+						 many ? noise : odd);
+		used += (size_t)snprintf(message + used, sizeof(message) - used,
+					 "%s", rest);
+		verify(&v, signer_zone(signer), message, used, 100, NULL);
+		assert_int_equal(facts_init(&facts, &v.arena, 0), 0);
+		signatures_facts(v.signatures, &v.arena, &facts);
+		assert_int_equal(fact(&facts, FACT_DKIM)->word,
+				 many ? SIGNATURE_PERMERROR
+				      : SIGNATURE_NEUTRAL);
+		assert_int_equal(fact(&facts, FACT_DKIM_RESULTS)->partial,
+				 many);
+		assert_int_equal(fact(&facts, FACT_DKIM_PASSED)->state,
+				 FACT_NONE);
+		done(&v);
+	}
+}
+
 static void facts_of_half_a_header_are_unknown(void **state)
 {
 	static const char broken[] = " v=1; d=example.org";
@@ -1020,6 +1057,7 @@ int main(void)
 		cmocka_unit_test(a_full_arena_is_no_pass_of_something_else),
 		cmocka_unit_test(facts_tell_of_all),
 		cmocka_unit_test(facts_of_what_might_have_passed_are_partial),
+		cmocka_unit_test(what_is_not_looked_at_has_not_passed),
 		cmocka_unit_test(facts_of_half_a_header_are_unknown),
 		cmocka_unit_test(threads_do_not_disturb_each_other),
 	};
