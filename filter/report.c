@@ -142,11 +142,11 @@ static const char *unknowns_of(const struct session *s, char out[UNKNOWNS_SIZE])
 	size_t used = 0;
 
 	for (enum fact_id id = 0; id < FACT_FIXED; id++) {
-		const struct fact_row *row = fact_row(id);
-		const struct fact *fact = &facts->fixed[id];
+		const struct fact_row *row = fact_row(fact_result(id));
+		const struct fact *fact = &facts->fixed[fact_result(id)];
 
 		if (fact_is_unsure(row, fact) && ruleset_reads(rules, id))
-			used = unknown_add(out, used, row->name,
+			used = unknown_add(out, used, fact_row(id)->name,
 					   fact_unsure_cause(row, fact));
 	}
 	for (size_t i = 0; i < facts->slot_count; i++) {

@@ -427,7 +427,8 @@ const struct test *compile_test(struct compiler *c, const struct ast_expr *expr,
 	s.test->place = expr->place;
 	s.test->type = s.row->type;
 	s.test->phase = s.row->phase;
-	s.test->temperror = fact_temperror(s.row);
+	s.test->result = fact_result(id);
+	s.test->temperror = fact_temperror(fact_row(s.test->result));
 	if (s.row->per_rcpt)
 		s.test->rcpt = (uint32_t)++c->rules->rcpt_count;
 	s.test->domain = s.row->kind == FACT_KIND_DOMAIN;

@@ -250,10 +250,35 @@ static truth_pair unknown_test(const struct test *test, bool asked)
 	return TRUTH_BOTH(TRUTH_UNKNOWN);
 }
 
-static bool is_temperror(const struct test *test, const struct fact *fact)
+/* Did DNS not answer, so that the fact is nothing to go by? */
+static bool is_temperror(const struct test *test, const struct expr_view *view)
 {
-	return test->type == FACT_TYPE_ENUM &&
-	       (int)fact->word == test->temperror;
+	const struct fact *result = &view->facts->fixed[test->result];
+
+	return test->temperror >= 0 && result->state == FACT_KNOWN &&
+	       (int)result->word == test->temperror;
+}
+
+/* Each of several results on its own: any that DNS has kept back is unknown. */
+static truth_pair test_results(const struct test *test, const struct fact *fact,
+			       struct expr_view *view)
+{
+	static const struct text temperror = { "temperror", 9 };
+	enum truth now = fact->partial ? TRUTH_UNKNOWN : TRUTH_FALSE;
+	enum truth fair = now;
+
+	for (size_t i = 0; i < fact->set.count; i++) {
+		const struct text *value = &fact->set.items[i];
+		enum truth one = test_value(test, *value, view);
+		bool lost = text_equal(*value, temperror, false);
+
+		fair = truth_or(fair, lost ? TRUTH_UNKNOWN : one);
+		now = truth_or(now, lost && one == TRUTH_FALSE ? TRUTH_UNKNOWN
+							       : one);
+	}
+	if (test->negated)
+		return TRUTH_PAIR(truth_not(now), truth_not(fair));
+	return TRUTH_PAIR(now, fair);
 }
 
 static truth_pair fact_test(const struct test *test, struct expr_view *view)
@@ -262,6 +287,10 @@ static truth_pair fact_test(const struct test *test, struct expr_view *view)
 	enum fact_state state = fact->state;
 	enum truth answer = TRUTH_FALSE;
 
+	if ((state == FACT_KNOWN || state == FACT_NONE) &&
+	    is_temperror(test, view))
+		return unknown_test(test, test->kind == TEST_UNKNOWN ||
+						  test->asks_temperror);
 	switch (state) {
 	case FACT_PENDING: return TRUTH_BOTH(TRUTH_PENDING);
 	case FACT_UNKNOWN:
@@ -275,11 +304,11 @@ static truth_pair fact_test(const struct test *test, struct expr_view *view)
 		answer = truth_of(test->kind == TEST_NONE);
 		break;
 	case FACT_KNOWN:
-		if (is_temperror(test, fact))
-			return unknown_test(test, test->kind == TEST_UNKNOWN ||
-							  test->asks_temperror);
-		if (test->kind != TEST_NONE && test->kind != TEST_UNKNOWN)
-			answer = test_plain(test, fact, view);
+		if (test->kind == TEST_NONE || test->kind == TEST_UNKNOWN)
+			break;
+		if (test->ref.id == FACT_DKIM_RESULTS)
+			return test_results(test, fact, view);
+		answer = test_plain(test, fact, view);
 		break;
 	}
 	if (test->negated)

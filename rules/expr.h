@@ -18,8 +18,9 @@
  *
  * - A result that is the word temperror says that DNS did not answer, so it is
  *   unknown to any test but one that asks for this word: `spf is temperror` and
- *   `spf in { fail, temperror }` hold.  Like `is unknown` they might not, had
- *it answered (truth.h).
+ *   `spf in { fail, temperror }` hold.  Like `is unknown` they might not, had it
+ *   answered (truth.h).  What would be another had it answered, such as
+ *   spf.error, is unknown with it; so is each such value of dkim.results.
  * - A comparison with none is false, also a negated one: `is not`, `!~` and
  *   `not in` ask for a value that is different, and there is no value.  (`not X
  *   is V` is true then, as `not` turns whatever stands behind it.)  The one
@@ -76,7 +77,8 @@ struct test {
 	bool domain; /* a dot at the end means nothing */
 	bool negated;
 	bool none_holds; /* see above */
-	int temperror; /* of an enum: that word, or -1 */
+	int temperror; /* of the result that it hangs on: that word, or -1 */
+	enum fact_id result; /* that one; see fact_result() */
 	bool asks_temperror; /* WORD: it is among those below */
 	enum ast_op op; /* NUMBER: IS, LESS, ... */
 	uint32_t memo; /* dear tests: their number + 1 */

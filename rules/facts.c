@@ -315,6 +315,18 @@ int fact_temperror(const struct fact_row *row)
 	return -1;
 }
 
+enum fact_id fact_result(enum fact_id id)
+{
+	switch (id) {
+	case FACT_SPF_ERROR: return FACT_SPF;
+	/* Whose key is not known. */
+	case FACT_DKIM_BITS:
+	case FACT_DKIM_TESTING:
+	case FACT_DKIM_ERROR: return FACT_DKIM;
+	default: return id;
+	}
+}
+
 bool fact_is_unsure(const struct fact_row *row, const struct fact *fact)
 {
 	if (fact->state != FACT_KNOWN)

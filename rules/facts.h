@@ -258,6 +258,12 @@ struct fact_row {
  */
 int fact_temperror(const struct fact_row *row);
 
+/*
+ * The result without which a fact means nothing: spf for spf.error, which tells
+ * what DNS said.  Of all others: the fact itself.
+ */
+enum fact_id fact_result(enum fact_id id);
+
 /* It could not be found out: unknown, temperror, or a set that is partial. */
 bool fact_is_unsure(const struct fact_row *row, const struct fact *fact);
 /* Why, in a word; of temperror that word is all that is known. */
