@@ -25,4 +25,6 @@ lists_liblists_a_SOURCES = \
 	lists/list.c lists/list.h \
 	lists/listfile.c lists/listfile.h \
 	lists/namelist.c lists/namelist.h \
-	lists/suffix.c lists/suffix.h
+	lists/sender_key.c lists/sender_key.h \
+	lists/suffix.c lists/suffix.h \
+	lists/triplet.c lists/triplet.h

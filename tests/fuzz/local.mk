@@ -186,3 +186,13 @@ EXTRA_DIST += tests/fuzz/seeds/dkim_key tests/fuzz/seeds/dkim
 if !FUZZING
 TESTS += tests/fuzz/fuzz_dkim_key tests/fuzz/fuzz_dkim
 endif
+
+# Greylist: senders as they are known again.
+check_PROGRAMS += tests/fuzz/fuzz_sender_key
+tests_fuzz_fuzz_sender_key_SOURCES = tests/fuzz/fuzz_sender_key.c $(fuzz_main)
+tests_fuzz_fuzz_sender_key_LDADD = lists/liblists.a
+tests_fuzz_fuzz_sender_key_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/seeds/sender_key
+if !FUZZING
+TESTS += tests/fuzz/fuzz_sender_key
+endif

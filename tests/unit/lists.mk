@@ -2,7 +2,8 @@
 if HAVE_CMOCKA
 lists_tests = tests/unit/test_ip tests/unit/test_iplist tests/unit/test_hash \
 	tests/unit/test_entry tests/unit/test_namelist tests/unit/test_list \
-	tests/unit/test_file tests/unit/test_listfile tests/unit/test_suffix
+	tests/unit/test_file tests/unit/test_listfile tests/unit/test_suffix \
+	tests/unit/test_sender_key tests/unit/test_triplet
 check_PROGRAMS += $(lists_tests)
 TESTS += $(lists_tests)
 
@@ -36,4 +37,10 @@ tests_unit_test_listfile_LDADD = $(lists_test_libs)
 
 tests_unit_test_suffix_SOURCES = tests/unit/test_suffix.c
 tests_unit_test_suffix_LDADD = $(lists_test_libs)
+
+tests_unit_test_sender_key_SOURCES = tests/unit/test_sender_key.c
+tests_unit_test_sender_key_LDADD = $(lists_test_libs)
+
+tests_unit_test_triplet_SOURCES = tests/unit/test_triplet.c
+tests_unit_test_triplet_LDADD = $(lists_test_libs)
 endif
