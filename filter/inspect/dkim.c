@@ -572,12 +572,12 @@ bool signatures_missed(const struct signatures *signatures)
 	return signatures->missed;
 }
 
-/* Less is better.  What is unknown might still be better than a fail. */
+/* Less is better.  What is unknown might still be a pass. */
 static unsigned rank(const struct candidate *candidate)
 {
 	static const unsigned ranks[] = {
-		[SIGNATURE_PASS] = 0,	   [SIGNATURE_POLICY] = 1,
-		[SIGNATURE_TEMPERROR] = 2, [SIGNATURE_FAIL] = 3,
+		[SIGNATURE_PASS] = 0,	   [SIGNATURE_TEMPERROR] = 1,
+		[SIGNATURE_POLICY] = 2,	   [SIGNATURE_FAIL] = 3,
 		[SIGNATURE_PERMERROR] = 4, [SIGNATURE_NEUTRAL] = 5,
 	};
 

@@ -121,7 +121,7 @@ size_t signatures_seen(const struct signatures *signatures);
 /* There may be others: signatures_beyond(), or there was no memory. */
 bool signatures_missed(const struct signatures *signatures);
 /*
- * The best of them: pass, policy, temperror (which might be better), fail,
+ * The best of them: pass, temperror (which might be one), policy, fail,
  * permerror, neutral; then the author's domain's, then the first.  NULL if
  * there is none.
  */

@@ -497,6 +497,27 @@ static char *sign_all(const char *const *tags, size_t count, size_t *ret_len)
 	return message;
 }
 
+/* What DNS kept back might have been a pass, so nothing is said before it. */
+static void only_a_pass_comes_before_what_is_unknown(void **state)
+{
+	static const char *const tags[] = {
+		(OF("silent") NAMES),
+		(OF("rsa512") NAMES),
+		(PLAIN "l=1; " NAMES),
+		(OF("revoked") NAMES),
+	};
+	struct verification v;
+	size_t len;
+	char *message = sign_all(tags, 4, &len);
+
+	(void)state;
+	verify(&v, signer_zone(signer), message, len, 100, NULL);
+	assert_int_equal(signatures_best(v.signatures)->result,
+			 SIGNATURE_TEMPERROR);
+	done(&v);
+	free(message);
+}
+
 static void each_is_told_and_the_best_counts(void **state)
 {
 	static const char *const tags[] = {
@@ -835,8 +856,9 @@ static void facts_tell_of_all(void **state)
 	assert_true(fact(&facts, FACT_DKIM_COVERED)->yes);
 	assert_int_equal(fact(&facts, FACT_DKIM_ERROR)->state, FACT_NONE);
 	assert_int_equal(fact(&facts, FACT_DKIM_ALIGNED)->state, FACT_PENDING);
-	for (enum fact_id id = FACT_DKIM_RESULTS; id < FACT_DKIM_PASSED; id++)
+	for (enum fact_id id = FACT_DKIM_RESULTS; id < FACT_DKIM_POSSIBLE; id++)
 		assert_int_equal(fact(&facts, id)->set.count, 2);
+	assert_int_equal(fact(&facts, FACT_DKIM_POSSIBLE)->set.count, 1);
 	assert_string_equal(fact(&facts, FACT_DKIM_RESULTS)->set.items[0].at,
 			    "permerror");
 	assert_string_equal(fact(&facts, FACT_DKIM_ALGORITHMS)->set.items[0].at,
@@ -862,6 +884,10 @@ static void facts_of_what_might_have_passed_are_partial(void **state)
 	signatures_facts(v.signatures, &v.arena, &facts);
 	assert_int_equal(fact(&facts, FACT_DKIM)->word, SIGNATURE_TEMPERROR);
 	assert_int_equal(fact(&facts, FACT_DKIM_PASSED)->state, FACT_UNKNOWN);
+	assert_int_equal(fact(&facts, FACT_DKIM_POSSIBLE)->state, FACT_KNOWN);
+	assert_false(fact(&facts, FACT_DKIM_POSSIBLE)->partial);
+	assert_string_equal(fact(&facts, FACT_DKIM_POSSIBLE)->set.items[0].at,
+			    "example.org");
 	done(&v);
 	free(message);
 }
@@ -897,6 +923,8 @@ static void what_is_not_looked_at_has_not_passed(void **state)
 				      : SIGNATURE_NEUTRAL);
 		assert_int_equal(fact(&facts, FACT_DKIM_RESULTS)->partial,
 				 many);
+		assert_int_equal(fact(&facts, FACT_DKIM_POSSIBLE)->state,
+				 FACT_NONE);
 		assert_int_equal(fact(&facts, FACT_DKIM_PASSED)->state,
 				 FACT_NONE);
 		done(&v);
@@ -930,6 +958,8 @@ static void facts_of_half_a_header_are_unknown(void **state)
 				 seen ? FACT_KNOWN : FACT_UNKNOWN);
 		assert_int_equal(fact(&facts, FACT_DKIM_RESULTS)->partial,
 				 seen);
+		assert_int_equal(fact(&facts, FACT_DKIM_POSSIBLE)->state,
+				 FACT_UNKNOWN);
 		assert_int_equal(fact(&facts, FACT_DKIM_PASSED)->state,
 				 FACT_UNKNOWN);
 		done(&v);
@@ -1046,6 +1076,7 @@ int main(void)
 		cmocka_unit_test(signatures_are_judged),
 		cmocka_unit_test(bodies_are_canonicalised),
 		cmocka_unit_test(all_short_bodies),
+		cmocka_unit_test(only_a_pass_comes_before_what_is_unknown),
 		cmocka_unit_test(each_is_told_and_the_best_counts),
 		cmocka_unit_test(keys_of_two_kinds_under_one_name),
 		cmocka_unit_test(a_signature_may_sign_another),
