@@ -251,6 +251,8 @@ static const struct fact_row table[FACT_ID_COUNT] = {
 	    "algorithm of each signature, in the order of the header"),
 	ROW(DKIM_DIGESTS, "dkim.digests", SET, PLAIN, EOM,
 	    "first characters of each signature's b=, in the order of the header"),
+	ROW(DKIM_POSSIBLE, "dkim.possible", SET, DOMAIN, EOM,
+	    "signing domains of the signatures that pass, or might have"),
 	ROW(DKIM_PASSED, "dkim.passed", SET, DOMAIN, EOM,
 	    "signing domains of the signatures that pass"),
 	ENUM_ROW(DMARC, "dmarc", EOM, dmarc_words,

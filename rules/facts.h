@@ -145,6 +145,7 @@ enum fact_id {
 	FACT_DKIM_SELECTORS,
 	FACT_DKIM_ALGORITHMS,
 	FACT_DKIM_DIGESTS,
+	FACT_DKIM_POSSIBLE, /* domains: passed, or might have */
 	FACT_DKIM_PASSED, /* domains */
 	FACT_DMARC,
 	FACT_DMARC_POLICY,

@@ -160,7 +160,8 @@ static unsigned fact_trust(enum fact_id id)
 	case FACT_FROM_ADDRESS: return TRUST_FROM;
 	case FACT_SPF_DOMAIN: return TRUST_SPF;
 	case FACT_DKIM_DOMAIN: return TRUST_DKIM;
-	case FACT_DKIM_DOMAINS: return TRUST_DKIM_ALL;
+	case FACT_DKIM_DOMAINS:
+	case FACT_DKIM_POSSIBLE: return TRUST_DKIM_ALL;
 	case FACT_DKIM_PASSED: return PROOF_DKIM_ALL;
 	default: return 0;
 	}
@@ -241,7 +242,8 @@ static void warn_unproven(struct lint *lint, struct place place,
 		{ TRUST_DKIM, PROOF_DKIM, "dkim.domain",
 		  "which any signature may say, also one that fails",
 		  "\"and dkim is pass\" proves it" },
-		{ TRUST_DKIM_ALL, PROOF_DKIM_ALL, "dkim.domains",
+		{ TRUST_DKIM_ALL, PROOF_DKIM_ALL,
+		  "dkim.domains or dkim.possible",
 		  "which any signature may say, also one that fails",
 		  "dkim.passed holds those of signatures that pass" },
 	};

@@ -199,3 +199,29 @@ def test_a_client_that_logged_in_is_not_asked_about(
         work: pathlib.Path) -> None:
     found = facts(work, LETTER, "--client", "192.0.2.66", "--auth", "anna")
     assert found.get("spf") is None
+
+
+def test_a_slow_key_is_no_cloak(work: pathlib.Path) -> None:
+    """A forger adds a signature whose key never comes, and names a list."""
+    rules = work / "lists.conf"
+    rules.write_text("""\
+list friends domain { "lists.example" }
+rule DKIM_FRIEND 0.0 if dkim.possible in friends and dkim.passed in friends
+rule FORGED     10.0 if dmarc is fail and not DKIM_FRIEND
+verdict reject at 10.0
+""")
+    signature = (b"DKIM-Signature: v=1; a=rsa-sha256; d=%s; s=a; h=from;"
+                 b" bh=" + b"A" * 43 + b"=; b=AAAA\r\n")
+    (work / "slow.zone").write_text(
+        world() + "a._domainkey.slow.example. TIMEOUT\n")
+    for domains, verdict in (((b"slow.example", b"lists.example"), "reject"),
+                             ((b"slow.example",), "reject"),
+                             ((b"lists.example",), "reject")):
+        (work / "forged.eml").write_bytes(
+            b"".join(signature % domain for domain in domains) + LETTER)
+        done = subprocess.run(
+            [program("STEELYARDCTL", "steelyardctl"), "-c", rules, "--json",
+             "test", "--dns", work / "slow.zone", "--time", str(TIME),
+             "--client", "192.0.2.66", "--from", "anna@example.org",
+             work / "forged.eml"], capture_output=True, text=True, timeout=60)
+        assert json.loads(done.stdout)["verdict"] == verdict, done.stderr

@@ -96,25 +96,35 @@ static void set_fact(const struct signatures *signatures, struct arena *arena,
  * enough signatures, or odd ones, and every rule that asks whether somebody we
  * know has signed would be unknown.
  */
-static void passed_fact(const struct signatures *signatures,
-			struct arena *arena, struct facts *facts)
+static void passed_facts(const struct signatures *signatures,
+			 struct arena *arena, struct facts *facts)
 {
-	size_t count = signatures_count(signatures), passed = 0;
-	struct text *items = arena_array(arena, count, sizeof(*items));
+	size_t count = signatures_count(signatures), passed = 0, possible = 0;
+	struct text *items = arena_array(arena, 2 * count, sizeof(*items));
+	struct text *others = items ? items + count : NULL;
 	bool missed = signatures_missed(signatures), failed = false;
 
 	if (!items && count > 0) {
+		facts_unknown(facts, FACT_DKIM_POSSIBLE, CAUSE_LIMIT);
 		facts_unknown(facts, FACT_DKIM_PASSED, CAUSE_LIMIT);
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
 		const struct signature *one = signatures_at(signatures, i);
+		struct text domain = { one->domain, strlen(one->domain) };
 
 		if (one->result == SIGNATURE_PASS)
-			items[passed++] = (struct text){ one->domain,
-							 strlen(one->domain) };
+			items[passed++] = domain;
+		else if (one->result != SIGNATURE_TEMPERROR)
+			continue;
 		failed |= one->result == SIGNATURE_TEMPERROR;
+		others[possible++] = domain;
 	}
+	if (missed)
+		facts_set_partial(facts, FACT_DKIM_POSSIBLE, others, possible,
+				  CAUSE_LIMIT);
+	else
+		facts_set(facts, FACT_DKIM_POSSIBLE, others, possible);
 	if (failed || missed)
 		facts_set_partial(facts, FACT_DKIM_PASSED, items, passed,
 				  failed ? CAUSE_FAILED : CAUSE_LIMIT);
@@ -159,5 +169,5 @@ void signatures_facts(const struct signatures *signatures, struct arena *arena,
 	set_fact(signatures, arena, facts, FACT_DKIM_SELECTORS, selector_of);
 	set_fact(signatures, arena, facts, FACT_DKIM_ALGORITHMS, algorithm_of);
 	set_fact(signatures, arena, facts, FACT_DKIM_DIGESTS, digest_of);
-	passed_fact(signatures, arena, facts);
+	passed_facts(signatures, arena, facts);
 }
