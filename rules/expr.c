@@ -253,9 +253,13 @@ static truth_pair unknown_test(const struct test *test, bool asked)
 /* Did DNS not answer, so that the fact is nothing to go by? */
 static bool is_temperror(const struct test *test, const struct expr_view *view)
 {
-	const struct fact *result = &view->facts->fixed[test->result];
+	const struct fact *result;
 
-	return test->temperror >= 0 && result->state == FACT_KNOWN &&
+	/* a header field or a list has no result, and no place among these */
+	if (test->temperror < 0)
+		return false;
+	result = &view->facts->fixed[test->result];
+	return result->state == FACT_KNOWN &&
 	       (int)result->word == test->temperror;
 }
 
