@@ -132,9 +132,10 @@ static void add_mark(struct session *s, const char *word,
 static void add_authres(struct session *s, bool exempt)
 {
 	struct message *m = s->message;
-	const char *value =
-		authres_write(&m->facts, our_id(s), exempt, &m->work);
+	const char *value = NULL;
 
+	if (s->generation->settings.authentication.on)
+		value = authres_write(&m->facts, our_id(s), exempt, &m->work);
 	if (value != NULL)
 		s->mta->insert_header(s->mta->context, 0, AUTHRES_NAME, value);
 }
@@ -213,13 +214,14 @@ bool changes_make(struct session *s, const struct verdict *verdict,
 void changes_make_unchecked(struct session *s)
 {
 	struct arena arena;
-	const char *value;
+	const char *value = NULL;
 
 	remove_strangers(s);
 	s->mta->insert_header(s->mta->context, 0, mark_name,
 			      "verdict=unchecked");
 	arena_init(&arena, 64 * (size_t)1024);
-	value = authres_write_none(our_id(s), &arena);
+	if (s->generation->settings.authentication.on)
+		value = authres_write_none(our_id(s), &arena);
 	if (value != NULL)
 		s->mta->insert_header(s->mta->context, 0, AUTHRES_NAME, value);
 	arena_done(&arena);

@@ -126,7 +126,7 @@ static void ask_about_sender(struct session *s)
 	m->sender_due = false;
 	if (m->lookups != NULL)
 		lookups_sender(m->lookups, &m->facts);
-	if (!m->own_client)
+	if (m->authenticates && !m->own_client)
 		enquiry_spf_begin(s);
 }
 
@@ -165,13 +165,15 @@ void enquiry_mail(struct session *s)
 	const struct generation *gen = s->generation;
 	struct message *m = s->message;
 	const struct fact *auth = &m->facts.fixed[FACT_CLIENT_AUTH];
+	bool exempt = ruleset_exempts(gen->rules, &gen->lists, &m->facts);
 
 	m->own_client = is_local(s) || (auth->state == FACT_KNOWN && auth->yes);
-	m->authenticates = !ruleset_exempts(gen->rules, &gen->lists, &m->facts);
+	m->authenticates = gen->settings.authentication.on && !exempt;
 	if (m->own_client || !m->authenticates)
 		waive(&m->facts, FACT_SPF, FACT_SPF_ERROR);
-	if (!m->authenticates) {
+	if (!m->authenticates)
 		waive(&m->facts, FACT_DKIM, FACT_DMARC_RECORD_ERROR);
+	if (exempt) {
 		enquiry_drop(s);
 		return;
 	}

@@ -101,8 +101,8 @@ struct message {
 	int64_t wait_until_ms; /* before EOM, all waits together; 0: none yet */
 	bool settled; /* facts of the envelope are what they will be */
 	/*
-	 * Who vouches for it is a question, unless it is exempt.  A client that
-	 * has logged in or is local is not asked to prove anything: SPF is
+	 * Who vouches for it is a question, unless it is exempt, or nobody is
+	 * to be asked (setting authenticate).  A client that has logged in or is local is not asked to prove anything: SPF is
 	 * waived, signatures are looked at all the same, and where they do not
 	 * make DMARC a pass it is waived as well.
 	 */

@@ -128,7 +128,8 @@ void phases_plan(const struct generation *generation, struct plan *ret_plan)
 	for (enum fact_id id = FACT_SPF; id <= FACT_SPF_ERROR; id++)
 		ret_plan->reads_spf |= ruleset_reads(rules, id);
 	/* Signatures are about it, and any message may bear one. */
-	ret_plan->wants_body = true;
+	ret_plan->wants_body =
+		ret_plan->reads_body || generation->settings.authentication.on;
 	ret_plan->wants_unknown =
 		ruleset_reads(rules, FACT_CLIENT_UNKNOWN_COMMANDS);
 	ret_plan->wants_refused =

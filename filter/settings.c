@@ -175,6 +175,8 @@ static const struct setting_row table[] = {
 	     "memory for answers of DNS"),
 	STRING("dns_bind", dns.bind, "", valid_dns_bind, false,
 	       "address to ask DNS from, one of IPv4 and IPv6; empty: any"),
+	WORD("authenticate", authentication.on, bool, "on", switch_words,
+	     "ask SPF, DKIM and DMARC, and add Authentication-Results"),
 	STRING("authserv_id", authentication.authserv_id, "", valid_authserv_id,
 	       false,
 	       "our name in Authentication-Results; empty: that of the MTA"),

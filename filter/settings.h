@@ -61,6 +61,7 @@ struct resolver_settings {
 
 /* Who vouches for mail, and what is told of it. */
 struct authentication_settings {
+	bool on; /* else nobody is asked, and nothing told */
 	char *authserv_id; /* of our Authentication-Results; "": the name that
 			    * the MTA gives itself */
 	enum dmarc_discovery dmarc_discovery;
