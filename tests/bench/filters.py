@@ -195,10 +195,12 @@ def one(build, temp, name, server):
     rules = include("ten-headers.rules")
     if name == "local":
         rules += sixty_thousand(temp)
-    elif name != "steelyard":
+    elif name not in ("steelyard", "asking"):
         rules += include("dns.rules")
     if name == "signed":
         rules += include("vouch.rules")
+    elif name != "asking":
+        rules += "set authenticate off\n"
     flt = steelyard(build, temp, name, server, rules)
     flt.refuses = name in ("local", "listed")
     flt.clients = {
@@ -213,7 +215,7 @@ def one(build, temp, name, server):
     return flt
 
 
-NAMES = ("floor", "quiet", "steelyard", "known", "new", "listed", "local",
+NAMES = ("floor", "quiet", "steelyard", "asking", "known", "new", "listed", "local",
          "signed")
 
 

@@ -73,6 +73,7 @@ static struct world *world_new(const char *set, const char *macro_j)
 
 	assert_non_null(world);
 	snprintf(name, sizeof(name), "%s", set);
+	world->generation.settings.authentication.on = true;
 	world->generation.settings.authentication.authserv_id = name;
 	world->asked.macro_j = macro_j;
 	world->mta = (struct mta){ .context = &world->asked,
