@@ -19,6 +19,8 @@ lists_liblists_a_SOURCES = \
 	lists/dnsbl_test.c \
 	lists/entry.c lists/entry.h \
 	lists/file.c lists/file.h \
+	lists/greylist.c lists/greylist.h \
+	lists/greylist_record.c lists/greylist_record.h \
 	lists/hash.c lists/hash.h \
 	lists/ip.c lists/ip.h \
 	lists/iplist.c lists/iplist.h \

@@ -187,12 +187,16 @@ if !FUZZING
 TESTS += tests/fuzz/fuzz_dkim_key tests/fuzz/fuzz_dkim
 endif
 
-# Greylist: senders as they are known again.
-check_PROGRAMS += tests/fuzz/fuzz_sender_key
+# Greylist: senders as they are known again; what a store may hold.
+check_PROGRAMS += tests/fuzz/fuzz_sender_key tests/fuzz/fuzz_greylist_record
 tests_fuzz_fuzz_sender_key_SOURCES = tests/fuzz/fuzz_sender_key.c $(fuzz_main)
 tests_fuzz_fuzz_sender_key_LDADD = lists/liblists.a
 tests_fuzz_fuzz_sender_key_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-EXTRA_DIST += tests/fuzz/seeds/sender_key
+tests_fuzz_fuzz_greylist_record_SOURCES = tests/fuzz/fuzz_greylist_record.c \
+	$(fuzz_main)
+tests_fuzz_fuzz_greylist_record_LDADD = lists/liblists.a $(PSL_LIBS)
+tests_fuzz_fuzz_greylist_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/seeds/sender_key tests/fuzz/seeds/greylist_record
 if !FUZZING
-TESTS += tests/fuzz/fuzz_sender_key
+TESTS += tests/fuzz/fuzz_sender_key tests/fuzz/fuzz_greylist_record
 endif
