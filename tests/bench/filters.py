@@ -215,8 +215,8 @@ def one(build, temp, name, server):
     return flt
 
 
-NAMES = ("floor", "quiet", "steelyard", "asking", "known", "new", "listed", "local",
-         "signed")
+NAMES = ("floor", "quiet", "steelyard", "asking", "known", "new", "listed",
+         "local", "signed")
 
 
 def fleet(build, temp, wanted, server):
