@@ -10,6 +10,8 @@
  * others need.  So nobody takes one early while half of them are leased: who
  * has not got one asks when the answer is due.
  */
+#include <string.h>
+
 #include "filter/clock.h"
 #include "filter/generation.h"
 #include "filter/inspector.h"
@@ -140,6 +142,28 @@ void enquiry_spf_end(struct message *m)
 	m->spf_due = false;
 }
 
+/*
+ * Whom it would have been about; NULL if that is not known, either.  A sender
+ * whose DNS takes longer than we wait leaves his own domain in doubt, and no
+ * other author's.
+ */
+static const char *domain_in_doubt(struct session *s)
+{
+	struct message *m = s->message;
+	const char *path = NULL, *at;
+
+	if (m->facts.fixed[FACT_SENDER].state != FACT_UNKNOWN)
+		path = reverse_path(m);
+	if (path == NULL)
+		return NULL;
+	if (path[0] == '\0' && s->said[SAID_HELO].text == NULL)
+		return s->said[SAID_HELO].lost ? NULL : "";
+	if (path[0] == '\0')
+		return s->said[SAID_HELO].text;
+	at = strrchr(path, '@');
+	return at != NULL ? at + 1 : path;
+}
+
 bool enquiry_spf(struct session *s, bool waits,
 		 struct message_authentication *ret_said)
 {
@@ -157,5 +181,7 @@ bool enquiry_spf(struct session *s, bool waits,
 		spf->state != FACT_KNOWN && spf->state != FACT_NONE;
 	ret_said->spf_domain =
 		domain->state == FACT_KNOWN ? domain->text.at : NULL;
+	if (ret_said->spf_unknown && ret_said->spf_domain == NULL)
+		ret_said->spf_domain = domain_in_doubt(s);
 	return true;
 }

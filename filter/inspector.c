@@ -296,11 +296,9 @@ static void put_begin(struct inspection *inspection,
 	struct packet *packet = &inspection->packet;
 	enum packet_put put = packet_begin(packet, inspection->number);
 
-	/* No domain is as long as that. */
-	if (!channel_text_fits(begin.authentication.spf_domain)) {
-		begin.authentication.spf_domain = NULL;
-		begin.authentication.spf_unknown = true;
-	}
+	/* No domain is as long as that, so it is nobody's. */
+	if (!channel_text_fits(begin.authentication.spf_domain))
+		begin.authentication.spf_domain = "";
 	if (put == PACKET_PUT)
 		put = packet_put_begin(packet, &begin, request->dns_ms);
 	if (put != PACKET_PUT)

@@ -63,7 +63,9 @@ struct message_authentication {
 	enum dmarc_discovery discovery;
 	enum spf_result spf; /* of MAIL FROM */
 	bool spf_unknown; /* nobody could say; `spf` means nothing */
-	const char *spf_domain; /* that it is about; NULL: none */
+	/* That it is about, or would have been.  NULL: none; but with
+	 * spf_unknown any, the author's own among them. */
+	const char *spf_domain;
 };
 
 struct message_request {
