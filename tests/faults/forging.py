@@ -147,10 +147,14 @@ def methods(data: bytes) -> dict[str, list[str]]:
 
 def shows_other(data: bytes) -> bool:
     """Whether a reader, also one who ends lines at odd bytes, could take a
-    message that was queued for one of legit.test's."""
+    message that was queued for one of legit.test's.  Without a From that all
+    readers see, some go by Sender."""
     header = re.split(rb"\r?\n\r?\n", data, maxsplit=1)[0]
     lines = re.split(rb"[\r\n\0\x0b\x0c]+",
                      re.sub(rb"\r?\n[ \t]+", b" ", header))
-    return any(re.match(rb"(?i)[^a-z]*(?:from|sender|resent-from)[^a-z]*:", line)
+    names = rb"from"
+    if not any(line.lower().startswith(b"from:") for line in lines):
+        names = rb"(?:from|sender|resent-from)"
+    return any(re.match(rb"(?i)[^a-z]*" + names + rb"[^a-z]*:", line)
                and re.search(rb"@[^ <>,;]*legit\.test", line)
                for line in lines)

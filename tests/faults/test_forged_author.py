@@ -90,6 +90,10 @@ ATTACKS = {
     "a domain above him": Forgery(LEGIT, domain="test"),
     "tab before the colon": Forgery(b"From\t: <any@attack.test>\r\n" + LEGIT),
     "a blank before the only one": Forgery(b" " + LEGIT),
+    "a blank behind the only one, and a Sender": Forgery(
+        b"From : <any@attack.test>\r\nSender: <admin@legit.test>\r\n"),
+    "a tab behind it": Forgery(
+        b"From\t: <any@attack.test>\r\nSender: <admin@legit.test>\r\n"),
     "below the end of the header": Forgery(
         OWN + b"no field at all\r\n" + LEGIT),
     "a name with no end above it": Forgery(
