@@ -35,12 +35,27 @@ const char *greylist_answer_name(enum greylist_answer answer)
 
 /* --- time ---------------------------------------------------------------- */
 
+/* Can the steady clock tell what lies between? */
+static bool is_one_run(const struct greylist_time *then,
+		       const struct greylist_time *now)
+{
+	return then->run != 0 && then->run == now->run && then->up <= now->up;
+}
+
+int64_t greylist_drift(const struct greylist_time *then,
+		       const struct greylist_time *now)
+{
+	if (!is_one_run(then, now))
+		return 0;
+	return (now->wall - then->wall) - (now->up - then->up);
+}
+
 int64_t greylist_since(const struct greylist_time *then,
 		       const struct greylist_time *now, int64_t in_doubt)
 {
 	int64_t span;
 
-	if (then->run != 0 && then->run == now->run && then->up <= now->up)
+	if (is_one_run(then, now))
 		return now->up - then->up;
 	span = now->wall - then->wall;
 	if (span >= 0)

@@ -218,6 +218,13 @@ bool greylist_is_known(const struct greylist_identity *identity,
 int64_t greylist_since(const struct greylist_time *then,
 		       const struct greylist_time *now, int64_t in_doubt);
 
+/*
+ * By how many seconds the wall clock has moved ahead of the steady one between
+ * the two; 0 where they are of different runs, and nobody knows.
+ */
+int64_t greylist_drift(const struct greylist_time *then,
+		       const struct greylist_time *now);
+
 #define GREYLIST_SPAN_SIZE 24
 
 /* "4m58s", "2h", "1d3h": the two largest units, rounded up.  Returns buf. */

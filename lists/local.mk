@@ -28,5 +28,6 @@ lists_liblists_a_SOURCES = \
 	lists/listfile.c lists/listfile.h \
 	lists/namelist.c lists/namelist.h \
 	lists/sender_key.c lists/sender_key.h \
+	lists/store.h \
 	lists/suffix.c lists/suffix.h \
 	lists/triplet.c lists/triplet.h

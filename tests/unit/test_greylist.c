@@ -348,6 +348,29 @@ static void test_what_lasts(void **state)
 	assert_false(greylist_is_known(&r.identity, &terms, &now));
 }
 
+static void test_drift(void **state)
+{
+	struct greylist_time then = at(0), now = at(100);
+
+	(void)state;
+	assert_int_equal(greylist_drift(&then, &now), 0);
+	now.wall += 3600;
+	assert_int_equal(greylist_drift(&then, &now), 3600);
+	assert_int_equal(greylist_since(&then, &now, -1), 100);
+	now.wall -= 7200;
+	assert_int_equal(greylist_drift(&then, &now), -3600);
+	/* another run, one that went back, one without a name */
+	now.run = 8;
+	assert_int_equal(greylist_drift(&then, &now), 0);
+	assert_int_equal(greylist_since(&then, &now, -1), -1);
+	now.run = 7;
+	now.up = 50;
+	assert_int_equal(greylist_drift(&then, &now), 0);
+	then.run = now.run = 0;
+	now.wall = then.wall + 5;
+	assert_int_equal(greylist_since(&then, &now, -1), 5);
+}
+
 static void test_spans(void **state)
 {
 	static const struct {
@@ -389,6 +412,7 @@ int main(void)
 		cmocka_unit_test(test_outbound),
 		cmocka_unit_test(test_odd_terms),
 		cmocka_unit_test(test_what_lasts),
+		cmocka_unit_test(test_drift),
 		cmocka_unit_test(test_spans),
 		cmocka_unit_test(test_names),
 	};
