@@ -102,9 +102,10 @@ struct message {
 	bool settled; /* facts of the envelope are what they will be */
 	/*
 	 * Who vouches for it is a question, unless it is exempt, or nobody is
-	 * to be asked (setting authenticate).  A client that has logged in or is local is not asked to prove anything: SPF is
-	 * waived, signatures are looked at all the same, and where they do not
-	 * make DMARC a pass it is waived as well.
+	 * to be asked (setting authenticate).  A client that has logged in or
+	 * is local is not asked to prove anything: SPF is waived, signatures
+	 * are looked at all the same, and where they do not make DMARC a pass
+	 * it is waived as well.
 	 */
 	bool authenticates, own_client;
 	bool spf_due; /* SPF is to be asked, or has not been taken */
