@@ -38,6 +38,7 @@ struct serving {
 	struct message_want *wants;
 	size_t wants_seen;
 	struct message *message; /* NULL: between two, or WANTs still come */
+	struct facts facts;
 	bool begun;
 };
 
@@ -101,12 +102,17 @@ static int serving_want(struct serving *s, struct channel_record *record)
 	return want->name == NULL ? -1 : 0;
 }
 
-/* The first record after the WANTs finds them complete, or is an error. */
+/*
+ * The first record after the WANTs finds them complete, or is an error.  The
+ * facts get their room here, as at the end the message may have taken all.
+ */
 static int serving_ready(struct serving *s)
 {
 	if (s->message != NULL)
 		return 0;
 	if (s->wants_seen != s->request.want_count)
+		return -1;
+	if (facts_init(&s->facts, &s->arena, s->request.want_count) < 0)
 		return -1;
 	s->message = message_new(&s->request, &s->arena);
 	return s->message == NULL ? -1 : 0;
@@ -162,12 +168,10 @@ static int serving_end(struct serving *s, struct channel_record *record)
 		.body = s->request.body_limit > 0,
 		.authentication = s->request.authentication.wanted,
 	};
-	struct facts facts;
 
-	if (facts_init(&facts, &s->arena, s->request.want_count) < 0)
-		return -1;
-	message_finish(s->message, (record->flags & CHANNEL_CUT) != 0, &facts);
-	return serving_answer(s, &facts, &due);
+	message_finish(s->message, (record->flags & CHANNEL_CUT) != 0,
+		       &s->facts);
+	return serving_answer(s, &s->facts, &due);
 }
 
 /* It is alone in its packet, and says all. */
@@ -176,19 +180,18 @@ static int serving_envelope(struct serving *s, struct channel_record *record,
 {
 	const struct answer_due due = { .envelope = true };
 	struct spf_request request;
-	struct facts facts;
 	uint32_t dns_ms;
 
 	if (!cursor_whole(rest) || record->flags != 0 ||
 	    !channel_read_envelope(&record->payload, &request, &dns_ms) ||
-	    facts_init(&facts, &s->arena, 0) < 0)
+	    facts_init(&s->facts, &s->arena, 0) < 0)
 		return -1;
 	serve_dns_begin(&s->dns, s->number, dns_ms);
 	note_message(s->number);
 	message_test_helo(request.helo);
 	/* The packet stays where it is: answers have a buffer of their own. */
-	spf_facts(&request, &s->dns.door, &facts);
-	return serving_answer(s, &facts, &due);
+	spf_facts(&request, &s->dns.door, &s->facts);
+	return serving_answer(s, &s->facts, &due);
 }
 
 static int serving_record(struct serving *s, struct channel_record *record)

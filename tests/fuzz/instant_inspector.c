@@ -117,6 +117,9 @@ struct inspection *inspection_begin(struct inspector_pool *pool,
 		i->wants[w].slot = (unsigned)w;
 	begin.wants = i->wants;
 	begin.want_count = i->want_count;
+	/* before the message can fill the arena */
+	if (facts_init(&i->found, &i->arena, i->want_count) < 0)
+		abort();
 	i->message = need(message_new(&begin, &i->arena));
 	open_count++;
 	return i;
@@ -183,13 +186,8 @@ static void answer_from(struct inspection *i, struct answer *answer)
 	static unsigned char bytes[CHANNEL_PACKET_MAX];
 	struct packet packet = { .bytes = bytes, .room = sizeof(bytes) };
 
-	if (i->message != NULL) {
-		if (facts_init(&i->found, &i->arena, i->want_count) < 0) {
-			i->lost = true; /* the message has filled the arena */
-			return;
-		}
+	if (i->message != NULL)
 		message_finish(i->message, i->body_cut, &i->found);
-	}
 	if (answer_give(&i->found, &i->due, i->wants, 1, &packet, take,
 			answer) < 0 ||
 	    !answer_complete(answer))

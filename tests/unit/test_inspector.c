@@ -99,6 +99,39 @@ static void large_messages_stream(void **state)
 	inspector_join(&inspector);
 }
 
+/* Thousands of addresses take all the room there is for a message. */
+static void what_fills_the_arena_is_no_crash(void **state)
+{
+	static char list[999 * 4 + 1];
+	struct inspector_pool *pool = inspector_pool_open(1, 1);
+	struct test_inspector inspector;
+	struct inspection *inspection;
+	enum fact_cause cause;
+	struct test_facts got;
+
+	(void)state;
+	for (size_t i = 0; i < 999; i++)
+		memcpy(list + 4 * i, "a@b,", 5);
+	inspector_threads(&inspector, 0, 1);
+	inspector_adopt(&inspector, pool);
+	inspection = test_begin(pool, &test_no_body, LONG);
+	for (int i = 0; i < 60; i++)
+		test_header(inspection, "Reply-To", list);
+	test_say(inspection, "late", NULL);
+	test_facts_init(&got);
+	assert_int_equal(inspection_wait(inspection, &got.facts, LONG, &cause),
+			 INSPECTION_DONE);
+	inspection_end(inspection);
+	assert_true(got.facts.fixed[FACT_HEADER_TRUNCATED].yes);
+	assert_int_equal(got.facts.fixed[FACT_HEADER_COUNT].number, 62);
+	assert_int_equal(got.facts.slots[SLOT_SUBJECT].state, FACT_UNKNOWN);
+	test_facts_done(&got);
+	test_one_message(pool, "next");
+	assert_int_equal(inspector_pool_stats(pool).hangs, 0);
+	inspector_pool_close(pool);
+	inspector_join(&inspector);
+}
+
 /* An inspector that begins to read when the session waits for it. */
 struct slow {
 	struct inspector_pool *pool;
@@ -392,6 +425,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(facts_arrive),
 		cmocka_unit_test(large_messages_stream),
+		cmocka_unit_test(what_fills_the_arena_is_no_crash),
 		cmocka_unit_test(a_signed_body_goes_over_whole),
 		cmocka_unit_test(body_is_cut_at_the_limit),
 		cmocka_unit_test(no_inspector_is_busy),
