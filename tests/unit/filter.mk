@@ -197,17 +197,24 @@ endif
 
 # DKIM: fields and keys, and what becomes of signatures.
 if HAVE_CMOCKA
-dkim_tests = tests/unit/test_dkim tests/unit/test_dkim_key \
-	tests/unit/test_dkim_field tests/unit/test_dkim_body
+dkim_tests = tests/unit/test_dkim tests/unit/test_dkim_several \
+	tests/unit/test_dkim_key tests/unit/test_dkim_field \
+	tests/unit/test_dkim_body
 check_PROGRAMS += $(dkim_tests)
 TESTS += $(dkim_tests)
 dkim_libs = filter/inspect/libinspect.a rules/librules.a lists/liblists.a \
 	$(INSPECT_LIBS) $(IDN2_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 
-tests_unit_test_dkim_SOURCES = tests/unit/test_dkim.c \
+dkim_bench = tests/unit/dkim_bench.c tests/unit/dkim_bench.h \
 	tests/unit/dkim_signer.c tests/unit/dkim_signer.h \
 	tests/unit/inspect_zone.c tests/unit/inspect_zone.h
+
+tests_unit_test_dkim_SOURCES = tests/unit/test_dkim.c $(dkim_bench)
 tests_unit_test_dkim_LDADD = $(dkim_libs)
+
+tests_unit_test_dkim_several_SOURCES = tests/unit/test_dkim_several.c \
+	$(dkim_bench)
+tests_unit_test_dkim_several_LDADD = $(dkim_libs)
 
 tests_unit_test_dkim_key_SOURCES = tests/unit/test_dkim_key.c
 tests_unit_test_dkim_key_LDADD = $(dkim_libs)
@@ -247,6 +254,7 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_vouch
 TESTS += tests/unit/test_vouch
 tests_unit_test_vouch_SOURCES = tests/unit/test_vouch.c \
+	tests/unit/vouch_bench.c tests/unit/vouch_bench.h \
 	tests/unit/vouch_claims.c tests/unit/vouch_claims.h \
 	tests/unit/signatures_double.c tests/unit/signatures_double.h \
 	tests/unit/inspect_zone.c tests/unit/inspect_zone.h

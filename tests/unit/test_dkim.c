@@ -15,106 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 /* cmocka wants the four standard ones before it */
 #include <cmocka.h>
 
 #include "filter/inspect/jail.h"
-#include "rules/arena.h"
-#include "rules/facts.h"
-#include "rules/mail/header.h"
+#include "tests/unit/dkim_bench.h"
 #include "tests/unit/dkim_signer.h"
-#include "tests/unit/inspect_zone.h"
-
-#define NOW 1700000000
-
-static const char letter[] = "From: Ann Example <ann@example.org>\r\n"
-			     "To: bob@example.net\r\n"
-			     "Subject:  a  letter\r\n\tof two lines \r\n"
-			     "Date: Tue, 14 Nov 2023 22:13:20 +0000\r\n"
-			     "\r\n"
-			     "Hello  Bob,\r\n"
-			     "\r\n"
-			     " this is it. \t\r\n"
-			     "\r\n"
-			     "\r\n";
-
-static struct signer *signer;
-
-/* --- a verification ------------------------------------------------------- */
-
-enum { SHOWN_MAX = 4096 };
-
-struct verification {
-	struct inspect_zone zone;
-	struct arena arena;
-	struct signatures *signatures;
-	bool body_wanted;
-};
-
-static void give_body(struct signatures *signatures, const char *bytes,
-		      size_t len, size_t piece)
-{
-	for (size_t at = 0; at < len; at += piece) {
-		size_t some = len - at < piece ? len - at : piece;
-		/* a copy, so that a sanitizer sees its end */
-		char *copy = malloc(some);
-
-		assert_non_null(copy);
-		memcpy(copy, bytes + at, some);
-		signatures_body(signatures, copy, some);
-		free(copy);
-	}
-}
-
-static void verify(struct verification *v, const char *zone,
-		   const char *message, size_t len, size_t piece,
-		   const char *author)
-{
-	struct header_walk walk = { .text = message, .len = len };
-	struct header_field field;
-
-	inspect_zone_open(&v->zone, zone);
-	arena_init(&v->arena, 4 * 1024 * 1024);
-	v->signatures = signatures_new(&v->arena, &v->zone.dns, NOW);
-	assert_non_null(v->signatures);
-	while (header_next(&walk, &field))
-		signatures_header(v->signatures, field.name, field.name_len,
-				  field.value, field.value_len, false);
-	v->body_wanted = signatures_eoh(v->signatures, author);
-	give_body(v->signatures, message + walk.pos, len - walk.pos, piece);
-	signatures_finish(v->signatures, false);
-}
-
-static void done(struct verification *v)
-{
-	signatures_free(v->signatures);
-	arena_done(&v->arena);
-	inspect_zone_close(&v->zone);
-}
-
-/* All that is told of all signatures. */
-static void show(const struct verification *v, char text[SHOWN_MAX])
-{
-	size_t at = 0;
-
-	text[0] = '\0';
-	for (size_t i = 0; i < signatures_count(v->signatures); i++) {
-		const struct signature *one = signatures_at(v->signatures, i);
-
-		at += (size_t)snprintf(text + at, SHOWN_MAX - at,
-				       "%s %s %s %s %u %d %d %d %s\n",
-				       signature_result_name(one->result),
-				       one->domain, one->selector,
-				       one->algorithm, one->key_bits,
-				       one->whole_body, one->expired,
-				       one->test_key,
-				       one->why ? one->why : "-");
-		if (at >= SHOWN_MAX)
-			fail_msg("too much is told");
-	}
-}
 
 static char *replaced(char *message, size_t *len, const char *find,
 		      const char *put)
@@ -135,16 +42,6 @@ static char *replaced(char *message, size_t *len, const char *find,
 }
 
 /* --- what is said of one signature ---------------------------------------- */
-
-#define BY(algorithm, canon, selector) \
-	"v=1; a=" algorithm "; c=" canon "; d=example.org; s=" selector "; "
-#define OF(selector) BY("rsa-sha256", "relaxed/relaxed", selector)
-#define PLAIN OF("rsa2048")
-#define SIMPLE BY("rsa-sha256", "simple/simple", "rsa2048")
-#define ED(selector) BY("ed25519-sha256", "relaxed/simple", selector)
-#define ED_SIMPLE BY("ed25519-sha256", "simple/simple", "ed")
-#define ED_RELAXED BY("ed25519-sha256", "relaxed/relaxed", "ed")
-#define NAMES "h=from:to:subject:date"
 
 static const struct row {
 	const char *claim, *tags;
@@ -329,14 +226,14 @@ static const struct row {
 static void say(const struct row *row, char *message, size_t len)
 {
 	static const size_t pieces[] = { 1, 2, 3, 7, 65536 };
-	char first[SHOWN_MAX] = "", shown[SHOWN_MAX];
+	char first[BENCH_SHOWN_MAX] = "", shown[BENCH_SHOWN_MAX];
 
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
 		struct verification v;
 		const struct signature *one;
 
-		verify(&v, signer_zone(signer), message, len, pieces[i],
-		       "example.org");
+		verification_run(&v, signer_zone(bench_signer), message, len,
+				 pieces[i], "example.org");
 		assert_int_equal(signatures_count(v.signatures), 1);
 		one = signatures_at(v.signatures, 0);
 		if (one->result != row->result ||
@@ -344,12 +241,12 @@ static void say(const struct row *row, char *message, size_t len)
 			   row->why ? row->why : "") != 0)
 			fail_msg("%s: %s, %s", row->claim,
 				 signature_result_name(one->result), one->why);
-		show(&v, shown);
+		verification_show(&v, shown);
 		if (i > 0 && strcmp(first, shown) != 0)
 			fail_msg("%s: in pieces of %zu: %s, not %s", row->claim,
 				 pieces[i], shown, first);
 		memcpy(first, shown, sizeof(first));
-		done(&v);
+		verification_done(&v);
 	}
 	free(message);
 }
@@ -359,8 +256,9 @@ static void signatures_are_judged(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		size_t len;
-		char *message = signer_sign(signer, rows[i].tags, letter,
-					    strlen(letter), &len);
+		char *message =
+			signer_sign(bench_signer, rows[i].tags, bench_letter,
+				    strlen(bench_letter), &len);
 
 		if (rows[i].find)
 			message = replaced(message, &len, rows[i].find,
@@ -428,7 +326,7 @@ static void bodies_are_canonicalised(void **state)
 
 			memcpy(message, header, len);
 			memcpy(message + len, bodies[i].body, bodies[i].len);
-			text = signer_sign(signer, tags[relaxed], message,
+			text = signer_sign(bench_signer, tags[relaxed], message,
 					   len + bodies[i].len, &len);
 			say(&row, text, len);
 		}
@@ -461,10 +359,10 @@ static void all_short_bodies(void **state)
 				text[size++] =
 					letters[number >> (2 * i + 1) & 3];
 			text[size] = '\0';
-			message = signer_sign(signer, tags[number & 1], text,
-					      size, &size);
-			verify(&v, signer_zone(signer), message, size,
-			       1 + number % 3, NULL);
+			message = signer_sign(bench_signer, tags[number & 1],
+					      text, size, &size);
+			verification_run(&v, signer_zone(bench_signer), message,
+					 size, 1 + number % 3, NULL);
 			one = signatures_at(v.signatures, 0);
 			if (one->result != SIGNATURE_PASS &&
 			    one->result != SIGNATURE_NEUTRAL)
@@ -472,498 +370,11 @@ static void all_short_bodies(void **state)
 					 one->why);
 			passed += one->result == SIGNATURE_PASS;
 			all++;
-			done(&v);
+			verification_done(&v);
 			free(message);
 		}
 	assert_true(passed > all / 4);
 	printf("%zu of %zu short bodies are judged\n", passed, all);
-}
-
-/* --- several -------------------------------------------------------------- */
-
-/* Signed once for each of the tags; the last one ends on top. */
-static char *sign_all(const char *const *tags, size_t count, size_t *ret_len)
-{
-	char *message = strdup(letter);
-
-	*ret_len = strlen(letter);
-	for (size_t i = 0; i < count; i++) {
-		char *more = signer_sign(signer, tags[i], message, *ret_len,
-					 ret_len);
-
-		free(message);
-		message = more;
-	}
-	return message;
-}
-
-/* What DNS kept back might have been a pass, so nothing is said before it. */
-static void only_a_pass_comes_before_what_is_unknown(void **state)
-{
-	static const char *const tags[] = {
-		(OF("silent") NAMES),
-		(OF("rsa512") NAMES),
-		(PLAIN "l=1; " NAMES),
-		(OF("revoked") NAMES),
-	};
-	struct verification v;
-	size_t len;
-	char *message = sign_all(tags, 4, &len);
-
-	(void)state;
-	verify(&v, signer_zone(signer), message, len, 100, NULL);
-	assert_int_equal(signatures_best(v.signatures)->result,
-			 SIGNATURE_TEMPERROR);
-	done(&v);
-	free(message);
-}
-
-static void each_is_told_and_the_best_counts(void **state)
-{
-	static const char *const tags[] = {
-		(OF("silent") NAMES),  (ED("ed") "t=1699999990; " NAMES),
-		(OF("revoked") NAMES), (OF("rsa512") NAMES),
-		(PLAIN "l=1; " NAMES),
-	};
-	struct verification v;
-	char shown[SHOWN_MAX];
-	size_t len;
-	char *message = sign_all(tags, 5, &len);
-
-	(void)state;
-	verify(&v, signer_zone(signer), message, len, 100, NULL);
-	assert_true(v.body_wanted);
-	show(&v, shown);
-	assert_string_equal(shown,
-			    "policy example.org rsa2048 rsa-sha256 2048 0 0 0 "
-			    "not all of the body is signed\n"
-			    "policy example.org rsa512 rsa-sha256 512 1 0 0 "
-			    "the key is too short to prove anything\n"
-			    "permerror example.org revoked rsa-sha256 0 1 0 0 "
-			    "the key was revoked\n"
-			    "pass example.org ed ed25519-sha256 256 1 0 0 -\n"
-			    "temperror example.org silent rsa-sha256 0 1 0 0 "
-			    "DNS did not say what its key is\n");
-	assert_ptr_equal(signatures_best(v.signatures),
-			 signatures_at(v.signatures, 3));
-	assert_int_equal(signatures_best(v.signatures)->age, 10);
-	/* hinted at the end of the header, so one wait is enough */
-	assert_int_equal(v.zone.questions, 5);
-	assert_int_equal(v.zone.waits, 1);
-	assert_int_equal(v.zone.wasted, 0);
-	done(&v);
-	free(message);
-}
-
-/* Two keys under one name: the library would mix them up. */
-static void keys_of_two_kinds_under_one_name(void **state)
-{
-	static const char *const tags[] = {
-		(ED("both") NAMES),
-		(OF("both") NAMES),
-	};
-	struct verification v;
-	size_t len;
-	char *message = sign_all(tags, 2, &len);
-
-	(void)state;
-	verify(&v, signer_zone(signer), message, len, 100, NULL);
-	assert_int_equal(signatures_at(v.signatures, 0)->result,
-			 SIGNATURE_PASS);
-	assert_int_equal(signatures_at(v.signatures, 1)->result,
-			 SIGNATURE_NEUTRAL);
-	done(&v);
-	free(message);
-}
-
-static void a_signature_may_sign_another(void **state)
-{
-	static const char *const tags[] = {
-		(PLAIN NAMES),
-		(PLAIN "h=from:dkim-signature"),
-		(PLAIN "h=from; b=none"),
-	};
-	struct verification v;
-	size_t len;
-	char *message = sign_all(tags, 2, &len);
-
-	(void)state;
-	verify(&v, signer_zone(signer), message, len, 100, NULL);
-	assert_int_equal(signatures_at(v.signatures, 0)->result,
-			 SIGNATURE_PASS);
-	done(&v);
-	free(message);
-
-	message = sign_all(tags, 3, &len);
-	verify(&v, signer_zone(signer), message, len, 100, NULL);
-	assert_int_equal(signatures_count(v.signatures), 3);
-	assert_int_equal(signatures_at(v.signatures, 0)->result,
-			 SIGNATURE_PERMERROR);
-	assert_int_equal(signatures_at(v.signatures, 1)->result,
-			 SIGNATURE_NEUTRAL);
-	assert_int_equal(signatures_at(v.signatures, 2)->result,
-			 SIGNATURE_PASS);
-	done(&v);
-	free(message);
-}
-
-/* A6: eight are verified, the author's first, and no more keys looked up. */
-static void two_hundred_signatures_cost_eight(void **state)
-{
-	struct timespec from, to;
-	struct verification v;
-	size_t len, passed = 0, neutral = 0;
-	char *message = strdup(letter);
-	char zone[65536] = "";
-	size_t at = 0;
-	double ms;
-
-	(void)state;
-	/* 199 strangers with the author's among them; all right */
-	len = strlen(letter);
-	for (int i = 0; i < 200; i++) {
-		char tags[256], *more;
-
-		snprintf(tags, sizeof(tags),
-			 "v=1; a=rsa-sha256; c=relaxed/relaxed; d=%s%d.org; "
-			 "s=rsa2048; " NAMES,
-			 i == 50 ? "author" : "d", i);
-		more = signer_sign(signer, tags, message, len, &len);
-		free(message);
-		message = more;
-		if (i == 0)
-			at += (size_t)snprintf(zone, sizeof(zone), "%s",
-					       signer_zone(signer));
-		at += (size_t)snprintf(zone + at, sizeof(zone) - at,
-				       "rsa2048._domainkey.%s%d.org. CNAME "
-				       "rsa2048._domainkey.example.org.\n",
-				       i == 50 ? "author" : "d", i);
-	}
-	signatures_open();
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
-	verify(&v, zone, message, len, 65536, "mail.author50.org");
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
-	ms = (double)(to.tv_sec - from.tv_sec) * 1e3 +
-	     (double)(to.tv_nsec - from.tv_nsec) / 1e6;
-	printf("200 signatures: %.1f ms\n", ms);
-	assert_int_equal(signatures_seen(v.signatures), 200);
-	assert_int_equal(signatures_count(v.signatures), SIGNATURES_SEEN_MAX);
-	for (size_t i = 0; i < SIGNATURES_SEEN_MAX; i++) {
-		const struct signature *one = signatures_at(v.signatures, i);
-
-		passed += one->result == SIGNATURE_PASS;
-		neutral += one->result == SIGNATURE_NEUTRAL;
-	}
-	assert_int_equal(passed, SIGNATURES_MAX);
-	assert_int_equal(neutral, SIGNATURES_SEEN_MAX - SIGNATURES_MAX);
-	assert_int_equal(v.zone.questions, SIGNATURES_MAX);
-	/* the author's is the 150th, and the best */
-	assert_string_equal(signatures_best(v.signatures)->domain,
-			    "author50.org");
-	assert_ptr_equal(signatures_best(v.signatures),
-			 signatures_at(v.signatures, SIGNATURES_SEEN_MAX - 1));
-	done(&v);
-	free(message);
-}
-
-/* Each way to hash the body costs as much as a message. */
-static void four_ways_to_hash_are_enough(void **state)
-{
-	static const char *const tags[] = {
-		(PLAIN "l=28; " NAMES), (PLAIN NAMES),	(PLAIN "l=30; " NAMES),
-		(PLAIN "l=29; " NAMES), (SIMPLE NAMES), (PLAIN NAMES),
-	};
-	static const enum signature_result results[] = {
-		SIGNATURE_PASS, SIGNATURE_PASS, SIGNATURE_FAIL,
-		SIGNATURE_FAIL, SIGNATURE_PASS, SIGNATURE_NEUTRAL,
-	};
-	struct verification v;
-	size_t len;
-	char *message = sign_all(tags, 6, &len);
-
-	(void)state;
-	verify(&v, signer_zone(signer), message, len, 100, NULL);
-	for (size_t i = 0; i < 6; i++)
-		assert_int_equal(signatures_at(v.signatures, i)->result,
-				 results[i]);
-	done(&v);
-	free(message);
-}
-
-/* A line that has no end is not kept in memory; a long one is fine. */
-static void lines_may_be_long_but_not_endless(void **state)
-{
-	static const char *const tags[] = { (PLAIN "h=from"),
-					    (SIMPLE "h=from") };
-	static const char header[] = "From: a@example.org\r\n\r\n";
-	static const size_t lines[] = { 1000000, 1100000 };
-
-	(void)state;
-	for (size_t i = 0; i < 4; i++) {
-		size_t size = lines[i % 2], len = sizeof(header) - 1 + size;
-		char *text = malloc(len + 1), *message;
-		struct verification v;
-
-		assert_non_null(text);
-		memcpy(text, header, sizeof(header) - 1);
-		memset(text + sizeof(header) - 1, 'x', size);
-		text[len] = '\0';
-		message = signer_sign(signer, tags[i / 2], text, len, &len);
-		verify(&v, signer_zone(signer), message, len, 65536, NULL);
-		assert_int_equal(signatures_at(v.signatures, 0)->result,
-				 i % 2 ? SIGNATURE_NEUTRAL : SIGNATURE_PASS);
-		done(&v);
-		free(message);
-		free(text);
-	}
-}
-
-/* --- what is missing ------------------------------------------------------ */
-
-static void what_was_cut_proves_nothing(void **state)
-{
-	size_t len;
-	char *message =
-		signer_sign(signer, PLAIN NAMES, letter, strlen(letter), &len);
-
-	(void)state;
-	for (int body = 0; body < 2; body++) {
-		struct header_walk walk = { .text = message, .len = len };
-		struct header_field field;
-		struct verification v;
-
-		inspect_zone_open(&v.zone, signer_zone(signer));
-		arena_init(&v.arena, 1 << 20);
-		v.signatures = signatures_new(&v.arena, &v.zone.dns, NOW);
-		while (header_next(&walk, &field))
-			signatures_header(v.signatures, field.name,
-					  field.name_len, field.value,
-					  field.value_len, false);
-		if (!body)
-			signatures_header(v.signatures, "X", 1, "", 0, true);
-		assert_int_equal(signatures_eoh(v.signatures, NULL), body);
-		signatures_finish(v.signatures, true);
-		assert_int_equal(signatures_at(v.signatures, 0)->result,
-				 SIGNATURE_TEMPERROR);
-		assert_int_equal(v.zone.questions, body);
-		done(&v);
-	}
-	free(message);
-}
-
-static void no_signature_costs_nothing(void **state)
-{
-	struct verification v;
-
-	(void)state;
-	verify(&v, signer_zone(signer), letter, strlen(letter), 10, NULL);
-	assert_false(v.body_wanted);
-	assert_int_equal(signatures_count(v.signatures), 0);
-	assert_null(signatures_best(v.signatures));
-	assert_int_equal(v.zone.questions, 0);
-	done(&v);
-}
-
-/* Facts have an arena of their own: the message's may be full. */
-static void nothing_is_claimed_but_a_pass(struct verification *v,
-					  size_t *passes)
-{
-	struct arena arena;
-	struct facts facts;
-
-	arena_init(&arena, 1 << 20);
-	assert_int_equal(facts_init(&facts, &arena, 0), 0);
-	signatures_facts(v->signatures, &arena, &facts);
-	if (facts.fixed[FACT_DKIM].state == FACT_KNOWN &&
-	    facts.fixed[FACT_DKIM].word == SIGNATURE_PASS)
-		++*passes;
-	else if (facts.fixed[FACT_DKIM].state == FACT_KNOWN)
-		assert_int_equal(facts.fixed[FACT_DKIM].word,
-				 SIGNATURE_TEMPERROR);
-	else
-		assert_int_equal(facts.fixed[FACT_DKIM].state, FACT_UNKNOWN);
-	assert_true(facts.fixed[FACT_DKIM_COUNT].state == FACT_UNKNOWN ||
-		    facts.fixed[FACT_DKIM_COUNT].number == 2);
-	arena_done(&arena);
-}
-
-/*
- * Whatever the arena's size: an end, and never a pass of half a message.  What
- * there was no room for is unknown, and neither none nor wrong.
- */
-static void a_full_arena_is_no_pass_of_something_else(void **state)
-{
-	static const char *const tags[] = {
-		(PLAIN NAMES),
-		(SIMPLE NAMES),
-	};
-	size_t len;
-	char *message = sign_all(tags, 2, &len);
-	size_t passes = 0;
-
-	(void)state;
-	for (size_t room = 0; room < 40000; room += 50) {
-		struct header_walk walk = { .text = message, .len = len };
-		struct header_field field;
-		struct verification v;
-
-		inspect_zone_open(&v.zone, signer_zone(signer));
-		arena_init(&v.arena, room);
-		v.signatures = signatures_new(&v.arena, &v.zone.dns, NOW);
-		while (v.signatures && header_next(&walk, &field))
-			signatures_header(v.signatures, field.name,
-					  field.name_len, field.value,
-					  field.value_len, false);
-		if (v.signatures) {
-			signatures_eoh(v.signatures, NULL);
-			give_body(v.signatures, message + walk.pos,
-				  len - walk.pos, 10);
-			signatures_finish(v.signatures, false);
-			nothing_is_claimed_but_a_pass(&v, &passes);
-		}
-		done(&v);
-	}
-	assert_in_range(passes, 1, 799);
-	free(message);
-}
-
-/* --- facts ---------------------------------------------------------------- */
-
-static const struct fact *fact(const struct facts *facts, enum fact_id id)
-{
-	return facts_get(facts, (struct fact_ref){ .id = id });
-}
-
-static void facts_tell_of_all(void **state)
-{
-	static const char *const tags[] = {
-		(PLAIN "t=1699999000; x=1800000000; " NAMES),
-		("v=1; a=rsa-sha512; d=example.org; s=x; " NAMES),
-	};
-	struct verification v;
-	struct facts facts;
-	size_t len;
-	char *message = sign_all(tags, 2, &len);
-
-	(void)state;
-	verify(&v, signer_zone(signer), message, len, 100, NULL);
-	assert_int_equal(facts_init(&facts, &v.arena, 0), 0);
-	signatures_facts(v.signatures, &v.arena, &facts);
-	assert_int_equal(fact(&facts, FACT_DKIM)->word, SIGNATURE_PASS);
-	assert_int_equal(fact(&facts, FACT_DKIM_BITS)->number, 2048);
-	assert_int_equal(fact(&facts, FACT_DKIM_AGE)->number, 1000);
-	assert_int_equal(fact(&facts, FACT_DKIM_COUNT)->number, 2);
-	assert_true(fact(&facts, FACT_DKIM_COVERED)->yes);
-	assert_int_equal(fact(&facts, FACT_DKIM_ERROR)->state, FACT_NONE);
-	assert_int_equal(fact(&facts, FACT_DKIM_ALIGNED)->state, FACT_PENDING);
-	for (enum fact_id id = FACT_DKIM_RESULTS; id < FACT_DKIM_POSSIBLE; id++)
-		assert_int_equal(fact(&facts, id)->set.count, 2);
-	assert_int_equal(fact(&facts, FACT_DKIM_POSSIBLE)->set.count, 1);
-	assert_string_equal(fact(&facts, FACT_DKIM_RESULTS)->set.items[0].at,
-			    "permerror");
-	assert_string_equal(fact(&facts, FACT_DKIM_ALGORITHMS)->set.items[0].at,
-			    "");
-	assert_int_equal(fact(&facts, FACT_DKIM_DIGESTS)->set.items[1].len, 8);
-	assert_int_equal(fact(&facts, FACT_DKIM_PASSED)->set.count, 1);
-	assert_false(fact(&facts, FACT_DKIM_PASSED)->partial);
-	done(&v);
-	free(message);
-}
-
-static void facts_of_what_might_have_passed_are_partial(void **state)
-{
-	size_t len;
-	char *message = signer_sign(signer, OF("silent") NAMES, letter,
-				    strlen(letter), &len);
-	struct verification v;
-	struct facts facts;
-
-	(void)state;
-	verify(&v, signer_zone(signer), message, len, 100, NULL);
-	assert_int_equal(facts_init(&facts, &v.arena, 0), 0);
-	signatures_facts(v.signatures, &v.arena, &facts);
-	assert_int_equal(fact(&facts, FACT_DKIM)->word, SIGNATURE_TEMPERROR);
-	assert_int_equal(fact(&facts, FACT_DKIM_PASSED)->state, FACT_UNKNOWN);
-	assert_int_equal(fact(&facts, FACT_DKIM_POSSIBLE)->state, FACT_KNOWN);
-	assert_false(fact(&facts, FACT_DKIM_POSSIBLE)->partial);
-	assert_string_equal(fact(&facts, FACT_DKIM_POSSIBLE)->set.items[0].at,
-			    "example.org");
-	done(&v);
-	free(message);
-}
-
-/* Or forgers would write that many, and nobody could say who has signed. */
-static void what_is_not_looked_at_has_not_passed(void **state)
-{
-	static const char odd[] = "DKIM-Signature: v=1; a=rsa-sha256; "
-				  "d=example.org; s=rsa2048; h=from; xb=1; "
-				  "bh=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-				  "AAA=; b=AAAA\r\n";
-	static const char noise[] = "DKIM-Signature: a=b\r\n";
-	static const char rest[] = "From: a@example.org\r\n\r\nx\r\n";
-	char message[4096];
-	struct verification v;
-	struct facts facts;
-
-	(void)state;
-	for (int many = 0; many < 2; many++) {
-		size_t used = 0;
-
-		for (int i = 0; i < (many ? SIGNATURES_SEEN_MAX + 1 : 1); i++)
-			used += (size_t)snprintf(message + used,
-						 sizeof(message) - used, "%s",
-						 many ? noise : odd);
-		used += (size_t)snprintf(message + used, sizeof(message) - used,
-					 "%s", rest);
-		verify(&v, signer_zone(signer), message, used, 100, NULL);
-		assert_int_equal(facts_init(&facts, &v.arena, 0), 0);
-		signatures_facts(v.signatures, &v.arena, &facts);
-		assert_int_equal(fact(&facts, FACT_DKIM)->word,
-				 many ? SIGNATURE_PERMERROR
-				      : SIGNATURE_NEUTRAL);
-		assert_int_equal(fact(&facts, FACT_DKIM_RESULTS)->partial,
-				 many);
-		assert_int_equal(fact(&facts, FACT_DKIM_POSSIBLE)->state,
-				 FACT_NONE);
-		assert_int_equal(fact(&facts, FACT_DKIM_PASSED)->state,
-				 FACT_NONE);
-		done(&v);
-	}
-}
-
-static void facts_of_half_a_header_are_unknown(void **state)
-{
-	static const char broken[] = " v=1; d=example.org";
-	struct verification v;
-	struct facts facts;
-
-	(void)state;
-	for (int seen = 0; seen < 2; seen++) {
-		inspect_zone_open(&v.zone, signer_zone(signer));
-		arena_init(&v.arena, 1 << 20);
-		v.signatures = signatures_new(&v.arena, &v.zone.dns, NOW);
-		if (seen)
-			signatures_header(v.signatures, "DKIM-Signature", 14,
-					  broken, strlen(broken), false);
-		signatures_beyond(v.signatures);
-		assert_false(signatures_eoh(v.signatures, "example.org"));
-		signatures_finish(v.signatures, false);
-		assert_int_equal(facts_init(&facts, &v.arena, 0), 0);
-		signatures_facts(v.signatures, &v.arena, &facts);
-		for (enum fact_id id = FACT_DKIM; id <= FACT_DKIM_COUNT; id++)
-			if (id != FACT_DKIM_ALIGNED)
-				assert_int_equal(fact(&facts, id)->state,
-						 FACT_UNKNOWN);
-		assert_int_equal(fact(&facts, FACT_DKIM_RESULTS)->state,
-				 seen ? FACT_KNOWN : FACT_UNKNOWN);
-		assert_int_equal(fact(&facts, FACT_DKIM_RESULTS)->partial,
-				 seen);
-		assert_int_equal(fact(&facts, FACT_DKIM_POSSIBLE)->state,
-				 FACT_UNKNOWN);
-		assert_int_equal(fact(&facts, FACT_DKIM_PASSED)->state,
-				 FACT_UNKNOWN);
-		done(&v);
-	}
 }
 
 /* --- where it runs -------------------------------------------------------- */
@@ -982,11 +393,11 @@ static void *work(void *context)
 	for (int i = 0; i < 20; i++) {
 		struct verification v;
 
-		verify(&v, signer_zone(signer), worker->message, worker->len,
-		       50, NULL);
+		verification_run(&v, signer_zone(bench_signer), worker->message,
+				 worker->len, 50, NULL);
 		worker->passed +=
 			signatures_best(v.signatures)->result == SIGNATURE_PASS;
-		done(&v);
+		verification_done(&v);
 	}
 	return NULL;
 }
@@ -1003,8 +414,8 @@ static void threads_do_not_disturb_each_other(void **state)
 	(void)state;
 	for (size_t i = 0; i < 32; i++) {
 		workers[i].message =
-			signer_sign(signer, tags[i % 3], letter, strlen(letter),
-				    &workers[i].len);
+			signer_sign(bench_signer, tags[i % 3], bench_letter,
+				    strlen(bench_letter), &workers[i].len);
 		assert_int_equal(pthread_create(&workers[i].thread, NULL, work,
 						&workers[i]),
 				 0);
@@ -1026,7 +437,7 @@ static void verifies_in_jail(void **state)
 		(OF("sha1only") NAMES),
 	};
 	size_t len;
-	char *message = sign_all(tags, 4, &len);
+	char *message = bench_sign_all(tags, 4, &len);
 	int status;
 	pid_t pid;
 
@@ -1040,7 +451,8 @@ static void verifies_in_jail(void **state)
 
 		if (signatures_open() < 0 || jail_enter(&step) < 0)
 			_exit(2);
-		verify(&v, signer_zone(signer), message, len, 100, NULL);
+		verification_run(&v, signer_zone(bench_signer), message, len,
+				 100, NULL);
 		_exit(signatures_at(v.signatures, 3)->result ==
 					      SIGNATURE_PASS &&
 				      signatures_at(v.signatures, 2)->result ==
@@ -1055,20 +467,6 @@ static void verifies_in_jail(void **state)
 	free(message);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	signer = signer_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	signer_free(signer);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1076,22 +474,8 @@ int main(void)
 		cmocka_unit_test(signatures_are_judged),
 		cmocka_unit_test(bodies_are_canonicalised),
 		cmocka_unit_test(all_short_bodies),
-		cmocka_unit_test(only_a_pass_comes_before_what_is_unknown),
-		cmocka_unit_test(each_is_told_and_the_best_counts),
-		cmocka_unit_test(keys_of_two_kinds_under_one_name),
-		cmocka_unit_test(a_signature_may_sign_another),
-		cmocka_unit_test(two_hundred_signatures_cost_eight),
-		cmocka_unit_test(four_ways_to_hash_are_enough),
-		cmocka_unit_test(lines_may_be_long_but_not_endless),
-		cmocka_unit_test(what_was_cut_proves_nothing),
-		cmocka_unit_test(no_signature_costs_nothing),
-		cmocka_unit_test(a_full_arena_is_no_pass_of_something_else),
-		cmocka_unit_test(facts_tell_of_all),
-		cmocka_unit_test(facts_of_what_might_have_passed_are_partial),
-		cmocka_unit_test(what_is_not_looked_at_has_not_passed),
-		cmocka_unit_test(facts_of_half_a_header_are_unknown),
 		cmocka_unit_test(threads_do_not_disturb_each_other),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, bench_setup, bench_teardown);
 }

@@ -18,168 +18,13 @@
 
 #include "filter/inspect/message.h"
 #include "rules/arena.h"
-#include "rules/mail/header.h"
 #include "rules/mail/limits.h"
 #include "tests/unit/inspect_zone.h"
 #include "tests/unit/signatures_double.h"
+#include "tests/unit/vouch_bench.h"
 #include "tests/unit/vouch_claims.h"
 
 #define ROWS(rows) (sizeof(rows) / sizeof((rows)[0]))
-
-struct mail {
-	const char *header;
-	size_t len;
-	const char *spf; /* "pass x.test", "unknown", "fail"; NULL: none */
-	enum dmarc_discovery discovery;
-};
-
-struct reading {
-	struct arena arena;
-	struct inspect_zone zone;
-	struct facts facts;
-	struct message *message;
-	char spf_domain[256];
-};
-
-static void give_spf(struct reading *r, const char *spf,
-		     struct message_authentication *given)
-{
-	const char *blank = spf ? strchr(spf, ' ') : NULL;
-
-	given->spf = SPF_RESULT_NONE;
-	if (spf == NULL)
-		return;
-	if (strncmp(spf, "pass", 4) == 0)
-		given->spf = SPF_RESULT_PASS;
-	else if (strncmp(spf, "temperror", 9) == 0)
-		given->spf = SPF_RESULT_TEMPERROR;
-	else if (strncmp(spf, "fail", 4) == 0)
-		given->spf = SPF_RESULT_FAIL;
-	else if (strncmp(spf, "permerror", 9) == 0)
-		given->spf = SPF_RESULT_PERMERROR;
-	else
-		given->spf_unknown = true;
-	if (blank == NULL)
-		return;
-	snprintf(r->spf_domain, sizeof(r->spf_domain), "%s", blank + 1);
-	given->spf_domain = r->spf_domain;
-}
-
-static void reading_init(struct reading *r, const struct mail *mail)
-{
-	struct message_request request = { .arrival = 1000000000 };
-
-	memset(&signatures_heard, 0, sizeof(signatures_heard));
-	memset(r, 0, sizeof(*r));
-	arena_init(&r->arena, MESSAGE_ARENA_MAX);
-	inspect_zone_open(&r->zone, vouch_world);
-	assert_int_equal(facts_init(&r->facts, &r->arena, 0), 0);
-	request.dns = &r->zone.dns;
-	request.authentication.wanted = true;
-	request.authentication.discovery = mail->discovery;
-	give_spf(r, mail->spf, &request.authentication);
-	r->message = message_new(&request, &r->arena);
-	assert_non_null(r->message);
-	/* it was copied */
-	memset(r->spf_domain, 'x', sizeof(r->spf_domain));
-}
-
-static void reading_done(struct reading *r)
-{
-	message_free(r->message);
-	assert_int_equal(signatures_heard.alive, 0);
-	inspect_zone_close(&r->zone);
-	arena_done(&r->arena);
-}
-
-/* As an MTA hands it over: the name with the blanks around it. */
-static void give(struct reading *r, const char *block,
-		 const struct header_field *field)
-{
-	const char *name = block + field->offset;
-
-	if (field->faults & HEADER_NO_COLON)
-		return;
-	message_header(r->message, name, (size_t)(field->value - name - 1),
-		       field->value, field->value_len,
-		       (field->faults & HEADER_CUT) != 0);
-}
-
-static void feed(struct reading *r, const char *block, size_t len, bool given)
-{
-	struct header_walk walk = { .text = block, .len = len };
-	struct header_field field;
-
-	while (header_next(&walk, &field))
-		if (given)
-			give(r, block, &field);
-		else
-			message_field(r->message, &field);
-}
-
-static void read_mail(struct reading *r, const struct mail *mail, bool given)
-{
-	reading_init(r, mail);
-	feed(r, mail->header, mail->len, given);
-	message_body(r->message, "hello\r\n", 7);
-	message_finish(r->message, false, &r->facts);
-}
-
-/* --- facts as text ------------------------------------------------------ */
-
-static void describe(const struct facts *facts, const char *name, char *out,
-		     size_t size)
-{
-	int id = fact_find(name, strlen(name));
-	const struct fact_row *row;
-	const struct fact *fact;
-
-	if (id < 0) {
-		snprintf(out, size, "no fact '%s'", name);
-		return;
-	}
-	row = fact_row((enum fact_id)id);
-	fact = &facts->fixed[id];
-	if (fact->state == FACT_UNKNOWN)
-		snprintf(out, size, "unknown(%s)",
-			 fact_cause_name(fact->cause));
-	else if (fact->state != FACT_KNOWN)
-		snprintf(out, size, "%s", fact_state_name(fact->state));
-	else if (row->type == FACT_TYPE_BOOL)
-		snprintf(out, size, "%s", fact->yes ? "yes" : "no");
-	else if (row->type == FACT_TYPE_ENUM)
-		snprintf(out, size, "%s", row->words[fact->word]);
-	else
-		snprintf(out, size, "%.*s", (int)fact->text.len, fact->text.at);
-}
-
-/* "fact value; fact value", without "dmarc" in front but for ".x" */
-static void check(const struct facts *facts, const char *claim,
-		  const char *expected)
-{
-	char copy[1024], *next = copy, *at;
-
-	assert_true(strlen(expected) < sizeof(copy));
-	strcpy(copy, expected);
-	while ((at = next) != NULL) {
-		char name[64], got[512], *value;
-
-		next = strstr(at, "; ");
-		if (next != NULL) {
-			*next = '\0';
-			next += 2;
-		}
-		value = strchr(at, ' ');
-		assert_non_null(value);
-		*value++ = '\0';
-		snprintf(name, sizeof(name), "%s%s",
-			 at[0] == '.' ? "dmarc" : "", at);
-		describe(facts, name, got, sizeof(got));
-		if (strcmp(got, value) != 0)
-			fail_msg("not so: %s: %s is %s, not %s", claim, name,
-				 got, value);
-	}
-}
 
 /* --- what follows from what --------------------------------------------- */
 
@@ -195,9 +40,9 @@ static void one_thing_follows_from_another(void **state)
 		for (int given = 0; given < 2; given++) {
 			struct reading r;
 
-			read_mail(&r, &mail, given);
-			check(&r.facts, vouch_rows[i].claim,
-			      vouch_rows[i].expected);
+			reading_take(&r, &mail, given);
+			vouch_check(&r.facts, vouch_rows[i].claim,
+				    vouch_rows[i].expected);
 			reading_done(&r);
 		}
 	}
@@ -235,9 +80,9 @@ static void discovery_is_a_setting(void **state)
 		inspect_zone_close(&r.zone);
 		inspect_zone_open(&r.zone, "_dmarc.child.alone.test TXT "
 					   "\"v=DMARC1; p=reject\"\n");
-		feed(&r, mail.header, mail.len, false);
+		reading_feed(&r, mail.header, mail.len, false);
 		message_finish(r.message, false, &r.facts);
-		check(&r.facts, ways[i].claim, ways[i].expected);
+		vouch_check(&r.facts, ways[i].claim, ways[i].expected);
 		reading_done(&r);
 	}
 }
@@ -257,8 +102,8 @@ static void forgers_gain_nothing(void **state)
 		for (int given = 0; given < 2; given++) {
 			struct reading r;
 
-			read_mail(&r, &mail, given);
-			check(&r.facts, row->claim, row->expected);
+			reading_take(&r, &mail, given);
+			vouch_check(&r.facts, row->claim, row->expected);
 			reading_done(&r);
 		}
 	}
@@ -287,7 +132,7 @@ static void a_line_break_may_fold_nothing(void **state)
 			message_header(r.message, "X", 1, values[i],
 				       strlen(values[i]), false);
 			message_finish(r.message, false, &r.facts);
-			check(&r.facts, values[i], "dmarc permerror");
+			vouch_check(&r.facts, values[i], "dmarc permerror");
 			reading_done(&r);
 		}
 }
@@ -300,7 +145,7 @@ static void start(struct reading *r, const char *header, const char *spf)
 				   .discovery = DMARC_WALK_AND_LIST };
 
 	reading_init(r, &mail);
-	feed(r, header, strlen(header), false);
+	reading_feed(r, header, strlen(header), false);
 }
 
 static void many_fields(struct reading *r)
@@ -312,7 +157,7 @@ static void many_fields(struct reading *r)
 static void end(struct reading *r, const char *claim, const char *expected)
 {
 	message_finish(r->message, false, &r->facts);
-	check(&r->facts, claim, expected);
+	vouch_check(&r->facts, claim, expected);
 	reading_done(r);
 }
 
@@ -375,7 +220,7 @@ static void signatures_hear_all_of_it(void **state)
 
 	(void)state;
 	reading_init(&r, &mail);
-	feed(&r, mail.header, mail.len, true);
+	reading_feed(&r, mail.header, mail.len, true);
 	assert_string_equal(signatures_heard.names, "From |To|DKIM-Signature|");
 	assert_string_equal(signatures_heard.author, "");
 	message_body(r.message, "abc", 3);
@@ -512,7 +357,7 @@ static void one_round_trip_is_enough(void **state)
 		struct reading r;
 		char *log;
 
-		read_mail(&r, &mail, false);
+		reading_take(&r, &mail, false);
 		log = inspect_zone_log(&r.zone);
 		if (strcmp(log, hints[i].asked) != 0)
 			fail_msg("not so: %s:\n%s", hints[i].claim, log);
@@ -543,7 +388,7 @@ static void questions_are_bounded(void **state)
 	assert_int_equal(r.zone.questions, 2 + 8);
 	message_finish(r.message, false, &r.facts);
 	assert_true(r.zone.questions <= DMARC_QUESTIONS_MAX + 8);
-	check(&r.facts, "many", "dmarc pass");
+	vouch_check(&r.facts, "many", "dmarc pass");
 	reading_done(&r);
 }
 
@@ -590,10 +435,10 @@ static void a_forgers_slow_key_takes_no_time_from_the_author(void **state)
 	request.dns = &slow.dns;
 	r.message = message_new(&request, &r.arena);
 	assert_non_null(r.message);
-	feed(&r, header, strlen(header), true);
+	reading_feed(&r, header, strlen(header), true);
 	message_finish(r.message, false, &r.facts);
 	assert_true(signatures_heard.finished);
-	check(&r.facts, "a slow key", "dmarc fail; .policy reject");
+	vouch_check(&r.facts, "a slow key", "dmarc fail; .policy reject");
 	reading_done(&r);
 }
 
@@ -613,7 +458,8 @@ static void without_dns_all_is_unknown(void **state)
 	assert_non_null(message);
 	message_header(message, "From", 4, " a@x.test", 9, false);
 	message_finish(message, false, &facts);
-	check(&facts, "no DNS", "dmarc temperror; .policy unknown(failed)");
+	vouch_check(&facts, "no DNS",
+		    "dmarc temperror; .policy unknown(failed)");
 	message_free(message);
 	arena_done(&arena);
 }

@@ -1,0 +1,530 @@
+/*
+ * test_dkim_several.c - several signatures, too many, or half of the message;
+ * and the facts that tell of them.
+ *
+ * What becomes of one signature is in test_dkim.c.
+ */
+#include "filter/inspect/dkim.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+/* cmocka wants the four standard ones before it */
+#include <cmocka.h>
+
+#include "rules/arena.h"
+#include "rules/facts.h"
+#include "rules/mail/header.h"
+#include "tests/unit/dkim_bench.h"
+#include "tests/unit/dkim_signer.h"
+#include "tests/unit/inspect_zone.h"
+
+/* --- several -------------------------------------------------------------- */
+
+/* What DNS kept back might have been a pass, so nothing is said before it. */
+static void only_a_pass_comes_before_what_is_unknown(void **state)
+{
+	static const char *const tags[] = {
+		(OF("silent") NAMES),
+		(OF("rsa512") NAMES),
+		(PLAIN "l=1; " NAMES),
+		(OF("revoked") NAMES),
+	};
+	struct verification v;
+	size_t len;
+	char *message = bench_sign_all(tags, 4, &len);
+
+	(void)state;
+	verification_run(&v, signer_zone(bench_signer), message, len, 100,
+			 NULL);
+	assert_int_equal(signatures_best(v.signatures)->result,
+			 SIGNATURE_TEMPERROR);
+	verification_done(&v);
+	free(message);
+}
+
+static void each_is_told_and_the_best_counts(void **state)
+{
+	static const char *const tags[] = {
+		(OF("silent") NAMES),  (ED("ed") "t=1699999990; " NAMES),
+		(OF("revoked") NAMES), (OF("rsa512") NAMES),
+		(PLAIN "l=1; " NAMES),
+	};
+	struct verification v;
+	char shown[BENCH_SHOWN_MAX];
+	size_t len;
+	char *message = bench_sign_all(tags, 5, &len);
+
+	(void)state;
+	verification_run(&v, signer_zone(bench_signer), message, len, 100,
+			 NULL);
+	assert_true(v.body_wanted);
+	verification_show(&v, shown);
+	assert_string_equal(shown,
+			    "policy example.org rsa2048 rsa-sha256 2048 0 0 0 "
+			    "not all of the body is signed\n"
+			    "policy example.org rsa512 rsa-sha256 512 1 0 0 "
+			    "the key is too short to prove anything\n"
+			    "permerror example.org revoked rsa-sha256 0 1 0 0 "
+			    "the key was revoked\n"
+			    "pass example.org ed ed25519-sha256 256 1 0 0 -\n"
+			    "temperror example.org silent rsa-sha256 0 1 0 0 "
+			    "DNS did not say what its key is\n");
+	assert_ptr_equal(signatures_best(v.signatures),
+			 signatures_at(v.signatures, 3));
+	assert_int_equal(signatures_best(v.signatures)->age, 10);
+	/* hinted at the end of the header, so one wait is enough */
+	assert_int_equal(v.zone.questions, 5);
+	assert_int_equal(v.zone.waits, 1);
+	assert_int_equal(v.zone.wasted, 0);
+	verification_done(&v);
+	free(message);
+}
+
+/* Two keys under one name: the library would mix them up. */
+static void keys_of_two_kinds_under_one_name(void **state)
+{
+	static const char *const tags[] = {
+		(ED("both") NAMES),
+		(OF("both") NAMES),
+	};
+	struct verification v;
+	size_t len;
+	char *message = bench_sign_all(tags, 2, &len);
+
+	(void)state;
+	verification_run(&v, signer_zone(bench_signer), message, len, 100,
+			 NULL);
+	assert_int_equal(signatures_at(v.signatures, 0)->result,
+			 SIGNATURE_PASS);
+	assert_int_equal(signatures_at(v.signatures, 1)->result,
+			 SIGNATURE_NEUTRAL);
+	verification_done(&v);
+	free(message);
+}
+
+static void a_signature_may_sign_another(void **state)
+{
+	static const char *const tags[] = {
+		(PLAIN NAMES),
+		(PLAIN "h=from:dkim-signature"),
+		(PLAIN "h=from; b=none"),
+	};
+	struct verification v;
+	size_t len;
+	char *message = bench_sign_all(tags, 2, &len);
+
+	(void)state;
+	verification_run(&v, signer_zone(bench_signer), message, len, 100,
+			 NULL);
+	assert_int_equal(signatures_at(v.signatures, 0)->result,
+			 SIGNATURE_PASS);
+	verification_done(&v);
+	free(message);
+
+	message = bench_sign_all(tags, 3, &len);
+	verification_run(&v, signer_zone(bench_signer), message, len, 100,
+			 NULL);
+	assert_int_equal(signatures_count(v.signatures), 3);
+	assert_int_equal(signatures_at(v.signatures, 0)->result,
+			 SIGNATURE_PERMERROR);
+	assert_int_equal(signatures_at(v.signatures, 1)->result,
+			 SIGNATURE_NEUTRAL);
+	assert_int_equal(signatures_at(v.signatures, 2)->result,
+			 SIGNATURE_PASS);
+	verification_done(&v);
+	free(message);
+}
+
+/* A6: eight are verified, the author's first, and no more keys looked up. */
+static void two_hundred_signatures_cost_eight(void **state)
+{
+	struct timespec from, to;
+	struct verification v;
+	size_t len, passed = 0, neutral = 0;
+	char *message = strdup(bench_letter);
+	char zone[65536] = "";
+	size_t at = 0;
+	double ms;
+
+	(void)state;
+	/* 199 strangers with the author's among them; all right */
+	len = strlen(bench_letter);
+	for (int i = 0; i < 200; i++) {
+		char tags[256], *more;
+
+		snprintf(tags, sizeof(tags),
+			 "v=1; a=rsa-sha256; c=relaxed/relaxed; d=%s%d.org; "
+			 "s=rsa2048; " NAMES,
+			 i == 50 ? "author" : "d", i);
+		more = signer_sign(bench_signer, tags, message, len, &len);
+		free(message);
+		message = more;
+		if (i == 0)
+			at += (size_t)snprintf(zone, sizeof(zone), "%s",
+					       signer_zone(bench_signer));
+		at += (size_t)snprintf(zone + at, sizeof(zone) - at,
+				       "rsa2048._domainkey.%s%d.org. CNAME "
+				       "rsa2048._domainkey.example.org.\n",
+				       i == 50 ? "author" : "d", i);
+	}
+	signatures_open();
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+	verification_run(&v, zone, message, len, 65536, "mail.author50.org");
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+	ms = (double)(to.tv_sec - from.tv_sec) * 1e3 +
+	     (double)(to.tv_nsec - from.tv_nsec) / 1e6;
+	printf("200 signatures: %.1f ms\n", ms);
+	assert_int_equal(signatures_seen(v.signatures), 200);
+	assert_int_equal(signatures_count(v.signatures), SIGNATURES_SEEN_MAX);
+	for (size_t i = 0; i < SIGNATURES_SEEN_MAX; i++) {
+		const struct signature *one = signatures_at(v.signatures, i);
+
+		passed += one->result == SIGNATURE_PASS;
+		neutral += one->result == SIGNATURE_NEUTRAL;
+	}
+	assert_int_equal(passed, SIGNATURES_MAX);
+	assert_int_equal(neutral, SIGNATURES_SEEN_MAX - SIGNATURES_MAX);
+	assert_int_equal(v.zone.questions, SIGNATURES_MAX);
+	/* the author's is the 150th, and the best */
+	assert_string_equal(signatures_best(v.signatures)->domain,
+			    "author50.org");
+	assert_ptr_equal(signatures_best(v.signatures),
+			 signatures_at(v.signatures, SIGNATURES_SEEN_MAX - 1));
+	verification_done(&v);
+	free(message);
+}
+
+/* Each way to hash the body costs as much as a message. */
+static void four_ways_to_hash_are_enough(void **state)
+{
+	static const char *const tags[] = {
+		(PLAIN "l=28; " NAMES), (PLAIN NAMES),	(PLAIN "l=30; " NAMES),
+		(PLAIN "l=29; " NAMES), (SIMPLE NAMES), (PLAIN NAMES),
+	};
+	static const enum signature_result results[] = {
+		SIGNATURE_PASS, SIGNATURE_PASS, SIGNATURE_FAIL,
+		SIGNATURE_FAIL, SIGNATURE_PASS, SIGNATURE_NEUTRAL,
+	};
+	struct verification v;
+	size_t len;
+	char *message = bench_sign_all(tags, 6, &len);
+
+	(void)state;
+	verification_run(&v, signer_zone(bench_signer), message, len, 100,
+			 NULL);
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(signatures_at(v.signatures, i)->result,
+				 results[i]);
+	verification_done(&v);
+	free(message);
+}
+
+/* A line that has no end is not kept in memory; a long one is fine. */
+static void lines_may_be_long_but_not_endless(void **state)
+{
+	static const char *const tags[] = { (PLAIN "h=from"),
+					    (SIMPLE "h=from") };
+	static const char header[] = "From: a@example.org\r\n\r\n";
+	static const size_t lines[] = { 1000000, 1100000 };
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		size_t size = lines[i % 2], len = sizeof(header) - 1 + size;
+		char *text = malloc(len + 1), *message;
+		struct verification v;
+
+		assert_non_null(text);
+		memcpy(text, header, sizeof(header) - 1);
+		memset(text + sizeof(header) - 1, 'x', size);
+		text[len] = '\0';
+		message =
+			signer_sign(bench_signer, tags[i / 2], text, len, &len);
+		verification_run(&v, signer_zone(bench_signer), message, len,
+				 65536, NULL);
+		assert_int_equal(signatures_at(v.signatures, 0)->result,
+				 i % 2 ? SIGNATURE_NEUTRAL : SIGNATURE_PASS);
+		verification_done(&v);
+		free(message);
+		free(text);
+	}
+}
+
+/* --- what is missing ------------------------------------------------------ */
+
+static void what_was_cut_proves_nothing(void **state)
+{
+	size_t len;
+	char *message = signer_sign(bench_signer, PLAIN NAMES, bench_letter,
+				    strlen(bench_letter), &len);
+
+	(void)state;
+	for (int body = 0; body < 2; body++) {
+		struct header_walk walk = { .text = message, .len = len };
+		struct header_field field;
+		struct verification v;
+
+		inspect_zone_open(&v.zone, signer_zone(bench_signer));
+		arena_init(&v.arena, 1 << 20);
+		v.signatures = signatures_new(&v.arena, &v.zone.dns, BENCH_NOW);
+		while (header_next(&walk, &field))
+			signatures_header(v.signatures, field.name,
+					  field.name_len, field.value,
+					  field.value_len, false);
+		if (!body)
+			signatures_header(v.signatures, "X", 1, "", 0, true);
+		assert_int_equal(signatures_eoh(v.signatures, NULL), body);
+		signatures_finish(v.signatures, true);
+		assert_int_equal(signatures_at(v.signatures, 0)->result,
+				 SIGNATURE_TEMPERROR);
+		assert_int_equal(v.zone.questions, body);
+		verification_done(&v);
+	}
+	free(message);
+}
+
+static void no_signature_costs_nothing(void **state)
+{
+	struct verification v;
+
+	(void)state;
+	verification_run(&v, signer_zone(bench_signer), bench_letter,
+			 strlen(bench_letter), 10, NULL);
+	assert_false(v.body_wanted);
+	assert_int_equal(signatures_count(v.signatures), 0);
+	assert_null(signatures_best(v.signatures));
+	assert_int_equal(v.zone.questions, 0);
+	verification_done(&v);
+}
+
+/* Facts have an arena of their own: the message's may be full. */
+static void nothing_is_claimed_but_a_pass(struct verification *v,
+					  size_t *passes)
+{
+	struct arena arena;
+	struct facts facts;
+
+	arena_init(&arena, 1 << 20);
+	assert_int_equal(facts_init(&facts, &arena, 0), 0);
+	signatures_facts(v->signatures, &arena, &facts);
+	if (facts.fixed[FACT_DKIM].state == FACT_KNOWN &&
+	    facts.fixed[FACT_DKIM].word == SIGNATURE_PASS)
+		++*passes;
+	else if (facts.fixed[FACT_DKIM].state == FACT_KNOWN)
+		assert_int_equal(facts.fixed[FACT_DKIM].word,
+				 SIGNATURE_TEMPERROR);
+	else
+		assert_int_equal(facts.fixed[FACT_DKIM].state, FACT_UNKNOWN);
+	assert_true(facts.fixed[FACT_DKIM_COUNT].state == FACT_UNKNOWN ||
+		    facts.fixed[FACT_DKIM_COUNT].number == 2);
+	arena_done(&arena);
+}
+
+/*
+ * Whatever the arena's size: an end, and never a pass of half a message.  What
+ * there was no room for is unknown, and neither none nor wrong.
+ */
+static void a_full_arena_is_no_pass_of_something_else(void **state)
+{
+	static const char *const tags[] = {
+		(PLAIN NAMES),
+		(SIMPLE NAMES),
+	};
+	size_t len;
+	char *message = bench_sign_all(tags, 2, &len);
+	size_t passes = 0;
+
+	(void)state;
+	for (size_t room = 0; room < 40000; room += 50) {
+		struct header_walk walk = { .text = message, .len = len };
+		struct header_field field;
+		struct verification v;
+
+		inspect_zone_open(&v.zone, signer_zone(bench_signer));
+		arena_init(&v.arena, room);
+		v.signatures = signatures_new(&v.arena, &v.zone.dns, BENCH_NOW);
+		while (v.signatures && header_next(&walk, &field))
+			signatures_header(v.signatures, field.name,
+					  field.name_len, field.value,
+					  field.value_len, false);
+		if (v.signatures) {
+			signatures_eoh(v.signatures, NULL);
+			bench_give_body(v.signatures, message + walk.pos,
+					len - walk.pos, 10);
+			signatures_finish(v.signatures, false);
+			nothing_is_claimed_but_a_pass(&v, &passes);
+		}
+		verification_done(&v);
+	}
+	assert_in_range(passes, 1, 799);
+	free(message);
+}
+
+/* --- facts ---------------------------------------------------------------- */
+
+static const struct fact *fact(const struct facts *facts, enum fact_id id)
+{
+	return facts_get(facts, (struct fact_ref){ .id = id });
+}
+
+static void facts_tell_of_all(void **state)
+{
+	static const char *const tags[] = {
+		(PLAIN "t=1699999000; x=1800000000; " NAMES),
+		("v=1; a=rsa-sha512; d=example.org; s=x; " NAMES),
+	};
+	struct verification v;
+	struct facts facts;
+	size_t len;
+	char *message = bench_sign_all(tags, 2, &len);
+
+	(void)state;
+	verification_run(&v, signer_zone(bench_signer), message, len, 100,
+			 NULL);
+	assert_int_equal(facts_init(&facts, &v.arena, 0), 0);
+	signatures_facts(v.signatures, &v.arena, &facts);
+	assert_int_equal(fact(&facts, FACT_DKIM)->word, SIGNATURE_PASS);
+	assert_int_equal(fact(&facts, FACT_DKIM_BITS)->number, 2048);
+	assert_int_equal(fact(&facts, FACT_DKIM_AGE)->number, 1000);
+	assert_int_equal(fact(&facts, FACT_DKIM_COUNT)->number, 2);
+	assert_true(fact(&facts, FACT_DKIM_COVERED)->yes);
+	assert_int_equal(fact(&facts, FACT_DKIM_ERROR)->state, FACT_NONE);
+	assert_int_equal(fact(&facts, FACT_DKIM_ALIGNED)->state, FACT_PENDING);
+	for (enum fact_id id = FACT_DKIM_RESULTS; id < FACT_DKIM_POSSIBLE; id++)
+		assert_int_equal(fact(&facts, id)->set.count, 2);
+	assert_int_equal(fact(&facts, FACT_DKIM_POSSIBLE)->set.count, 1);
+	assert_string_equal(fact(&facts, FACT_DKIM_RESULTS)->set.items[0].at,
+			    "permerror");
+	assert_string_equal(fact(&facts, FACT_DKIM_ALGORITHMS)->set.items[0].at,
+			    "");
+	assert_int_equal(fact(&facts, FACT_DKIM_DIGESTS)->set.items[1].len, 8);
+	assert_int_equal(fact(&facts, FACT_DKIM_PASSED)->set.count, 1);
+	assert_false(fact(&facts, FACT_DKIM_PASSED)->partial);
+	verification_done(&v);
+	free(message);
+}
+
+static void facts_of_what_might_have_passed_are_partial(void **state)
+{
+	size_t len;
+	char *message = signer_sign(bench_signer, OF("silent") NAMES,
+				    bench_letter, strlen(bench_letter), &len);
+	struct verification v;
+	struct facts facts;
+
+	(void)state;
+	verification_run(&v, signer_zone(bench_signer), message, len, 100,
+			 NULL);
+	assert_int_equal(facts_init(&facts, &v.arena, 0), 0);
+	signatures_facts(v.signatures, &v.arena, &facts);
+	assert_int_equal(fact(&facts, FACT_DKIM)->word, SIGNATURE_TEMPERROR);
+	assert_int_equal(fact(&facts, FACT_DKIM_PASSED)->state, FACT_UNKNOWN);
+	assert_int_equal(fact(&facts, FACT_DKIM_POSSIBLE)->state, FACT_KNOWN);
+	assert_false(fact(&facts, FACT_DKIM_POSSIBLE)->partial);
+	assert_string_equal(fact(&facts, FACT_DKIM_POSSIBLE)->set.items[0].at,
+			    "example.org");
+	verification_done(&v);
+	free(message);
+}
+
+/* Or forgers would write that many, and nobody could say who has signed. */
+static void what_is_not_looked_at_has_not_passed(void **state)
+{
+	static const char odd[] = "DKIM-Signature: v=1; a=rsa-sha256; "
+				  "d=example.org; s=rsa2048; h=from; xb=1; "
+				  "bh=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+				  "AAA=; b=AAAA\r\n";
+	static const char noise[] = "DKIM-Signature: a=b\r\n";
+	static const char rest[] = "From: a@example.org\r\n\r\nx\r\n";
+	char message[4096];
+	struct verification v;
+	struct facts facts;
+
+	(void)state;
+	for (int many = 0; many < 2; many++) {
+		size_t used = 0;
+
+		for (int i = 0; i < (many ? SIGNATURES_SEEN_MAX + 1 : 1); i++)
+			used += (size_t)snprintf(message + used,
+						 sizeof(message) - used, "%s",
+						 many ? noise : odd);
+		used += (size_t)snprintf(message + used, sizeof(message) - used,
+					 "%s", rest);
+		verification_run(&v, signer_zone(bench_signer), message, used,
+				 100, NULL);
+		assert_int_equal(facts_init(&facts, &v.arena, 0), 0);
+		signatures_facts(v.signatures, &v.arena, &facts);
+		assert_int_equal(fact(&facts, FACT_DKIM)->word,
+				 many ? SIGNATURE_PERMERROR
+				      : SIGNATURE_NEUTRAL);
+		assert_int_equal(fact(&facts, FACT_DKIM_RESULTS)->partial,
+				 many);
+		assert_int_equal(fact(&facts, FACT_DKIM_POSSIBLE)->state,
+				 FACT_NONE);
+		assert_int_equal(fact(&facts, FACT_DKIM_PASSED)->state,
+				 FACT_NONE);
+		verification_done(&v);
+	}
+}
+
+static void facts_of_half_a_header_are_unknown(void **state)
+{
+	static const char broken[] = " v=1; d=example.org";
+	struct verification v;
+	struct facts facts;
+
+	(void)state;
+	for (int seen = 0; seen < 2; seen++) {
+		inspect_zone_open(&v.zone, signer_zone(bench_signer));
+		arena_init(&v.arena, 1 << 20);
+		v.signatures = signatures_new(&v.arena, &v.zone.dns, BENCH_NOW);
+		if (seen)
+			signatures_header(v.signatures, "DKIM-Signature", 14,
+					  broken, strlen(broken), false);
+		signatures_beyond(v.signatures);
+		assert_false(signatures_eoh(v.signatures, "example.org"));
+		signatures_finish(v.signatures, false);
+		assert_int_equal(facts_init(&facts, &v.arena, 0), 0);
+		signatures_facts(v.signatures, &v.arena, &facts);
+		for (enum fact_id id = FACT_DKIM; id <= FACT_DKIM_COUNT; id++)
+			if (id != FACT_DKIM_ALIGNED)
+				assert_int_equal(fact(&facts, id)->state,
+						 FACT_UNKNOWN);
+		assert_int_equal(fact(&facts, FACT_DKIM_RESULTS)->state,
+				 seen ? FACT_KNOWN : FACT_UNKNOWN);
+		assert_int_equal(fact(&facts, FACT_DKIM_RESULTS)->partial,
+				 seen);
+		assert_int_equal(fact(&facts, FACT_DKIM_POSSIBLE)->state,
+				 FACT_UNKNOWN);
+		assert_int_equal(fact(&facts, FACT_DKIM_PASSED)->state,
+				 FACT_UNKNOWN);
+		verification_done(&v);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_a_pass_comes_before_what_is_unknown),
+		cmocka_unit_test(each_is_told_and_the_best_counts),
+		cmocka_unit_test(keys_of_two_kinds_under_one_name),
+		cmocka_unit_test(a_signature_may_sign_another),
+		cmocka_unit_test(two_hundred_signatures_cost_eight),
+		cmocka_unit_test(four_ways_to_hash_are_enough),
+		cmocka_unit_test(lines_may_be_long_but_not_endless),
+		cmocka_unit_test(what_was_cut_proves_nothing),
+		cmocka_unit_test(no_signature_costs_nothing),
+		cmocka_unit_test(a_full_arena_is_no_pass_of_something_else),
+		cmocka_unit_test(facts_tell_of_all),
+		cmocka_unit_test(facts_of_what_might_have_passed_are_partial),
+		cmocka_unit_test(what_is_not_looked_at_has_not_passed),
+		cmocka_unit_test(facts_of_half_a_header_are_unknown),
+	};
+
+	return cmocka_run_group_tests(tests, bench_setup, bench_teardown);
+}
