@@ -97,9 +97,10 @@ def test_nothing_strange_is_inherited(tmp_path: pathlib.Path,
 def test_background(tmp_path: pathlib.Path) -> None:
     """The first process ends when the socket is served, or says why not."""
     config = tmp_path / "steelyard.conf"
-    config.write_text(f'set milter_socket "unix:{tmp_path}/m.sock"\n'
-                      f'set control_socket "unix:{tmp_path}/c/c.sock"\n'
-                      f'set state_dir "{tmp_path}/state"\n')
+    settings = (f'set milter_socket "unix:{tmp_path}/m.sock"\n'
+                f'set control_socket "unix:{tmp_path}/c/c.sock"\n'
+                f'set state_dir "{tmp_path}/state"\n')
+    config.write_text(settings)
     command = [str(steelyard.program("STEELYARD", "steelyard")), "-c",
                str(config)]
     done = subprocess.run(command, capture_output=True, timeout=20 * SLOWER,
@@ -117,11 +118,11 @@ def test_background(tmp_path: pathlib.Path) -> None:
         wait.until("the end", 30, lambda: gone(supervisor))
     assert not (tmp_path / "m.sock").exists()
 
-    config.write_text("rule A 1.0 if nonsense\n")
+    config.write_text(settings + "rule A 1.0 if nonsense\n")
     failed = subprocess.run(command, capture_output=True, check=False,
                             timeout=20 * SLOWER)
     assert failed.returncode == 1
-    assert f"{config}:1:" in failed.stderr.decode()
+    assert f"{config}:4:" in failed.stderr.decode()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another")
