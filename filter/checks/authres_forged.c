@@ -366,19 +366,6 @@ static bool is_ours(const struct authres_id *id, struct bytes text)
 
 /* --- encoded words ------------------------------------------------------- */
 
-static int base64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (ascii_is_digit(c))
-		return c - '0' + 52;
-	if (c == '+' || c == '/')
-		return c == '+' ? 62 : 63;
-	return -1;
-}
-
 /* Both write no more than they read; what is malformed is skipped. */
 static size_t from_base64(struct bytes text, char *out)
 {
@@ -386,7 +373,7 @@ static size_t from_base64(struct bytes text, char *out)
 	size_t used = 0;
 
 	for (; text.at < text.end; text.at++) {
-		int digit = base64_digit(*text.at);
+		int digit = ascii_base64(*text.at);
 
 		if (digit < 0)
 			continue;

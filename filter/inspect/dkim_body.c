@@ -32,7 +32,7 @@ static void count_line(struct dkim_body *body)
 static void count_byte(struct dkim_body *body, char c)
 {
 	body->simple_line++;
-	if (ascii_blank(c)) {
+	if (ascii_is_blank(c)) {
 		body->blank = true;
 		return;
 	}
@@ -102,7 +102,7 @@ static void look_at(struct dkim_body *body, const char *bytes, size_t len)
 		if (crs > 1 && body->line == 0)
 			body->strange_simple = true;
 		if (crs > 1 &&
-		    ascii_blank(to > 0 ? bytes[to - 1] : body->before))
+		    ascii_is_blank(to > 0 ? bytes[to - 1] : body->before))
 			body->strange_relaxed = true;
 		body->line = 0;
 	}

@@ -164,7 +164,7 @@ static bool read_number(struct reading *reading, struct span value,
 	for (size_t i = 0; i < value.len; i++) {
 		char c = reading->text[value.at + i];
 
-		if (!ascii_digit(c))
+		if (!ascii_is_digit(c))
 			return false;
 		if (number > (UINT64_MAX - 9) / 10)
 			number = UINT64_MAX;

@@ -10,7 +10,7 @@
 
 bool dkim_is_fold(char c)
 {
-	return ascii_blank(c) || c == '\r' || c == '\n';
+	return ascii_is_blank(c) || c == '\r' || c == '\n';
 }
 
 /* Without the blanks and folds around it. */
@@ -26,7 +26,7 @@ static struct span trim(const char *text, size_t from, size_t to)
 /* ALPHA *ALNUMPUNC */
 static bool is_name(const char *text, struct span name)
 {
-	if (name.len == 0 || !ascii_alpha(text[name.at]))
+	if (name.len == 0 || !ascii_is_alpha(text[name.at]))
 		return false;
 	for (size_t i = 1; i < name.len; i++)
 		if (!ascii_is_alnum(text[name.at + i]) &&
@@ -46,9 +46,9 @@ static bool is_value(const char *text, struct span value, size_t end)
 
 		if (c == '\r' && i + 1 < end && text[i + 1] == '\n')
 			continue;
-		if (c == '\n' && i + 1 < end && ascii_blank(text[i + 1]))
+		if (c == '\n' && i + 1 < end && ascii_is_blank(text[i + 1]))
 			continue;
-		if (!ascii_blank(c) && (c < '!' || c > '~'))
+		if (!ascii_is_blank(c) && (c < '!' || c > '~'))
 			return false;
 	}
 	return true;
@@ -147,17 +147,6 @@ bool dkim_word_next(const char *text, struct span list, size_t *at,
 	return true;
 }
 
-static int digit_of(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (ascii_digit(c))
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 int dkim_base64_read(const char *text, struct span span, unsigned char *bytes,
 		     size_t size)
 {
@@ -165,7 +154,7 @@ int dkim_base64_read(const char *text, struct span span, unsigned char *bytes,
 	unsigned bits = 0;
 
 	for (size_t i = span.at; i < span.at + span.len; i++) {
-		int digit = digit_of(text[i]);
+		int digit = ascii_base64(text[i]);
 
 		if (dkim_is_fold(text[i]))
 			continue;

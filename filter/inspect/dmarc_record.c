@@ -156,7 +156,7 @@ static unsigned read_pct(struct reading *reading)
 	for (size_t i = 0; i < value->span.len; i++) {
 		char c = reading->text[value->span.at + i];
 
-		if (!ascii_digit(c) || i >= 3)
+		if (!ascii_is_digit(c) || i >= 3)
 			pct = 1000;
 		else
 			pct = pct * 10 + (unsigned)(c - '0');
@@ -240,7 +240,7 @@ static enum tag tag_of(struct reading *reading, struct span name)
 static bool is_name(const char *text, struct span name)
 {
 	for (size_t i = 0; i < name.len; i++)
-		if (!ascii_alpha(text[name.at + i]))
+		if (!ascii_is_alpha(text[name.at + i]))
 			return false;
 	return name.len > 0;
 }

@@ -10,13 +10,13 @@
 static bool is_uri_byte(char c)
 {
 	/* strchr() would find the NUL, too */
-	return ascii_alpha(c) || ascii_digit(c) ||
+	return ascii_is_alpha(c) || ascii_is_digit(c) ||
 	       (c != '\0' && strchr("-._~:/?@$&'()*+=", c));
 }
 
 static bool is_hex(char c)
 {
-	return ascii_digit(c) || (c >= 'a' && c <= 'f') ||
+	return ascii_is_digit(c) || (c >= 'a' && c <= 'f') ||
 	       (c >= 'A' && c <= 'F');
 }
 
@@ -26,8 +26,8 @@ static size_t scheme_len(const char *text, size_t len)
 	size_t at = 0;
 
 	while (at < len &&
-	       (ascii_alpha(text[at]) ||
-		(at > 0 && (ascii_digit(text[at]) || text[at] == '+' ||
+	       (ascii_is_alpha(text[at]) ||
+		(at > 0 && (ascii_is_digit(text[at]) || text[at] == '+' ||
 			    text[at] == '-' || text[at] == '.'))))
 		at++;
 	return at > 0 && at < len && text[at] == ':' ? at + 1 : 0;
@@ -75,12 +75,12 @@ static size_t without_size(const char *text, size_t len)
 {
 	size_t at = len;
 
-	if (at > 0 && ascii_alpha(text[at - 1]) &&
+	if (at > 0 && ascii_is_alpha(text[at - 1]) &&
 	    strchr("kmgtKMGT", text[at - 1]))
 		at--;
-	if (at == 0 || !ascii_digit(text[at - 1]))
+	if (at == 0 || !ascii_is_digit(text[at - 1]))
 		return len;
-	while (at > 0 && ascii_digit(text[at - 1]))
+	while (at > 0 && ascii_is_digit(text[at - 1]))
 		at--;
 	return at > 0 && text[at - 1] == '!' ? at - 1 : len;
 }

@@ -56,6 +56,20 @@ static inline int ascii_hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* The value of a base64 digit, or -1. */
+static inline int ascii_base64(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (ascii_is_digit(c))
+		return c - '0' + 52;
+	if (c == '+')
+		return 62;
+	return c == '/' ? 63 : -1;
+}
+
 /* Equal but for the case of ASCII letters. */
 static inline bool ascii_equal(const char *a, size_t alen, const char *b,
 			       size_t blen)

@@ -82,19 +82,6 @@ static bool find_word(const char *text, size_t len, struct word *word)
 	return true;
 }
 
-static int base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (ascii_is_digit(c))
-		return c - '0' + 52;
-	if (c == '+')
-		return 62;
-	return c == '/' ? 63 : -1;
-}
-
 /* Returns false when it is no base64; padding may be missing. */
 static bool decode_b(const char *text, size_t len, char *out, size_t *ret_len)
 {
@@ -108,7 +95,7 @@ static bool decode_b(const char *text, size_t len, char *out, size_t *ret_len)
 	if (len % 4 == 1)
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		int value = base64_value(text[i]);
+		int value = ascii_base64(text[i]);
 
 		if (value < 0)
 			return false;
