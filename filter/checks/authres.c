@@ -86,20 +86,10 @@ static bool is_printable(const char *text, size_t len)
 /* "value" of the grammar: a token as it is, all else as a quoted string. */
 static size_t format_value(const char *text, size_t len, char *out)
 {
-	size_t used = 0;
-
-	if (is_token(text, len)) {
-		memcpy(out, text, len);
-		return len;
-	}
-	out[used++] = '"';
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] == '"' || text[i] == '\\')
-			out[used++] = '\\';
-		out[used++] = text[i];
-	}
-	out[used++] = '"';
-	return used;
+	if (!is_token(text, len))
+		return address_quoted_string(text, len, out);
+	memcpy(out, text, len);
+	return len;
 }
 
 /*

@@ -239,22 +239,26 @@ static bool is_dot_string(const char *local, size_t len)
 	return len > 0;
 }
 
-size_t address_quote(const char *local, size_t len, char *out)
+size_t address_quoted_string(const char *text, size_t len, char *out)
 {
 	size_t used = 0;
 
-	if (is_dot_string(local, len)) {
-		memcpy(out, local, len);
-		return len;
-	}
 	out[used++] = '"';
 	for (size_t i = 0; i < len; i++) {
-		if (local[i] == '"' || local[i] == '\\')
+		if (text[i] == '"' || text[i] == '\\')
 			out[used++] = '\\';
-		out[used++] = local[i];
+		out[used++] = text[i];
 	}
 	out[used++] = '"';
 	return used;
+}
+
+size_t address_quote(const char *local, size_t len, char *out)
+{
+	if (!is_dot_string(local, len))
+		return address_quoted_string(local, len, out);
+	memcpy(out, local, len);
+	return len;
 }
 
 /*

@@ -115,6 +115,9 @@ enum address_fault address_parse(struct arena *arena, const char *text,
  */
 size_t address_quote(const char *local, size_t len, char *out);
 
+/* The same for any text: as a quoted string, whether it must be or not. */
+size_t address_quoted_string(const char *text, size_t len, char *out);
+
 /* May the byte stand in an atom (RFC 5322 section 3.2.3, RFC 6532)? */
 bool address_is_atext(char c);
 
