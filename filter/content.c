@@ -78,12 +78,6 @@ static bool is_signed(const struct message *m)
 	return false;
 }
 
-static void waive(struct facts *facts, enum fact_id from, enum fact_id to)
-{
-	for (enum fact_id id = from; id <= to; id++)
-		facts_waive(facts, id);
-}
-
 /*
  * What the envelope said of who vouches for the message.  False while it is not
  * known and `waits` is not set.
@@ -99,7 +93,7 @@ static bool authentication_of(struct session *s, bool waits,
 		.spf_unknown = true,
 	};
 	if (m->own_client && !ret->wanted)
-		waive(&m->facts, FACT_DKIM, FACT_DMARC_RECORD_ERROR);
+		facts_waive_all(&m->facts, FACT_DKIM, FACT_DMARC_RECORD_ERROR);
 	return !ret->wanted || m->own_client || enquiry_spf(s, waits, ret);
 }
 
@@ -111,12 +105,12 @@ static void waive_dmarc(struct message *m)
 
 	if (m->own_client && (dmarc->state != FACT_KNOWN ||
 			      strcmp(words[dmarc->word], "pass") != 0))
-		waive(&m->facts, FACT_DMARC, FACT_DMARC_RECORD_ERROR);
+		facts_waive_all(&m->facts, FACT_DMARC, FACT_DMARC_RECORD_ERROR);
 }
 
 /*
- * The walk to a DMARC record asks one question after the other, but an
- * inspector that waits for DNS must not look as if it hung.
+ * The walk to a DMARC record asks one question after the other: there is time
+ * for two that nobody answers, unless a message is to be read in less.
  */
 static unsigned dns_budget_ms(const struct settings *set)
 {

@@ -154,12 +154,6 @@ static bool may_wait_for_sender(struct session *s)
 	return speak_would_refuse(s, m->hits);
 }
 
-static void waive(struct facts *facts, enum fact_id from, enum fact_id to)
-{
-	for (enum fact_id id = from; id <= to; id++)
-		facts_waive(facts, id);
-}
-
 void enquiry_mail(struct session *s)
 {
 	const struct generation *gen = s->generation;
@@ -170,9 +164,9 @@ void enquiry_mail(struct session *s)
 	m->own_client = is_local(s) || (auth->state == FACT_KNOWN && auth->yes);
 	m->authenticates = gen->settings.authentication.on && !exempt;
 	if (m->own_client || !m->authenticates)
-		waive(&m->facts, FACT_SPF, FACT_SPF_ERROR);
+		facts_waive_all(&m->facts, FACT_SPF, FACT_SPF_ERROR);
 	if (!m->authenticates)
-		waive(&m->facts, FACT_DKIM, FACT_DMARC_RECORD_ERROR);
+		facts_waive_all(&m->facts, FACT_DKIM, FACT_DMARC_RECORD_ERROR);
 	if (exempt) {
 		enquiry_drop(s);
 		return;

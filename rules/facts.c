@@ -495,6 +495,12 @@ void facts_waive(struct facts *facts, enum fact_id id)
 	facts->fixed[id] = waived;
 }
 
+void facts_waive_all(struct facts *facts, enum fact_id from, enum fact_id to)
+{
+	for (int id = (int)from; id <= (int)to; id++)
+		facts_waive(facts, (enum fact_id)id);
+}
+
 void facts_slot_waive(struct facts *facts, unsigned slot)
 {
 	facts->slots[slot] = waived;

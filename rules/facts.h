@@ -320,6 +320,7 @@ void facts_set_partial(struct facts *facts, enum fact_id id,
 void facts_none(struct facts *facts, enum fact_id id);
 void facts_unknown(struct facts *facts, enum fact_id id, enum fact_cause cause);
 void facts_waive(struct facts *facts, enum fact_id id); /* not asked */
+void facts_waive_all(struct facts *facts, enum fact_id from, enum fact_id to);
 
 /* The same for a slot: several values, none, or unknown. */
 void facts_slot_set(struct facts *facts, unsigned slot,

@@ -302,13 +302,6 @@ static enum dmarc_alignment shares(const struct vouch *v,
 
 /* --- facts -------------------------------------------------------------- */
 
-static void all_unknown(struct facts *facts, enum fact_id from, enum fact_id to,
-			enum fact_cause cause)
-{
-	for (int id = (int)from; id <= (int)to; id++)
-		facts_unknown(facts, (enum fact_id)id, cause);
-}
-
 static enum fact_cause cause_of(const struct vouch *v)
 {
 	switch (v->failure) {
@@ -438,7 +431,7 @@ static void set_permerror(const struct vouch *v, struct facts *facts,
 
 static void set_unknown(const struct vouch *v, struct facts *facts)
 {
-	all_unknown(facts, FACT_DMARC, FACT_DMARC_RECORD_ERROR, CAUSE_LIMIT);
+	facts_lost(facts, FACT_DMARC, FACT_DMARC_RECORD_ERROR, CAUSE_LIMIT);
 	if (v->signatures != NULL && signatures_best(v->signatures) == NULL &&
 	    !signatures_missed(v->signatures))
 		facts_none(facts, FACT_DKIM_ALIGNED);
@@ -540,7 +533,7 @@ void vouch_finish(struct vouch *v, bool body_cut, struct facts *facts)
 		signatures_finish(v->signatures, body_cut);
 		signatures_facts(v->signatures, v->arena, facts);
 	} else {
-		all_unknown(facts, FACT_DKIM, FACT_DKIM_PASSED, CAUSE_LIMIT);
+		facts_lost(facts, FACT_DKIM, FACT_DKIM_PASSED, CAUSE_LIMIT);
 	}
 	finish_dmarc(v, facts);
 	vouch_free(v);
