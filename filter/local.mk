@@ -13,7 +13,7 @@ filter_libsession_a_SOURCES = \
 	filter/enquiry.c filter/enquiry_spf.c filter/fault.c filter/fault.h \
 	filter/generation.c filter/generation.h filter/generation_lists.c \
 	filter/generation_parts.h filter/generation_print.c \
-	filter/generation_resolver.c filter/log.c filter/log.h \
+	filter/generation_resolver.c filter/greylist.h filter/log.c filter/log.h \
 	filter/lookups.c filter/lookups.h filter/message.h \
 	filter/phases.c filter/phases.h filter/ref.c filter/ref.h \
 	filter/report.c filter/resolver.c filter/resolver.h filter/session.c \
@@ -84,7 +84,7 @@ steelyard_SOURCES = $(steelyard_sources)
 steelyard_LDADD = filter/libcontrol.a filter/libsession.a \
 	filter/libinspector.a filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a $(MILTER_LIBS) $(PCRE2_LIBS) \
-	$(JANSSON_LIBS) $(INSPECT_LIBS) $(IDN2_LIBS) $(CARES_LIBS) \
+	$(JANSSON_LIBS) $(INSPECT_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(STORE_LIBS) \
 	$(PSL_LIBS)
 
 # The same program, but its reader obeys X-Test-Fault: for tests alone.

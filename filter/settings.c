@@ -50,6 +50,11 @@ static const struct choice discovery_words[] = {
 	{ NULL, 0 }
 };
 
+static const struct choice stage_words[] = { { "rcpt", GREYLIST_AT_RCPT },
+					     { "data", GREYLIST_AT_DATA },
+					     { "eom", GREYLIST_AT_EOM },
+					     { NULL, 0 } };
+
 static bool valid_milter_socket(const char *value, const char **ret_why);
 static bool valid_unix_socket(const char *value, const char **ret_why);
 static bool valid_path(const char *value, const char **ret_why);
@@ -81,11 +86,11 @@ static bool valid_authserv_id(const char *value, const char **ret_why);
 		.standard = d, .min = lo, .max = hi, .built = true,         \
 		.meaning = m                                                \
 	}
-#define SIZE(n, f, d, lo, hi, m)                                            \
+#define SIZE(n, f, d, lo, hi, r, m)                                         \
 	{                                                                   \
 		.name = n, .kind = KIND_SIZE, .offset = FIELD(f, uint64_t), \
-		.standard = d, .min = lo, .max = hi, .built = true,         \
-		.meaning = m                                                \
+		.standard = d, .min = lo, .max = hi, .needs_restart = r,    \
+		.built = true, .meaning = m                                 \
 	}
 #define OCTAL(n, f, d, hi, r, m)                                             \
 	{                                                                    \
@@ -93,14 +98,14 @@ static bool valid_authserv_id(const char *value, const char **ret_why);
 		.standard = d, .max = hi, .needs_restart = r, .built = true, \
 		.meaning = m                                                 \
 	}
-#define WORD(n, f, t, d, c, m)                                       \
+#define WORD(n, f, t, d, c, r, m)                                    \
 	{                                                            \
 		.name = n, .kind = KIND_WORD, .offset = FIELD(f, t), \
 		.standard = d, .choices = c,                         \
 		.is_bool = _Generic((t)0, bool                       \
 				    : true, default                  \
 				    : false),                        \
-		.built = true, .meaning = m                          \
+		.needs_restart = r, .built = true, .meaning = m      \
 	}
 /* Known by name, so that a configuration may hold it; has no effect yet. */
 #define LATER(n, d, m)                                 \
@@ -141,28 +146,28 @@ static const struct setting_row table[] = {
 	STRING("syslog_facility", process.syslog_facility, "mail",
 	       valid_facility, true,
 	       "facility of log lines: mail, daemon, local0 ... local7"),
-	WORD("mode", session.mode, enum mode, "enforce", mode_words,
+	WORD("mode", session.mode, enum mode, "enforce", mode_words, false,
 	     "observe: refuse nothing, only say what would have been"),
 	WORD("earliest_refusal", session.earliest_refusal, enum phase, "rcpt",
-	     phase_words,
+	     phase_words, false,
 	     "first stage of the conversation at which a refusal is spoken"),
 	WORD("on_unknown", session.verdict.defer_on_unknown, bool, "ignore",
-	     unknown_words,
+	     unknown_words, false,
 	     "defer: ask to try again where a failed look-up could decide"),
 	WORD("on_fault", session.on_fault, enum on_fault, "defer-then-pass",
-	     fault_words,
+	     fault_words, false,
 	     "a message that we fail on: defer, pass, or defer for 5 minutes"),
-	WORD("split_classes", session.split_classes, bool, "on", switch_words,
+	WORD("split_classes", session.split_classes, bool, "on", switch_words, false,
 	     "defer recipients that may be judged otherwise than the first"),
-	SIZE("body_limit", session.body_limit, "1MiB", 1 * KIB, 64 * MIB,
+	SIZE("body_limit", session.body_limit, "1MiB", 1 * KIB, 64 * MIB, false,
 	     "how much of a body rules can ask about"),
-	SIZE("message_memory", session.arena_limit, "4MiB", 1 * MIB, 256 * MIB,
+	SIZE("message_memory", session.arena_limit, "4MiB", 1 * MIB, 256 * MIB, false,
 	     "memory that one message may take"),
 	COUNT("max_sessions", session.max_sessions, "12000", 1, 100000, false,
 	      "connections at a time; further ones are told 421"),
 	TIME("inspect_timeout", session.inspect_timeout, "10s", 1, 5 * MINUTE,
 	     "time an inspector may take for its answer before it is killed"),
-	WORD("log_level", session.log_level, unsigned, "info", level_words,
+	WORD("log_level", session.log_level, unsigned, "info", level_words, false,
 	     "least level of log lines: error, warning, info, debug"),
 	STRING("dns_servers", dns.servers, "", valid_dns_servers, false,
 	       "DNS servers: 127.0.0.1:5353, [::1]:53; empty: the system's"),
@@ -171,19 +176,55 @@ static const struct setting_row table[] = {
 	     "give up on a question to DNS after this time"),
 	COUNT("dns_tries", dns.tries, "2", 1, 5, false,
 	      "how often each DNS server is asked within that time"),
-	SIZE("dns_cache_size", dns.cache_size, "16MiB", 64 * KIB, 1024 * MIB,
+	SIZE("dns_cache_size", dns.cache_size, "16MiB", 64 * KIB, 1024 * MIB, false,
 	     "memory for answers of DNS"),
 	STRING("dns_bind", dns.bind, "", valid_dns_bind, false,
 	       "address to ask DNS from, one of IPv4 and IPv6; empty: any"),
-	WORD("authenticate", authentication.on, bool, "on", switch_words,
+	WORD("authenticate", authentication.on, bool, "on", switch_words, false,
 	     "ask SPF, DKIM and DMARC, and add Authentication-Results"),
 	STRING("authserv_id", authentication.authserv_id, "", valid_authserv_id,
 	       false,
 	       "our name in Authentication-Results; empty: that of the MTA"),
 	WORD("dmarc_discovery", authentication.dmarc_discovery,
-	     enum dmarc_discovery, "tree-walk-and-list", discovery_words,
+	     enum dmarc_discovery, "tree-walk-and-list", discovery_words, false,
 	     "how a domain's DMARC policy and organisation are found"),
-	LATER("greylist_size", "1GiB", "greylisting is not built in"),
+	WORD("greylist_stage", greylist.stage, enum greylist_stage, "rcpt",
+	     stage_words, false,
+	     "where who must wait is told so; data, eom: all recipients alike"),
+	COUNT("greylist_ipv4_bits", greylist.v4_bits, "24", 8, 32, false,
+	      "hosts of one such network are one client, if none is proven"),
+	COUNT("greylist_ipv6_bits", greylist.v6_bits, "64", 16, 128, false,
+	      "the same for IPv6"),
+	COUNT("greylist_known_after", greylist.known_after, "5", 0, 1000, false,
+	      "a client that came back so often waits no more; 0: never"),
+	TIME("greylist_known_gap", greylist.known_gap, "1h", 0, 30 * DAY,
+	     "time between two of these that both count"),
+	TIME("greylist_outbound", greylist.outbound, "30d", 0, 3650 * DAY,
+	     "who was written to by a user of ours waits not; 0: he does"),
+	STRING("spamtraps", greylist.spamtraps, "", NULL, false,
+	       "list of addresses that nobody writes to but spammers"),
+	TIME("spamtrap_block", greylist.spamtrap_block, "1d", 1, 3650 * DAY,
+	     "time for which a client that wrote to one is not heard"),
+	SIZE("greylist_size", store.size, "1GiB", 256 * KIB, 1024 * GIB, true,
+	     "room for what greylisting remembers, in state_dir"),
+	WORD("greylist_sync", store.sync, bool, "on", switch_words, true,
+	     "what was answered outlasts a loss of power"),
+	WORD("greylist_required", store.required, bool, "off", switch_words, true,
+	     "do not start where nothing can be remembered"),
+	STRING("redis_servers", store.redis_servers, "", NULL, true,
+	       "memory shared by several hosts: host:port or unix:/path"),
+	STRING("redis_sentinels", store.redis_sentinels, "", NULL, true,
+	       "those who know which server leads: host:port, host:port"),
+	STRING("redis_master", store.redis_master, "mymaster", NULL, true,
+	       "the name that they know it by"),
+	STRING("redis_user", store.redis_user, "", NULL, true,
+	       "user of the server; empty: its default one"),
+	STRING("redis_password_file", store.redis_password_file, "", NULL, true,
+	       "file whose first line is the server's password"),
+	COUNT("redis_database", store.redis_database, "0", 0, 65535, true,
+	      "number of the database on the server"),
+	STRING("redis_prefix", store.redis_prefix, "steelyard:", NULL, true,
+	       "what all our keys on the server begin with"),
 	LATER("bulk_window", "1d", "bulk detection is not built in"),
 	LATER("journal_privacy", "off", "the journal is not built in"),
 	LATER("shadow_rules", "", "shadow rule files are not built in"),
@@ -283,17 +324,29 @@ const struct setting_row *settings_row(size_t index)
 	return &table[index];
 }
 
+/* In the largest unit of which it is a whole number. */
+static void print_unit(uint64_t number, const char *const *names,
+		       const uint64_t *sizes, char *buffer, size_t size)
+{
+	size_t i = 0;
+
+	while (sizes[i] > 1 && (number == 0 || number % sizes[i] != 0))
+		i++;
+	snprintf(buffer, size, "%" PRIu64 "%s", number / sizes[i], names[i]);
+}
+
 void setting_print_number(enum setting_kind kind, uint64_t number, char *buffer,
 			  size_t size)
 {
-	if (kind == KIND_SIZE && number % MIB == 0 && number > 0)
-		snprintf(buffer, size, "%" PRIu64 "MiB", number / MIB);
-	else if (kind == KIND_SIZE && number % KIB == 0 && number > 0)
-		snprintf(buffer, size, "%" PRIu64 "KiB", number / KIB);
-	else if (kind == KIND_TIME && number % MINUTE == 0 && number > 0)
-		snprintf(buffer, size, "%" PRIu64 "m", number / MINUTE);
+	static const char *const size_names[] = { "GiB", "MiB", "KiB", "" };
+	static const uint64_t sizes[] = { GIB, MIB, KIB, 1 };
+	static const char *const time_names[] = { "d", "h", "m", "s" };
+	static const uint64_t times[] = { DAY, HOUR, MINUTE, 1 };
+
+	if (kind == KIND_SIZE)
+		print_unit(number, size_names, sizes, buffer, size);
 	else if (kind == KIND_TIME)
-		snprintf(buffer, size, "%" PRIu64 "s", number);
+		print_unit(number, time_names, times, buffer, size);
 	else
 		snprintf(buffer, size, "%" PRIu64, number);
 }

@@ -67,11 +67,38 @@ struct authentication_settings {
 	enum dmarc_discovery dmarc_discovery;
 };
 
+enum greylist_stage { GREYLIST_AT_RCPT, GREYLIST_AT_DATA, GREYLIST_AT_EOM };
+
+/* Who waits is a matter of rules (rules/ruleset.h); this is how it is known. */
+struct greylist_settings {
+	enum greylist_stage stage; /* DATA, EOM: all recipients alike */
+	unsigned v4_bits, v6_bits; /* of a network that proves nothing */
+	unsigned known_after; /* counted passes; 0: nobody is known */
+	unsigned known_gap; /* seconds */
+	unsigned outbound; /* seconds; 0: never */
+	char *spamtraps; /* an address list's name, or "" */
+	unsigned spamtrap_block; /* seconds */
+};
+
+/* Where it is remembered; these need a restart. */
+struct store_settings {
+	uint64_t size; /* bytes, of the file in state_dir */
+	bool sync; /* answers outlast a loss of power, too */
+	bool required; /* else mail flows without, and it is tried again */
+	char *redis_servers; /* as in store_redis.h; "": this host alone */
+	char *redis_sentinels, *redis_master;
+	char *redis_password_file, *redis_user;
+	char *redis_prefix; /* in front of each key */
+	unsigned redis_database;
+};
+
 struct settings {
 	struct process_settings process;
 	struct session_settings session;
 	struct resolver_settings dns;
 	struct authentication_settings authentication;
+	struct greylist_settings greylist;
+	struct store_settings store;
 };
 
 /*

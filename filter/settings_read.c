@@ -73,10 +73,14 @@ static uint64_t number_of(const char *text)
 		return number * KIB;
 	if (strcmp(unit, "MiB") == 0)
 		return number * MIB;
+	if (strcmp(unit, "GiB") == 0)
+		return number * GIB;
 	if (strcmp(unit, "m") == 0)
 		return number * MINUTE;
 	if (strcmp(unit, "h") == 0)
 		return number * HOUR;
+	if (strcmp(unit, "d") == 0)
+		return number * DAY;
 	return number;
 }
 

@@ -37,7 +37,8 @@ struct setting_row {
 };
 
 enum { KIB = 1024, MIB = 1024 * KIB };
-enum { MINUTE = 60, HOUR = 3600 };
+#define GIB ((uint64_t)1024 * MIB)
+enum { MINUTE = 60, HOUR = 3600, DAY = 86400 };
 
 enum { SETTINGS_MAX = 128 }; /* rows that there is room for */
 

@@ -20,6 +20,7 @@ lists_liblists_a_SOURCES = \
 	lists/entry.c lists/entry.h \
 	lists/file.c lists/file.h \
 	lists/greylist.c lists/greylist.h \
+	lists/greylist_clock.c lists/greylist_clock.h \
 	lists/greylist_record.c lists/greylist_record.h \
 	lists/hash.c lists/hash.h \
 	lists/ip.c lists/ip.h \
@@ -28,6 +29,7 @@ lists_liblists_a_SOURCES = \
 	lists/listfile.c lists/listfile.h \
 	lists/namelist.c lists/namelist.h \
 	lists/sender_key.c lists/sender_key.h \
-	lists/store.h \
+	lists/store.h lists/store_lmdb.h lists/store_pair.h \
+	lists/store_redis.h \
 	lists/suffix.c lists/suffix.h \
 	lists/triplet.c lists/triplet.h

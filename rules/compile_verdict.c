@@ -140,9 +140,6 @@ static void greylist_compile(struct compiler *c, struct rule_class *class,
 			   "nobody can come back after the wait (%lld s) and "
 			   "within the window (%lld s)",
 			   (long long)info->wait, (long long)info->window);
-	diag_warning(c->diag, statement->place,
-		     "the check for greylist is not built in; it will never "
-		     "be known");
 }
 
 static void body_compile(struct compiler *c, struct rule_class *class,

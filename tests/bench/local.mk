@@ -35,7 +35,7 @@ tests_bench_bench_inspector_SOURCES = tests/bench/bench_inspector.c \
 	tests/bench/jailed.c tests/bench/jailed.h
 tests_bench_bench_inspector_LDADD = filter/libinspector.a \
 	filter/libsession.a filter/inspect/libinspect.a rules/librules.a \
-	lists/liblists.a $(INSPECT_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(PSL_LIBS)
+	lists/liblists.a $(INSPECT_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(STORE_LIBS) $(PSL_LIBS)
 
 # What it costs to find out who vouches for a letter; `run` starts it.
 EXTRA_PROGRAMS += tests/bench/bench_vouch
@@ -73,7 +73,7 @@ tests_bench_bench_spf_LDADD = filter/inspect/libinspect.a \
 # What a DNS question costs.
 EXTRA_PROGRAMS += tests/bench/bench_dns
 tests_bench_bench_dns_SOURCES = tests/bench/bench_dns.c
-tests_bench_bench_dns_LDADD = lists/liblists.a $(CARES_LIBS)
+tests_bench_bench_dns_LDADD = lists/liblists.a $(CARES_LIBS) $(STORE_LIBS)
 
 bench: tests/bench/noop$(EXEEXT) tests/bench/load$(EXEEXT) \
 		tests/bench/nameserver$(EXEEXT) $(sbin_PROGRAMS) \

@@ -48,7 +48,7 @@ check_PROGRAMS += tests/fuzz/fuzz_control
 tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c $(fuzz_main)
 tests_fuzz_fuzz_control_LDADD = filter/libcontrol.a filter/libsession.a \
 	rules/librules.a lists/liblists.a $(PCRE2_LIBS) $(JANSSON_LIBS) \
-	$(IDN2_LIBS) $(CARES_LIBS) $(PSL_LIBS)
+	$(IDN2_LIBS) $(CARES_LIBS) $(STORE_LIBS) $(PSL_LIBS)
 tests_fuzz_fuzz_control_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/seeds/control
 if !FUZZING
@@ -78,7 +78,7 @@ tests_fuzz_fuzz_milter_SOURCES = tests/fuzz/fuzz_milter.c $(fuzz_main) \
 	tests/fuzz/instant_inspector.c tests/fuzz/instant_inspector.h
 tests_fuzz_fuzz_milter_LDADD = filter/libsession.a \
 	filter/inspect/libinspect.a rules/librules.a lists/liblists.a \
-	$(PCRE2_LIBS) $(INSPECT_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(PSL_LIBS)
+	$(PCRE2_LIBS) $(INSPECT_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(STORE_LIBS) $(PSL_LIBS)
 tests_fuzz_fuzz_milter_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 if !FUZZING
 TESTS += tests/fuzz/fuzz_milter

@@ -31,7 +31,7 @@ TESTS += $(session_tests)
 session_test_libs = filter/libsession.a filter/libinspector.a \
 	filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a $(PCRE2_LIBS) $(INSPECT_LIBS) \
-	$(IDN2_LIBS) $(CARES_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
+	$(IDN2_LIBS) $(CARES_LIBS) $(STORE_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_settings_SOURCES = tests/unit/test_settings.c
 tests_unit_test_settings_LDADD = $(session_test_libs)
@@ -59,7 +59,7 @@ TESTS += $(control_tests)
 control_filter = tests/unit/control_filter.c tests/unit/control_filter.h
 control_test_libs = filter/libcontrol.a filter/libsession.a \
 	rules/librules.a lists/liblists.a $(PCRE2_LIBS) $(JANSSON_LIBS) \
-	$(IDN2_LIBS) $(CARES_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
+	$(IDN2_LIBS) $(CARES_LIBS) $(STORE_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_control_SOURCES = tests/unit/test_control.c $(control_filter)
 tests_unit_test_control_LDADD = $(control_test_libs)
@@ -85,7 +85,7 @@ check_PROGRAMS += $(inspect_tests)
 TESTS += $(inspect_tests)
 inspect_libs = filter/libinspector.a filter/libsession.a \
 	filter/inspect/libinspect.a rules/librules.a lists/liblists.a \
-	$(INSPECT_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
+	$(INSPECT_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(STORE_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_answer_SOURCES = tests/unit/test_answer.c
 tests_unit_test_answer_LDADD = $(inspect_libs)
@@ -133,7 +133,7 @@ check_PROGRAMS += $(asking_tests)
 TESTS += $(asking_tests)
 dns_world = tests/unit/dns_world.c tests/unit/dns_world.h \
 	filter/checks/asking.c
-asking_libs = rules/librules.a lists/liblists.a $(CARES_LIBS) $(IDN2_LIBS) \
+asking_libs = rules/librules.a lists/liblists.a $(CARES_LIBS) $(STORE_LIBS) $(IDN2_LIBS) \
 	$(CMOCKA_LIBS)
 
 tests_unit_test_rdns_SOURCES = tests/unit/test_rdns.c $(dns_world) \
@@ -258,7 +258,7 @@ tests_unit_test_vouch_SOURCES = tests/unit/test_vouch.c \
 	tests/unit/vouch_claims.c tests/unit/vouch_claims.h \
 	tests/unit/signatures_double.c tests/unit/signatures_double.h \
 	tests/unit/inspect_zone.c tests/unit/inspect_zone.h
-tests_unit_test_vouch_LDADD = $(inspect_libs) $(CARES_LIBS)
+tests_unit_test_vouch_LDADD = $(inspect_libs) $(CARES_LIBS) $(STORE_LIBS)
 endif
 
 # Authentication-Results: ours, and what is forged.

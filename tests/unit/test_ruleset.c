@@ -264,8 +264,6 @@ static void test_verdicts(void **state)
 		{ "a window that closes first",
 		  "greylist at 2.0 wait 5m window 4m", "nobody can come back",
 		  NULL },
-		{ "greylisting is for later", "greylist at 2.0",
-		  "warning: the check for greylist is not built in", NULL },
 		{ "so is ARC",
 		  "rule A 1 if arc.trusted\nrule B 1 if not arc.trusted",
 		  ":1:13: warning: the check for \"arc.trusted\" is not built "

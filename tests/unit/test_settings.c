@@ -46,6 +46,8 @@ static void test_values(void **state)
 		{ "set body_limit 64KiB", "body_limit", "64KiB" },
 		{ "set body_limit 2MiB", "body_limit", "2MiB" },
 		{ "set inspect_timeout 2m", "inspect_timeout", "2m" },
+		{ "set greylist_outbound 48h", "greylist_outbound", "2d" },
+		{ "set greylist_size 2048MiB", "greylist_size", "2GiB" },
 		{ "set inspect_timeout 90s", "inspect_timeout", "90s" },
 		{ "set max_sessions 5", "max_sessions", "5" },
 		{ "set milter_socket_mode \"0600\"", "milter_socket_mode",
@@ -141,7 +143,7 @@ static void test_complaints(void **state)
 		{ "set dns_timeout 0", "must lie between 1s and 7s" },
 		{ "set dns_timeout 8s", "must lie between 1s and 7s" },
 		{ "set dns_tries 6", "must lie between 1 and 5" },
-		{ "set dns_cache_size 1KiB", "between 64KiB and 1024MiB" },
+		{ "set dns_cache_size 1KiB", "between 64KiB and 1GiB" },
 		{ "set dns_bind \"127.0.0.1, 127.0.0.2\"",
 		  "dns_bind wants one IPv4 and one IPv6 address" },
 	};
