@@ -50,6 +50,8 @@ struct control_context {
 	struct milter_stats (*milter)(void);
 	struct inspector_stats (*inspectors)(void);
 	struct serve_stats (*served)(void);
+	/* As serve_store(). */
+	struct store *(*store)(void);
 	const char *config; /* path */
 };
 

@@ -51,6 +51,7 @@ static struct {
 	struct filter_start start;
 	struct inspector_pool *pool;
 	struct resolver *resolver; /* the newest generation's; loaders' alone */
+	_Atomic(struct store *) store; /* greylisting's memory, once open */
 
 	char *socket; /* the milter's, as at the start */
 
@@ -482,6 +483,7 @@ static void start_control(void)
 		.milter = milter_stats,
 		.inspectors = pool_stats,
 		.served = serve_stats,
+		.store = serve_store,
 		.config = filter.start.config,
 	};
 
@@ -523,6 +525,11 @@ int filter_main(const struct filter_start *start)
 struct inspector_pool *serve_pool(void)
 {
 	return filter.pool;
+}
+
+struct store *serve_store(void)
+{
+	return atomic_load(&filter.store);
 }
 
 struct serve_stats serve_stats(void)

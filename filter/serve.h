@@ -13,6 +13,7 @@
 
 struct generation;
 struct inspector_pool;
+struct store;
 
 struct filter_start {
 	const char *config; /* path */
@@ -48,6 +49,13 @@ bool serve_reload(bool force, char **ret_report);
 bool serve_take_list(const char *name, char **ret_report);
 
 struct inspector_pool *serve_pool(void);
+
+/*
+ * What greylisting remembers; NULL where it is not open: no rule asks for it,
+ * or it could not be opened and is tried again.  Once there it stays until the
+ * process ends.
+ */
+struct store *serve_store(void);
 
 struct serve_stats {
 	int64_t started; /* wall clock, seconds since 1970 */
