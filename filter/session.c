@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "filter/checks/replay.h"
 #include "filter/clock.h"
 #include "filter/counters.h"
 #include "filter/generation.h"
@@ -579,6 +580,7 @@ enum answer session_eom(struct session *s)
 		content_finish(s);
 		enquiry_content(s);
 		enquiry_settle(s, PHASE_EOM);
+		check_replay(&m->facts, s->now());
 	}
 	answer = m->fault ? speak_fault(s, PHASE_EOM) : speak_all(s, PHASE_EOM);
 	message_end(s, "eom");

@@ -155,6 +155,7 @@ enum fact_id {
 	FACT_DMARC_ALIGNED_DKIM,
 	FACT_DMARC_TESTING,
 	FACT_DMARC_RECORD_ERROR,
+	FACT_DKIM_SEEN, /* the filter's own, from those above */
 	/* what later phases of the check establish */
 	FACT_BODY_URLS,
 	FACT_ARC_TRUSTED,
