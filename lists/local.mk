@@ -29,7 +29,7 @@ lists_liblists_a_SOURCES = \
 	lists/listfile.c lists/listfile.h \
 	lists/namelist.c lists/namelist.h \
 	lists/sender_key.c lists/sender_key.h \
-	lists/store.h lists/store_lmdb.h lists/store_pair.h \
+	lists/store.c lists/store.h lists/store_entry.c lists/store_lmdb.h lists/store_pair.h \
 	lists/store_redis.h \
 	lists/suffix.c lists/suffix.h \
 	lists/triplet.c lists/triplet.h

@@ -64,11 +64,13 @@
 #ifndef LISTS_STORE_H
 #define LISTS_STORE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "lists/greylist.h"
+#include "lists/greylist_record.h"
 #include "lists/triplet.h"
 
 enum {
@@ -83,6 +85,7 @@ enum {
 };
 
 struct store;
+struct store_engine;
 
 /* How a call ended.  All but the first change nothing that can be relied on. */
 enum store_end {
@@ -155,17 +158,21 @@ struct store_entry {
 	enum store_kind kind;
 	const char *key;
 	const char *value; /* the line, as stored */
-	int64_t expires; /* wall clock; GREYLIST_FOR_EVER */
-	/* the value read, by kind; absent if it is foreign */
+	int64_t expires; /* wall clock; GREYLIST_FOR_EVER; 0: by the terms */
+	/* by store_entry_read(): the value, by kind; absent unless READ */
+	enum greylist_reading reading;
 	struct greylist_triplet triplet;
 	struct greylist_identity identity;
 	struct greylist_outbound outbound;
 };
 
 /*
- * All that are set must hold.  Patterns are those of fnmatch() without flags,
- * in small letters; NULL matches all.  A pattern of sender or recipient
- * excludes other kinds of records than triplets.
+ * All that are set must hold, and what a record cannot say does not hold: a
+ * pattern of sender or recipient and a state are for triplets alone, a pattern
+ * of identity for triplets and identities, and a foreign value has no state and
+ * was never seen.  Patterns are those of fnmatch() without flags, one word of
+ * printable ASCII in small letters; NULL matches all.  A mark or a conviction
+ * that is over is none.
  */
 struct store_filter {
 	unsigned kinds; /* STORE_... or'ed; 0 is all */
@@ -173,7 +180,8 @@ struct store_filter {
 	enum greylist_mark mark; /* GREYLIST_UNMARKED: any */
 	bool only_known, only_trapped; /* identities */
 	const char *identity, *sender, *recipient;
-	int64_t seen_after, seen_before; /* wall clock; 0: any */
+	/* last sign of life, wall clock: at or after, before; 0: any */
+	int64_t seen_after, seen_before;
 };
 
 /* Where a page ended.  Text, so that a client can bring it back; "" begins. */
@@ -185,13 +193,15 @@ struct store_cursor {
 typedef bool store_each(void *context, const struct store_entry *entry);
 
 /*
- * Calls `each` for up to `limit` entries (STORE_PAGE_MAX at most) that match,
- * in the order of kinds and keys in LMDB, in any in Redis, and moves the
- * cursor; *ret_more says whether there may be others.  A page is read in
+ * Calls `each` for up to `limit` entries (STORE_PAGE_MAX at most, and if 0)
+ * that match (filter NULL: all), in the order of kinds and keys in LMDB, in any
+ * in Redis, and moves the cursor behind the last that was told; *ret_more says
+ * whether there may be others.  A page is read in
  * slices, with no transaction open between them, and memory does not grow with
  * the store: what was there from the first page to the last is seen at least
  * once, and in LMDB exactly once.  What has lapsed may be among it.  A page may
- * end, with more, before `limit`: who asks waits no longer than max_ms.
+ * end, with more, before `limit`: who asks waits no longer than max_ms.  Unless
+ * STORE_DONE the cursor is where it was.
  */
 enum store_end store_list(struct store *store,
 			  const struct store_filter *filter,
@@ -210,7 +220,9 @@ enum store_end store_show(struct store *store, enum store_kind kind,
 
 /*
  * Deletes what matches, a page at a time as store_list() does, and counts it;
- * a dry run only counts.  Lasting when it returns.  To forget an identity is
+ * a dry run only counts.  Lasting when it returns.  What changes between being
+ * looked at and being deleted, moments later, is deleted all the same.  A value
+ * of a newer version goes, too, if its key matches.  To forget an identity is
  * not to forget its triplets: `identity` of the filter with STORE_ALL is both.
  */
 enum store_end store_forget(struct store *store,
@@ -225,10 +237,12 @@ enum store_end store_forget(struct store *store,
  * Puts in entries from elsewhere, all or none of up to STORE_PAGE_MAX, lasting.
  * (To export is to list, with each entry's key, value and expiry.)  Key and
  * value are read as strictly as any from the store, and a foreign one is
- * STORE_INVALID with its place in *ret_bad.  What is there already stays unless
- * the import is better for the sender: passed before waiting before absent, a
- * later use before an earlier one, and an admin's mark before none; so to
- * import twice, or while mail flows, does no harm.
+ * STORE_INVALID with its place in *ret_bad (one entry too many: the place of
+ * that).  What is there already stays unless the import is better for the
+ * sender: passed before waiting before absent, a later use before an earlier
+ * one, and an admin's mark before none; so to import twice, or while mail
+ * flows, does no harm.  A record lives until its own `expires` or as long as
+ * the terms say, whichever is later; what has lapsed by both is not taken.
  */
 enum store_end store_import(struct store *store,
 			    const struct store_entry *entries, size_t count,
@@ -257,13 +271,12 @@ struct store_stats {
 	uint64_t triplets, identities, outbound; /* records, about */
 	uint64_t bytes_used, bytes_room; /* room 0: without bound */
 	uint64_t answers[GREYLIST_TRAPPED + 1]; /* by enum greylist_why */
-	uint64_t ends[STORE_STOPPED + 1]; /* by enum store_end */
+	uint64_t ends[STORE_STOPPED + 1]; /* of all calls, by enum store_end */
 	uint64_t commits, visits_committed; /* so many shared a commit */
 	uint64_t expired, never_back; /* of those, waiting with one try */
 	uint64_t pruned, foreign, newer;
 	uint64_t queued, dropped; /* writes for a server that is away */
-	/* passes by how long they waited: up to 2^n seconds, longer in the last
-	 */
+	/* ends of waits: of up to 2^n seconds, longer ones in the last */
 	uint64_t waits[STORE_WAITS];
 };
 
@@ -287,16 +300,41 @@ void store_close(struct store *store);
 
 /* --- for engines --------------------------------------------------------- */
 
-/* Reads the value into the entry, by its kind; false if it is foreign. */
+/*
+ * An engine's open function calls this on the struct store in front of its own,
+ * which has the counters that the front keeps; nothing is to be released.
+ */
+void store_init(struct store *store, const struct store_engine *engine);
+
+/* Is it a key of that (one) kind?  Exactly len bytes. */
+bool store_key_valid(enum store_kind kind, const char *key, size_t len);
+
+/*
+ * Reads the value into the entry, by its kind, and sets `reading`; false if it
+ * is foreign or newer.
+ */
 bool store_entry_read(struct store_entry *entry);
 
-/* Does all hold that the filter says?  Pure. */
+/* Does all hold that the filter says, of an entry that was read?  Pure. */
 bool store_matches(const struct store_filter *filter,
 		   const struct store_entry *entry,
 		   const struct greylist_terms *terms,
 		   const struct greylist_time *now);
 
-/* Shall what is brought by store_import() take the other's place?  Pure. */
+/*
+ * Shall what is brought by store_import() take the other's place?  Both have
+ * one key and were read; no record at all is one that is foreign.  Nothing
+ * takes the place of a newer version.  In this order:
+ *
+ *   triplet   passed, else waiting; passed: the later use; waiting: the later
+ *             round, then the earlier first try
+ *   identity  marked, else not, the later mark; the later conviction; more
+ *             passes; the later use
+ *   outbound  the later
+ *
+ * An admin's word and a conviction count as news of the sender, for and against
+ * him.  Pure; what is equal stays.
+ */
 bool store_is_better(const struct store_entry *brought,
 		     const struct store_entry *there);
 
@@ -339,22 +377,32 @@ struct store_engine {
 			       const char *key, const struct greylist_time *now,
 			       unsigned max_ms, store_each *each, void *context,
 			       bool *ret_there);
-	/* Deletes a page's keys of one kind; what is gone already is fine. */
+	/*
+	 * Deletes a page's keys of one kind, lasting; what is gone already is
+	 * fine.
+	 */
 	enum store_end (*drop)(struct store *store, enum store_kind kind,
 			       const char *const *keys, size_t count);
-	/* Each entry was read, and replaces what store_is_better() lets it. */
+	/*
+	 * Each entry was read, has its expiry after now, and replaces what
+	 * store_is_better() lets it; one key may be there twice.
+	 */
 	enum store_end (*merge)(struct store *store,
 				const struct store_entry *entries, size_t count,
 				const struct greylist_time *now,
 				uint64_t *ret_taken);
 	uint64_t (*sweep)(struct store *store, const struct greylist_time *now,
 			  unsigned limit);
+	/* Finds all zero; answers, ends and waits are the front's. */
 	void (*stats)(struct store *store, struct store_stats *ret_stats);
 	void (*close)(struct store *store);
 };
 
 struct store {
 	const struct store_engine *engine;
+	atomic_uint_least64_t answers[GREYLIST_TRAPPED + 1];
+	atomic_uint_least64_t ends[STORE_STOPPED + 1];
+	atomic_uint_least64_t waits[STORE_WAITS];
 };
 
 #endif
