@@ -52,7 +52,7 @@ enum dns_status {
 #define DNS_STATUSES (DNS_STOPPED + 1)
 
 #define DNS_MESSAGE_MAX 16384 /* bytes */
-#define DNS_RECORDS_MAX 64 /* in the answer section, CNAMEs included */
+#define DNS_RECORDS_MAX 128 /* in the answer section, CNAMEs included */
 #define DNS_TEXT_MAX 4096 /* bytes of one TXT record, its strings joined */
 #define DNS_CNAMES_MAX 10
 

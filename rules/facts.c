@@ -272,7 +272,7 @@ static const struct fact_row table[FACT_ID_COUNT] = {
 	ROW(DMARC_RECORD_ERROR, "dmarc.record_error", STRING, PLAIN, EOM,
 	    "what is wrong with the DMARC record, or with the author's address"),
 	ROW(DKIM_SEEN, "dkim.seen", NUMBER, PLAIN, EOM,
-	    "messages of the last hour with a valid signature of this one, it included"),
+	    "messages of the last hour with one of its valid signatures, it included"),
 	LATER(BODY_URLS, "body.urls", SET, DOMAIN, EOM, NULL,
 	    "host names of the links in the body"),
 	LATER(ARC_TRUSTED, "arc.trusted", BOOL, PLAIN, EOM, NULL,

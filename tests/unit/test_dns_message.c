@@ -170,7 +170,7 @@ static size_t message_of(const struct row *row, uint8_t *to)
 	for (size_t i = 0; i < 3; i++) {
 		to[6 + 2 * i] = 0;
 		to[7 + 2 * i] = row->counts[i] == 'z'
-					? 65
+					? DNS_RECORDS_MAX + 1
 					: (uint8_t)(row->counts[i] - '0');
 	}
 	to[len - 3] = (uint8_t)row->type;

@@ -200,8 +200,10 @@ static const struct {
 	  "n0.test, unknown: limit" },
 	{ "eleven, the last is not looked at", 11, 10, 10, 10, 11,
 	  "unknown: limit" },
-	{ "sixty-four", 64, 3, 4, 10, 11, "n3.test n4.test, unknown: limit" },
-	{ "more than a resolver takes", 65, 0, 64, 0, 1, "unknown: limit" },
+	{ "all that a resolver takes", DNS_RECORDS_MAX, 3, 4, 10, 11,
+	  "n3.test n4.test, unknown: limit" },
+	{ "one more", DNS_RECORDS_MAX + 1, 0, DNS_RECORDS_MAX, 0, 1,
+	  "unknown: limit" },
 };
 
 static void test_crowds(void **state)
