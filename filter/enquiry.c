@@ -78,10 +78,17 @@ static void ask_about_helo(struct session *s)
 			     &s->client_ip);
 }
 
+/* Thousands of connections may be idle: they hold no more than they must. */
+static bool asks_before_mail(const struct generation *gen)
+{
+	return lookups_want_client(gen) || lookups_want_helo(gen);
+}
+
 void enquiry_connect(struct session *s)
 {
 	enquiry_drop(s);
-	if (!is_local(s) && !connection_is_exempt(s))
+	if (asks_before_mail(s->generation) && !is_local(s) &&
+	    !connection_is_exempt(s))
 		ask_about_client(s);
 }
 

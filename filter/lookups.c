@@ -100,6 +100,16 @@ bool lookups_want_client(const struct generation *gen)
 	return dnsbl_reads(gen, FACT_CLIENT_IP) || wants_names(gen);
 }
 
+static bool wants_helo_addresses(const struct generation *gen)
+{
+	return READS(gen, FACT_HELO_RESOLVES, FACT_HELO_MATCHES_CLIENT);
+}
+
+bool lookups_want_helo(const struct generation *gen)
+{
+	return dnsbl_reads(gen, FACT_HELO_NAME) || wants_helo_addresses(gen);
+}
+
 void lookups_client(struct lookups *lookups, const struct ip *client)
 {
 	const struct generation *gen = lookups->gen;
@@ -123,7 +133,7 @@ void lookups_helo(struct lookups *lookups, const char *helo,
 	if (helo != NULL)
 		dnsbl_ask_name(&lookups->lists, FACT_HELO_NAME, helo,
 			       strlen(helo));
-	if (READS(lookups->gen, FACT_HELO_RESOLVES, FACT_HELO_MATCHES_CLIENT))
+	if (wants_helo_addresses(lookups->gen))
 		helo_dns_ask(&lookups->helo, lookups->client, helo, client);
 }
 

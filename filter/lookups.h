@@ -36,6 +36,8 @@ void lookups_free(struct lookups *lookups); /* gives up what is still asked */
 
 /* Do the rules ask about a client before it has said a word? */
 bool lookups_want_client(const struct generation *gen);
+/* ... about what it calls itself? */
+bool lookups_want_helo(const struct generation *gen);
 
 /* Each starts questions; an object takes each of these once.  `helo` NULL:
  * there was none. */
