@@ -53,6 +53,7 @@ tests_unit_test_greylist_record_SOURCES = tests/unit/test_greylist_record.c
 tests_unit_test_greylist_record_LDADD = $(lists_test_libs)
 
 # Against a slow one, and with clocks that jump.
-tests_unit_test_greylist_model_SOURCES = tests/unit/test_greylist_model.c
+tests_unit_test_greylist_model_SOURCES = tests/unit/test_greylist_model.c \
+	tests/unit/greylist_diary.c tests/unit/greylist_diary.h
 tests_unit_test_greylist_model_LDADD = $(lists_test_libs)
 endif

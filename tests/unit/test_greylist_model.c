@@ -1,9 +1,6 @@
 /*
  * test_greylist_model.c - a greylist against one that only keeps a diary; and
  * what clocks that jump can do.
- *
- * The slow model writes down each thing that happens and answers a visit by
- * reading the whole diary.  It knows no records, stamps, rounds and expiries.
  */
 #include "lists/greylist.h"
 
@@ -14,196 +11,9 @@
 #include <cmocka.h>
 
 #include "lists/greylist_record.h"
+#include "tests/unit/greylist_diary.h"
 
-enum {
-	IDENTITIES = 2,
-	TRIPLETS = 3, /* of each */
-	EVENTS = 400,
-	STORIES = 300,
-	TRAP = 60,
-	A_WHILE = 50, /* of an admin's word */
-};
-
-/* So short that every border is met. */
-static const struct greylist_terms terms = {
-	.wait = 10,
-	.window = 100,
-	.keep = 300,
-	.known_gap = 40,
-	.known_after = 3,
-	.outbound = 80,
-};
-
-static uint64_t dice_state;
-
-static uint32_t dice(uint32_t sides)
-{
-	dice_state ^= dice_state << 13;
-	dice_state ^= dice_state >> 7;
-	dice_state ^= dice_state << 17;
-	return (uint32_t)(dice_state >> 32) % sides;
-}
-
-/* --- the diary ----------------------------------------------------------- */
-
-enum kind { VISIT, CONVICT, MARK, WRITE };
-
-struct event {
-	enum kind kind;
-	int64_t when; /* true time */
-	int identity, triplet;
-	enum greylist_why why; /* of a visit */
-	enum greylist_mark mark;
-	int64_t span;
-};
-
-struct diary {
-	struct event events[EVENTS];
-	int count;
-};
-
-/* The last word of an admin before `end`, if it still holds. */
-static enum greylist_mark marked(const struct diary *d, int end, int identity,
-				 int64_t now)
-{
-	for (int i = end - 1; i >= 0; i--) {
-		const struct event *e = &d->events[i];
-
-		if (e->kind != MARK || e->identity != identity)
-			continue;
-		if (e->span > 0 && now - e->when >= e->span)
-			return GREYLIST_UNMARKED;
-		return e->mark;
-	}
-	return GREYLIST_UNMARKED;
-}
-
-static bool convicts(const struct diary *d, int at, int identity)
-{
-	const struct event *e = &d->events[at];
-
-	return e->kind == CONVICT && e->identity == identity &&
-	       marked(d, at, identity, e->when) != GREYLIST_ALLOW;
-}
-
-static bool is_trapped(const struct diary *d, int identity, int64_t now)
-{
-	for (int i = d->count - 1; i >= 0; i--) {
-		const struct event *e = &d->events[i];
-
-		if (e->kind == MARK && e->identity == identity &&
-		    e->mark == GREYLIST_ALLOW)
-			return false;
-		if (convicts(d, i, identity))
-			return now - e->when < TRAP;
-	}
-	return false;
-}
-
-static bool is_visit(const struct event *e, int identity, int triplet)
-{
-	return e->kind == VISIT && e->identity == identity &&
-	       e->triplet == triplet;
-}
-
-static bool has_passed(const struct diary *d, int identity, int triplet,
-		       int64_t now)
-{
-	for (int i = d->count - 1; i >= 0; i--) {
-		const struct event *e = &d->events[i];
-
-		if (is_visit(e, identity, triplet) &&
-		    (e->why == GREYLIST_WAITED || e->why == GREYLIST_KEPT))
-			return now - e->when <= terms.keep;
-	}
-	return false;
-}
-
-/* Waits that ended since the last conviction or silence, a gap apart. */
-static bool is_known(const struct diary *d, int identity, int64_t now)
-{
-	int64_t used = 0, counted = 0;
-	unsigned passes = 0;
-
-	for (int i = 0; i < d->count; i++) {
-		const struct event *e = &d->events[i];
-
-		if (convicts(d, i, identity))
-			passes = 0;
-		if (e->kind != VISIT || e->identity != identity)
-			continue;
-		if (e->when - used > terms.keep)
-			passes = 0;
-		if (e->why == GREYLIST_WAITED &&
-		    (passes == 0 || e->when - counted >= terms.known_gap)) {
-			passes++;
-			counted = e->when;
-		}
-		if (e->why == GREYLIST_WAITED || e->why == GREYLIST_KEPT ||
-		    e->why == GREYLIST_KNOWN)
-			used = e->when;
-	}
-	return passes >= terms.known_after && now - used <= terms.keep;
-}
-
-static bool was_written_to(const struct diary *d, int identity, int triplet,
-			   int64_t now)
-{
-	for (int i = d->count - 1; i >= 0; i--) {
-		const struct event *e = &d->events[i];
-
-		if (e->kind == WRITE && e->identity == identity &&
-		    e->triplet == triplet)
-			return now - e->when <= terms.outbound;
-	}
-	return false;
-}
-
-static enum greylist_why wait_of(const struct diary *d, int identity,
-				 int triplet, int64_t now)
-{
-	bool dropped = false;
-
-	for (int i = d->count - 1; i >= 0; i--) {
-		const struct event *e = &d->events[i];
-
-		if (convicts(d, i, identity))
-			dropped = true;
-		if (!is_visit(e, identity, triplet))
-			continue;
-		if (e->why == GREYLIST_WAITED)
-			break;
-		if (e->why != GREYLIST_NEW && e->why != GREYLIST_LATE &&
-		    e->why != GREYLIST_DROPPED)
-			continue;
-		if (dropped)
-			return GREYLIST_DROPPED;
-		if (now - e->when > terms.window)
-			return GREYLIST_LATE;
-		return now - e->when >= terms.wait ? GREYLIST_WAITED
-						   : GREYLIST_EARLY;
-	}
-	return GREYLIST_NEW;
-}
-
-static enum greylist_why expected(const struct diary *d, int identity,
-				  int triplet, int64_t now)
-{
-	enum greylist_mark mark = marked(d, d->count, identity, now);
-
-	if (mark != GREYLIST_UNMARKED)
-		return mark == GREYLIST_ALLOW ? GREYLIST_ALLOWED
-					      : GREYLIST_BLOCKED;
-	if (is_trapped(d, identity, now))
-		return GREYLIST_TRAPPED;
-	if (has_passed(d, identity, triplet, now))
-		return GREYLIST_KEPT;
-	if (is_known(d, identity, now))
-		return GREYLIST_KNOWN;
-	if (was_written_to(d, identity, triplet, now))
-		return GREYLIST_OUTBOUND;
-	return wait_of(d, identity, triplet, now);
-}
+enum { STORIES = 300 };
 
 /* --- a store of lines ---------------------------------------------------- */
 
@@ -214,9 +24,9 @@ struct cell {
 };
 
 struct store {
-	struct cell triplets[IDENTITIES][TRIPLETS];
-	struct cell outbound[IDENTITIES][TRIPLETS];
-	struct cell identities[IDENTITIES];
+	struct cell triplets[DIARY_IDENTITIES][DIARY_TRIPLETS];
+	struct cell outbound[DIARY_IDENTITIES][DIARY_TRIPLETS];
+	struct cell identities[DIARY_IDENTITIES];
 	bool forgets; /* what is no longer needed */
 };
 
@@ -262,7 +72,7 @@ static void save_identity(struct store *store, int identity, int64_t now,
 
 	cell->len = greylist_write_identity(record, cell->line);
 	cell->needed_until =
-		until(now, greylist_identity_left(record, &terms, clock));
+		until(now, greylist_identity_left(record, &diary_terms, clock));
 }
 
 static enum greylist_why visit(struct store *store, int identity, int triplet,
@@ -273,7 +83,7 @@ static enum greylist_why visit(struct store *store, int identity, int triplet,
 	struct greylist_result result;
 
 	load(store, identity, triplet, now, &records);
-	greylist_visit(&terms, clock, &records, &result);
+	greylist_visit(&diary_terms, clock, &records, &result);
 	if (result.triplet_changed) {
 		cell->len =
 			greylist_write_triplet(&records.triplet, cell->line);
@@ -282,129 +92,82 @@ static enum greylist_why visit(struct store *store, int identity, int triplet,
 	if (result.identity_changed)
 		save_identity(store, identity, now, &records.identity, clock);
 	if (result.answer == GREYLIST_WAIT)
-		assert_in_range(result.left, 1, terms.wait);
+		assert_in_range(result.left, 1, diary_terms.wait);
 	return result.why;
 }
 
 /* --- stories ------------------------------------------------------------- */
 
-static void other_event(struct store *store, struct event *e,
-			const struct greylist_time *clock)
+static void convict_or_mark(struct store *store, const struct diary_event *e,
+			    struct greylist_identity *identity,
+			    const struct greylist_time *clock)
 {
+	if (e->kind == DIARY_MARK)
+		greylist_set_mark(identity, e->mark, clock, e->span);
+	else if (!greylist_convict(identity, clock, DIARY_TRAP))
+		return;
+	save_identity(store, e->identity, e->when, identity, clock);
+}
+
+static void write_to(struct store *store, const struct diary_event *e,
+		     struct greylist_outbound *outbound,
+		     const struct greylist_time *clock)
+{
+	struct cell *cell = &store->outbound[e->identity][e->triplet];
+
+	greylist_write_to(outbound, clock);
+	cell->len = greylist_write_outbound(outbound, cell->line);
+	cell->needed_until =
+		until(e->when,
+		      greylist_outbound_left(outbound, &diary_terms, clock));
+}
+
+static enum greylist_why act(void *context, const struct diary_event *e,
+			     const struct greylist_time *clock)
+{
+	struct store *store = context;
 	struct greylist_records records;
-	struct cell *cell;
 
+	if (e->kind == DIARY_VISIT)
+		return visit(store, e->identity, e->triplet, e->when, clock);
 	load(store, e->identity, e->triplet, e->when, &records);
-	switch (e->kind) {
-	case VISIT: break;
-	case CONVICT:
-		if (!greylist_convict(&records.identity, clock, TRAP))
-			return;
-		save_identity(store, e->identity, e->when, &records.identity,
-			      clock);
-		break;
-	case MARK:
-		e->mark = (enum greylist_mark)dice(3);
-		e->span = dice(4) > 0 ? A_WHILE : 0;
-		if (e->span == 0 && dice(8) > 0)
-			e->mark = GREYLIST_UNMARKED;
-		greylist_set_mark(&records.identity, e->mark, clock, e->span);
-		save_identity(store, e->identity, e->when, &records.identity,
-			      clock);
-		break;
-	case WRITE:
-		greylist_write_to(&records.outbound, clock);
-		cell = &store->outbound[e->identity][e->triplet];
-		cell->len =
-			greylist_write_outbound(&records.outbound, cell->line);
-		cell->needed_until =
-			until(e->when, greylist_outbound_left(&records.outbound,
-							      &terms, clock));
-		break;
-	}
+	if (e->kind == DIARY_WRITE)
+		write_to(store, e, &records.outbound, clock);
+	else
+		convict_or_mark(store, e, &records.identity, clock);
+	return GREYLIST_NO_ANSWER;
 }
 
-static int64_t pause_between(void)
+static void tell(struct diary_story *story, bool forgets)
 {
-	static const int64_t borders[] = { 0,  1,  9,  10, 11,	39,  40,  41,
-					   59, 60, 80, 99, 100, 101, 300, 301 };
-
-	return dice(3) == 0 ? borders[dice(16)] : dice(30);
-}
-
-static bool begins(enum greylist_why why)
-{
-	return why == GREYLIST_NEW || why == GREYLIST_LATE ||
-	       why == GREYLIST_DROPPED;
-}
-
-static unsigned seen[GREYLIST_TRAPPED + 1];
-
-static void check_story(bool forgets, bool jumps)
-{
-	static struct diary diary;
+	const struct diary_actor actor = { .act = act, .forgets = forgets };
 	struct store store = { .forgets = forgets };
-	int64_t now = 1000, wall = 1700000000;
 
-	diary.count = 0;
-	while (diary.count < EVENTS) {
-		struct event *e = &diary.events[diary.count];
-		int64_t pause = pause_between();
-		struct greylist_time clock;
-		uint32_t which = dice(40);
-
-		now += pause;
-		wall += pause;
-		if (jumps && dice(4) == 0)
-			wall += (int64_t)dice(UINT32_MAX) * (dice(2) ? 1 : -1) /
-				(1 + dice(1000000));
-		clock = (struct greylist_time){ wall, now, 42 };
-		*e = (struct event){
-			.kind = which == 0   ? CONVICT
-				: which == 1 ? MARK
-				: which == 2 ? WRITE
-					     : VISIT,
-			.when = now,
-			.identity = (int)dice(IDENTITIES),
-			.triplet = (int)dice(TRIPLETS),
-		};
-		if (e->kind == VISIT) {
-			enum greylist_why got = visit(&store, e->identity,
-						      e->triplet, now, &clock);
-
-			e->why = expected(&diary, e->identity, e->triplet, now);
-			/* what is forgotten begins as what never was */
-			if (got != e->why &&
-			    !(forgets && begins(got) && begins(e->why)))
-				fail_msg("%d: %s instead of %s", diary.count,
-					 greylist_why_name(got),
-					 greylist_why_name(e->why));
-			seen[got]++;
-		} else {
-			other_event(&store, e, &clock);
-		}
-		diary.count++;
-	}
+	story->begin = 1000;
+	diary_play(&actor, &store, story);
 }
 
 static void test_model(void **state)
 {
+	struct diary_story story = { 0 };
+
 	(void)state;
-	dice_state = 88172645463325252;
-	memset(seen, 0, sizeof(seen));
+	diary_seed(88172645463325252);
 	for (int i = 0; i < STORIES; i++)
-		check_story(i % 2 == 0, false);
+		tell(&story, i % 2 == 0);
 	for (int why = GREYLIST_NEW; why <= GREYLIST_TRAPPED; why++)
-		assert_true(seen[why] > 50);
+		assert_true(story.seen[why] > 50);
 }
 
 /* While the machine is up the wall clock may say what it likes. */
 static void test_jumps_in_a_run(void **state)
 {
+	struct diary_story story = { .jumps = true };
+
 	(void)state;
-	dice_state = 362436069;
+	diary_seed(362436069);
 	for (int i = 0; i < STORIES; i++)
-		check_story(false, true);
+		tell(&story, false);
 }
 
 /*
@@ -414,7 +177,7 @@ static void test_jumps_in_a_run(void **state)
 static void test_never_for_ever(void **state)
 {
 	(void)state;
-	dice_state = 521288629;
+	diary_seed(521288629);
 	for (int i = 0; i < 20000; i++) {
 		struct store store = { 0 };
 		int64_t now = 1000, skew = 0;
@@ -424,26 +187,28 @@ static void test_never_for_ever(void **state)
 		for (int n = 0; n < 12; n++) {
 			struct greylist_time clock;
 
-			now += pause_between();
-			if (dice(3) == 0) {
-				run = dice(4);
-				skew = (int64_t)dice(UINT32_MAX) *
-				       (dice(2) ? 1 : -1);
-				skew /= 1 + dice(100000000);
+			now += diary_pause();
+			if (diary_dice(3) == 0) {
+				run = diary_dice(4);
+				skew = (int64_t)diary_dice(UINT32_MAX) *
+				       (diary_dice(2) ? 1 : -1);
+				skew /= 1 + diary_dice(100000000);
 			}
 			clock = (struct greylist_time){ 1700000000 + now + skew,
 							now + 5 * (int64_t)run,
 							run };
 			visit(&store, 0, 0, now, &clock);
-			if (dice(9) == 0) {
-				struct event trap = { .kind = CONVICT,
-						      .when = now };
+			if (diary_dice(9) == 0) {
+				struct diary_event trap = {
+					.kind = DIARY_CONVICT,
+					.when = now,
+				};
 
-				other_event(&store, &trap, &clock);
+				act(&store, &trap, &clock);
 			}
 		}
 		/* from here on the clock goes right; a block ends first */
-		skew = (int64_t)dice(1000) - 500;
+		skew = (int64_t)diary_dice(1000) - 500;
 		for (int n = 0; n < 3; n++) {
 			struct greylist_time clock = { 1700000000 + now + skew,
 						       now, 99 };
@@ -452,9 +217,10 @@ static void test_never_for_ever(void **state)
 			if (n > 0 && why == GREYLIST_TRAPPED)
 				fail_msg("blocked after the block");
 			/* and then it comes as late as may be */
-			now += n == 0 ? TRAP + GREYLIST_SKEW : terms.window;
+			now += n == 0 ? DIARY_TRAP + GREYLIST_SKEW
+				      : diary_terms.window;
 		}
-		if (begins(why) || why == GREYLIST_EARLY)
+		if (diary_begins(why) || why == GREYLIST_EARLY)
 			fail_msg("%d: %s at the second visit", i,
 				 greylist_why_name(why));
 	}
@@ -470,14 +236,14 @@ static void test_skewed_hosts(void **state)
 	};
 
 	(void)state;
-	dice_state = 88675123;
+	diary_seed(88675123);
 	for (int i = 0; i < 20000; i++) {
 		struct greylist_records records = { 0 };
 		struct greylist_result result;
 		int64_t began = 0, now = 1000;
 
 		for (int n = 0; n < 8; n++) {
-			uint64_t host = 1 + dice(3);
+			uint64_t host = 1 + diary_dice(3);
 			/* GREYLIST_SKEW between any two */
 			int64_t off = ((int64_t)host - 2) * GREYLIST_SKEW / 2;
 			struct greylist_time clock = { 1700000000 + now + off,
@@ -485,7 +251,7 @@ static void test_skewed_hosts(void **state)
 						       host };
 
 			greylist_visit(&long_terms, &clock, &records, &result);
-			if (begins(result.why))
+			if (diary_begins(result.why))
 				began = now;
 			if (result.why == GREYLIST_WAITED)
 				assert_true(now - began >=
@@ -493,7 +259,7 @@ static void test_skewed_hosts(void **state)
 			if (result.why == GREYLIST_EARLY)
 				assert_true(now - began <
 					    long_terms.wait + GREYLIST_SKEW);
-			now += dice(400);
+			now += diary_dice(400);
 		}
 	}
 }
@@ -528,11 +294,11 @@ static void test_jumps_over_a_restart(void **state)
 		struct greylist_records records = { 0 };
 		struct greylist_result result;
 
-		greylist_visit(&terms, &clock, &records, &result);
+		greylist_visit(&diary_terms, &clock, &records, &result);
 		assert_int_equal(result.why, GREYLIST_NEW);
 		clock = (struct greylist_time){ 1700000000 + rows[i].wall, 20,
 						2 };
-		greylist_visit(&terms, &clock, &records, &result);
+		greylist_visit(&diary_terms, &clock, &records, &result);
 		if (result.why != rows[i].why)
 			fail_msg("%s: %s", rows[i].claim,
 				 greylist_why_name(result.why));
