@@ -35,6 +35,34 @@ const char *compile_copy(struct compiler *c, const char *text)
 	return compile_got(c, arena_strndup(c->arena, text, strlen(text)));
 }
 
+struct words_walk {
+	const char *const *next;
+};
+
+static const char *words_next(void *context)
+{
+	struct words_walk *walk = context;
+
+	return *walk->next != NULL ? *walk->next++ : NULL;
+}
+
+int compile_word(struct compiler *c, const struct fact_row *row,
+		 const struct ast_value *value, unsigned *ret_word)
+{
+	struct words_walk walk = { row->words };
+
+	for (unsigned i = 0; row->words[i] != NULL; i++) {
+		if (strcmp(row->words[i], value->text) != 0)
+			continue;
+		*ret_word = i;
+		return 0;
+	}
+	diag_error(c->diag, value->place, "\"%s\" is never \"%s\"", row->name,
+		   value->text);
+	diag_nearest(c->diag, value->text, value->len, words_next, &walk);
+	return -1;
+}
+
 struct nearest_walk {
 	struct names_walk names;
 	int fact; /* next one, or past the end */

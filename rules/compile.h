@@ -38,6 +38,10 @@ void *compile_got(struct compiler *c, void *memory);
 /* A copy in the rule set's arena; NULL stays NULL. */
 const char *compile_copy(struct compiler *c, const char *text);
 
+/* The number of a word among those of an enum; -1 after a complaint. */
+int compile_word(struct compiler *c, const struct fact_row *row,
+		 const struct ast_value *value, unsigned *ret_word);
+
 /*
  * Adds `did you mean`: among the names of a table, and among the facts if
  * asked.

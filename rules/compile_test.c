@@ -106,36 +106,14 @@ static int read_number(struct subject *s, const struct ast_value *value,
 	}
 }
 
-struct words_walk {
-	const char *const *next;
-};
-
-static const char *words_next(void *context)
-{
-	struct words_walk *walk = context;
-
-	return *walk->next != NULL ? *walk->next++ : NULL;
-}
-
 static int read_word(struct subject *s, const struct ast_value *value,
 		     unsigned *ret_word)
 {
-	struct words_walk walk = { s->row->words };
-
 	if (value->kind == AST_STRING)
 		return unsuitable(s, value, "a word without quotes");
 	if (value->kind != AST_WORD)
 		return unsuitable(s, value, "one of its words");
-	for (unsigned i = 0; s->row->words[i] != NULL; i++) {
-		if (strcmp(s->row->words[i], value->text) != 0)
-			continue;
-		*ret_word = i;
-		return 0;
-	}
-	diag_error(s->c->diag, value->place, "\"%s\" is never \"%s\"",
-		   s->row->name, value->text);
-	diag_nearest(s->c->diag, value->text, value->len, words_next, &walk);
-	return -1;
+	return compile_word(s->c, s->row, value, ret_word);
 }
 
 static int read_text(struct subject *s, const struct ast_value *value,

@@ -57,14 +57,9 @@ static int given_word(struct compiler *c, const struct ast_given *given,
 {
 	const struct ast_value *value = given->values;
 
-	for (unsigned i = 0; row->words[i] != NULL; i++) {
-		if (value->kind != AST_WORD ||
-		    strcmp(row->words[i], value->text) != 0)
-			continue;
-		fact->word = i;
-		return 0;
-	}
-	return given_bad(c, given, "one of its words");
+	if (value->kind != AST_WORD)
+		return given_bad(c, given, "one of its words");
+	return compile_word(c, row, value, &fact->word);
 }
 
 static int given_texts(struct compiler *c, const struct ast_given *given,
