@@ -176,7 +176,7 @@ static bool read_question(const struct command *command, struct arena *arena,
 		q->domain = domain_of(arena, what);
 		if (q->domain == NULL) {
 			wrong_use(command,
-				  "%s is neither a domain nor a "
+				  "\"%s\" is neither a domain nor a "
 				  "record",
 				  what);
 			return false;
