@@ -456,7 +456,10 @@ static bool prepare(void)
 	pthread_cond_init(&filter.keeper_wakes, &attr);
 	pthread_condattr_destroy(&attr);
 	filter.started = time(NULL);
-	suffix_load();
+	if (!suffix_load())
+		log_event(LOG_WARNING, "start",
+			  "error=\"no public suffix list\" "
+			  "organisation=\"the author's domain alone\"");
 	filter.milter_ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	filter.pool = inspector_pool_open(filter.start.inspectors,
 					  filter.start.channels);

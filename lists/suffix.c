@@ -7,7 +7,6 @@
 
 #include <libpsl.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <string.h>
 
 #define NAME_MAX_BYTES 253 /* of a host name in ASCII, without a final dot */
@@ -23,9 +22,10 @@ static void load(void)
 		list = psl_builtin();
 }
 
-void suffix_load(void)
+bool suffix_load(void)
 {
 	pthread_once(&once, load);
+	return list != NULL;
 }
 
 /*
@@ -105,8 +105,7 @@ const char *suffix_organisation(const char *name, size_t len, size_t *ret_len)
 	    lower_name(name, len, lower, &ascii) < 0 ||
 	    ip_parse(name, len, &ip) == 0)
 		return NULL;
-	suffix_load();
-	if (!list)
+	if (!suffix_load())
 		return NULL;
 	labels = organisation_labels(lower, ascii);
 	if (labels == 0)

@@ -19,6 +19,7 @@
 #ifndef LISTS_SUFFIX_H
 #define LISTS_SUFFIX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -29,7 +30,10 @@
  */
 const char *suffix_organisation(const char *name, size_t len, size_t *ret_len);
 
-/* Reads the list now, so that no mail waits for it.  Optional. */
-void suffix_load(void);
+/*
+ * Reads the list now, so that no mail waits for it.  Optional.  False: there is
+ * none, and so no organisation of anything.
+ */
+bool suffix_load(void);
 
 #endif

@@ -2,7 +2,7 @@
 if HAVE_CMOCKA
 lists_tests = tests/unit/test_ip tests/unit/test_iplist tests/unit/test_hash \
 	tests/unit/test_entry tests/unit/test_namelist tests/unit/test_list \
-	tests/unit/test_file tests/unit/test_listfile tests/unit/test_suffix \
+	tests/unit/test_file tests/unit/test_listfile tests/unit/test_suffix tests/unit/test_suffix_missing \
 	tests/unit/test_sender_key tests/unit/test_triplet \
 	tests/unit/test_greylist tests/unit/test_greylist_record \
 	tests/unit/test_greylist_model
@@ -36,6 +36,11 @@ tests_unit_test_file_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fstat
 
 tests_unit_test_listfile_SOURCES = tests/unit/test_listfile.c
 tests_unit_test_listfile_LDADD = $(lists_test_libs)
+
+tests_unit_test_suffix_missing_SOURCES = tests/unit/test_suffix_missing.c
+tests_unit_test_suffix_missing_LDADD = $(lists_test_libs)
+tests_unit_test_suffix_missing_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=psl_latest -Wl,--wrap=psl_builtin
 
 tests_unit_test_suffix_SOURCES = tests/unit/test_suffix.c
 tests_unit_test_suffix_LDADD = $(lists_test_libs)
