@@ -21,6 +21,7 @@ struct call {
 	const struct control_sink *sink;
 	bool may_write;
 	bool wrote; /* it changed something, or tried to */
+	const char *did; /* what, where the verb's name would say too little */
 	bool good;
 };
 
@@ -178,6 +179,13 @@ static void verb_dnsbl(struct call *call)
 	call->good = control_dnsbl(call->context, call->request, call->sink);
 }
 
+static void verb_greylist(struct call *call)
+{
+	call->good = control_greylist(call->context, call->may_write,
+				      call->request, call->sink, &call->did);
+	call->wrote = call->did != NULL;
+}
+
 static const struct verb {
 	const char *name;
 	bool writes;
@@ -193,6 +201,7 @@ static const struct verb {
 	{ "list", false, verb_list }, /* add and remove look for themselves */
 	{ "dns", false, verb_dns }, /* so does flush */
 	{ "dnsbl", false, verb_dnsbl },
+	{ "greylist", false, verb_greylist }, /* its actions look */
 };
 
 static const struct verb *verb_find(const char *name)
@@ -224,7 +233,9 @@ static const char *run(struct call *call)
 		return verb->name;
 	}
 	verb->run(call);
-	return call->wrote ? verb->name : NULL;
+	if (!call->wrote)
+		return NULL;
+	return call->did != NULL ? call->did : verb->name;
 }
 
 const char *control_answer(const struct control_context *context,

@@ -14,6 +14,27 @@
  *	                                  name is an address)
  *	dnsbl    action                   action health, ask; ask: subject, an
  *	                                  address or a domain name
+ *	greylist action                   what greylisting remembers, see below
+ *
+ * The actions of `greylist`; a member that is not named here is refused, so
+ *that a filter that was misspelled does not forget everything:
+ *
+ *	list     FILTER, raw, limit       a page of at most `limit` (1000)
+ *entries as in show_greylist_entry(), some a line; then "end", "count", "more"
+ *and "cursor" count    cursor                   a page of counting: "count",
+ *"more" and "cursor"; pages are to be added up show     key; or identity; or
+ *"there", its "records", and what a visit client, ptr, spf; with   would hear
+ *now: "next" the latter two: sender, recipient stats numbers, as
+ *show_greylist_stats() allow, block   identity, for      seconds; 0: until it
+ *is taken back unmark   identity                 "was" says what it was before
+ *	forget   FILTER, dry_run          a page: "count", "more", "cursor"
+ *	import   entries, goes_on         all or none of up to 1000; "bad" is
+ *the index of one that is none.  goes_on: not the first request, nothing to log
+ *
+ * FILTER: kinds (of triplet, identity, outbound), state (waiting, passed), mark
+ * (allow, block), known, trapped (bool); identity, sender, recipient: patterns;
+ * seen_after, seen_before: moments; cursor: what the page before gave.  A page
+ * may end early, with more.
  *
  * The codes of refusals: "wrong" (the request), "denied", "failed" (tried, and
  * it did not work; or, the answer is no), "absent" (needs a running filter),
@@ -45,7 +66,8 @@ struct control_sink {
 /*
  * Answers one request of `len` bytes, whatever they are.  Any thread.  Returns
  * the name of the verb if it is one that changes something and was tried, for
- * the log, else NULL; `*ret_good` says how it came out.
+ * the log (of greylist, with its action), else NULL; `*ret_good` says how it
+ * came out.
  */
 const char *control_answer(const struct control_context *context,
 			   bool may_write, const char *request, size_t len,
@@ -69,6 +91,14 @@ bool control_dns(const struct control_context *context, bool may_write,
 		 bool *ret_wrote);
 bool control_dnsbl(const struct control_context *context, const json_t *request,
 		   const struct control_sink *sink);
+
+/*
+ * control_greylist.c.  What was changed, or should have been, is a word for the
+ * log in `*ret_did`, which is left alone otherwise.
+ */
+bool control_greylist(const struct control_context *context, bool may_write,
+		      const json_t *request, const struct control_sink *sink,
+		      const char **ret_did);
 
 /* --- for verbs that wait for DNS ---------------------------------------- */
 

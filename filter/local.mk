@@ -24,9 +24,12 @@ filter_libsession_a_SOURCES = \
 # The control socket; steelyardctl answers from files with the same verbs.
 noinst_LIBRARIES += filter/libcontrol.a
 filter_libcontrol_a_SOURCES = filter/control.c filter/control.h \
-	filter/control_dns.c filter/control_dnsbl.c filter/control_list.c \
+	filter/control_dns.c filter/control_dnsbl.c filter/control_greylist.c \
+	filter/control_greylist.h filter/control_greylist_edit.c \
+	filter/control_greylist_read.c filter/control_greylist_who.c \
+	filter/control_list.c \
 	filter/control_verbs.c filter/control_verbs.h filter/show.c \
-	filter/show.h filter/show_dns.c
+	filter/show.h filter/show_dns.c filter/show_greylist.c
 
 # The jailed reader, and the filter's side of it.
 noinst_LIBRARIES += filter/inspect/libinspect.a filter/libinspector.a

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
+#include "lists/store.h"
 #include "rules/diag.h"
 
 struct control_context;
@@ -46,5 +47,29 @@ json_t *show_dns_texts(const struct dns_answer *answer);
 json_t *show_dns_status(const struct generation *gen);
 json_t *show_dns_stats(struct resolver *resolver,
 		       const struct generation *gen); /* an object with "ok" */
+
+/* --- show_greylist.c ----------------------------------------------------- */
+
+const char *show_greylist_kind(enum store_kind kind); /* "triplet" */
+
+/*
+ * Members: kind, key, value, expires (null: never); "foreign" if the value
+ * cannot be read, "newer" if it is of a version that is not known yet.  Else,
+ *and unless `raw`: state    waiting, passed; allowed, blocked, trapped, known,
+ *counted, idle (what counts first); written left     seconds until it says no
+ *more than none, 0: now; null: never of a triplet    identity, sender,
+ *recipient, first, last, count; wait_left, or waited of an identity  identity,
+ *passes, known; counted, last; trapped, trap_left; mark ("allow", "block"),
+ *marked, mark_left of an address that was written to  address, last
+ */
+json_t *show_greylist_entry(const struct store_entry *entry,
+			    const struct greylist_terms *terms,
+			    const struct greylist_time *now, bool raw);
+/* Members: answer, why; left, if one must wait or is refused. */
+json_t *show_greylist_result(const struct greylist_result *result);
+/* An object with "ok": struct store_stats by its names. */
+json_t *show_greylist_stats(const char *engine,
+			    const struct store_stats *stats);
+json_t *show_greylist_waits(const uint64_t waits[STORE_WAITS]); /* an array */
 
 #endif
