@@ -1,5 +1,5 @@
 /*
- * child.c - starts our own program once more, in another role.
+ * child.c - starts our own program once more, or the one that belongs to it.
  */
 #include "config.h"
 
@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
@@ -46,9 +47,33 @@ static const struct {
  * service manager may send SIGTERM to everybody. */
 static const int ignored[] = { SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGPIPE };
 
-int child_image(void)
+/* Where a program lies that is in the running one's folder. */
+static bool beside_us(const char *name, char path[PATH_MAX])
 {
-	return open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX - 1);
+
+	if (len < 0)
+		return false;
+	while (len > 0 && path[len - 1] != '/')
+		len--;
+	return snprintf(path + len, (size_t)(PATH_MAX - len), "%s", name) <
+	       PATH_MAX - len;
+}
+
+int child_image(const char *name)
+{
+	char path[PATH_MAX] = "/proc/self/exe";
+	int fd = -1;
+
+	if (!name || beside_us(name, path))
+		fd = open(path, O_PATH | O_CLOEXEC);
+	if (fd < 0 && name) {
+		snprintf(path, sizeof(path), PKGLIBEXECDIR "/%s", name);
+		fd = open(path, O_PATH | O_CLOEXEC);
+	}
+	if (fd < 0)
+		fprintf(stderr, "steelyard: %s: %s\n", path, strerror(errno));
+	return fd;
 }
 
 static bool is_kept(const char *entry, bool preloads)
@@ -151,8 +176,8 @@ static void run(int image, const struct child *child, pid_t parent,
 	close_range(FIRST_FD + (unsigned)child->fd_count, ~0U,
 		    CLOSE_RANGE_CLOEXEC);
 	execveat(own, "", argv, environment, AT_EMPTY_PATH);
-	dprintf(STDERR_FILENO, "steelyard: cannot execute myself: %s\n",
-		strerror(errno));
+	dprintf(STDERR_FILENO, "steelyard: cannot execute \"%s\": %s\n",
+		child->title, strerror(errno));
 	_exit(EXIT_EXEC);
 }
 

@@ -1,9 +1,9 @@
 /*
- * child.h - starts our own program once more, in another role.
+ * child.h - starts our own program once more, or the one that belongs to it.
  *
  * A child is executed afresh, not only forked: its memory is its own, its
  * layout drawn anew, and nothing is left in it of what the parent knew.  The
- * program is opened once, at start, so that parent and children stay the same
+ * programs are opened once, at start, so that parent and children stay the same
  * version while a package is being replaced.
  */
 #ifndef STEELYARD_FILTER_CHILD_H
@@ -23,8 +23,12 @@ struct child {
 	bool preloads; /* keeps LD_PRELOAD and what such libraries read */
 };
 
-/* Opens the running program; -1 with errno.  Close-on-exec. */
-int child_image(void);
+/*
+ * Opens the running program (NULL), or the one of that name in the same folder,
+ * as in a build tree, or else where it is installed.  Close-on-exec.  -1, and
+ * the reason on stderr.
+ */
+int child_image(const char *name);
 
 /* Returns the pid, or -1 with errno.  The descriptors stay open here. */
 pid_t child_start(int image, const struct child *child);

@@ -92,13 +92,9 @@ bool family_open(struct family *family, struct holdings *holdings,
 		family->count = INSPECTORS_MAX;
 	family->channels = set->channels;
 	fit_channels(family);
-	family->image = child_image();
-	if (family->image < 0) {
-		fprintf(stderr, "steelyard: /proc/self/exe: %s\n",
-			strerror(errno));
-		return false;
-	}
-	return true;
+	family->image = child_image(NULL);
+	family->reader = child_image("steelyard-inspector");
+	return family->image >= 0 && family->reader >= 0;
 }
 
 static void close_fd(int *fd)
@@ -255,7 +251,7 @@ static pid_t spawn_inspector(struct family *family, unsigned number,
 	child.environment = entries.at;
 	child.fds = inspector_ends;
 	child.fd_count = family->channels + 1;
-	return child_start(family->image, &child);
+	return child_start(family->reader, &child);
 }
 
 static void start_inspector(struct family *family, unsigned number, int64_t now)
@@ -595,4 +591,5 @@ void family_close(struct family *family)
 	close_fd(&family->link);
 	close_fd(&family->snapshot);
 	close_fd(&family->image);
+	close_fd(&family->reader);
 }

@@ -31,7 +31,7 @@ struct family {
 	const char *config;
 	const char *dns_zone; /* NULL: the network */
 	bool foreground;
-	int image; /* our own program */
+	int image, reader; /* our own program, and that of inspectors */
 	struct member filter;
 	int link; /* -1: no filter */
 	int64_t served; /* since when the filter serves; 0: not yet */

@@ -70,7 +70,7 @@ filter_libinspector_a_SOURCES = \
 	filter/inspector_pool.c filter/inspector_pool.h filter/poison.c \
 	filter/poison.h
 
-# The program: one binary, three kinds of process (main.c tells them apart).
+# The program: one binary, two kinds of process (main.c tells them apart).
 sbin_PROGRAMS += steelyard
 steelyard_sources = \
 	filter/admission.c filter/admission.h filter/backoff.c \
@@ -87,17 +87,25 @@ steelyard_SOURCES = $(steelyard_sources)
 steelyard_LDADD = filter/libcontrol.a filter/libsession.a \
 	filter/libinspector.a filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a $(MILTER_LIBS) $(PCRE2_LIBS) \
-	$(JANSSON_LIBS) $(INSPECT_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(STORE_LIBS) \
-	$(PSL_LIBS)
+	$(JANSSON_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(STORE_LIBS) $(PSL_LIBS)
 
-# The same program, but its reader obeys X-Test-Fault: for tests alone.
+# The third kind reads mail, with libraries that no other process loads.
+pkglibexec_PROGRAMS += steelyard-inspector
+steelyard_inspector_SOURCES = filter/inspect/program.c
+steelyard_inspector_LDADD = filter/inspect/libinspect.a rules/librules.a \
+	lists/liblists.a $(PCRE2_LIBS) $(INSPECT_LIBS) $(IDN2_LIBS)
+
+# The same programs, but the reader obeys X-Test-Fault: for tests alone.  It is
+# found by the folder in which both lie.
 check_LIBRARIES = tests/libfaulty.a
 tests_libfaulty_a_SOURCES = filter/inspect/message.c filter/inspect/serve.c \
 	filter/inspect/dkim_library.c filter/inspect/message_test.c
 tests_libfaulty_a_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_FAULTS
-check_PROGRAMS += tests/steelyard-faulty
+check_PROGRAMS += tests/steelyard-faulty tests/steelyard-inspector
 tests_steelyard_faulty_SOURCES = $(steelyard_sources)
-tests_steelyard_faulty_LDADD = tests/libfaulty.a $(steelyard_LDADD)
+tests_steelyard_faulty_LDADD = $(steelyard_LDADD)
+tests_steelyard_inspector_SOURCES = $(steelyard_inspector_SOURCES)
+tests_steelyard_inspector_LDADD = tests/libfaulty.a $(steelyard_inspector_LDADD)
 # Asked for before libinspect.a has a chance; the others follow from it.
-tests_steelyard_faulty_LDFLAGS = $(AM_LDFLAGS) -Wl,-u,serve_channel \
+tests_steelyard_inspector_LDFLAGS = $(AM_LDFLAGS) -Wl,-u,serve_channel \
 	-Wl,-u,library_finish

@@ -1,5 +1,5 @@
 /*
- * main.c - options, and which of the three kinds of process this is.
+ * main.c - options, and which of the two is started: supervisor or filter.
  */
 #include "config.h"
 
@@ -17,7 +17,6 @@
 #include "filter/child.h"
 #include "filter/generation.h"
 #include "filter/inherit.h"
-#include "filter/inspect/main.h"
 #include "filter/link.h"
 #include "filter/log.h"
 #include "filter/serve.h"
@@ -51,7 +50,7 @@ static void keep_secrets(void)
 	setrlimit(RLIMIT_CORE, &none);
 }
 
-/* A filter or inspector cannot be looked into by others of the same user. */
+/* A filter cannot be looked into by others of the same user. */
 static void close_shutters(void)
 {
 #ifndef SANITIZED
@@ -135,10 +134,6 @@ static int run_role(const char *name)
 		return -1;
 	/* else it would be the number of a descriptor: we came by execveat() */
 	prctl(PR_SET_NAME, "steelyard", 0, 0, 0);
-	if (strcmp(role, "inspector") == 0) {
-		close_shutters();
-		inspector_main(number_in("STEELYARD_CHANNELS"));
-	}
 	if (strcmp(role, "filter") == 0)
 		return run_filter();
 	return EXIT_USAGE;

@@ -77,6 +77,7 @@ tests_bench_bench_dns_LDADD = lists/liblists.a $(CARES_LIBS) $(STORE_LIBS)
 
 bench: tests/bench/noop$(EXEEXT) tests/bench/load$(EXEEXT) \
 		tests/bench/nameserver$(EXEEXT) $(sbin_PROGRAMS) \
+		$(pkglibexec_PROGRAMS) \
 		$(bench_parts)
 	$(AM_V_at)$(PYTHON3) $(srcdir)/tests/bench/run --build . \
 		--flags "$(CC) $(SY_CFLAGS) $(CFLAGS) $(SY_LDFLAGS) $(LDFLAGS)" \

@@ -247,7 +247,8 @@ tests_conformance_dkim_case_SOURCES = tests/conformance/dkim_case.c \
 tests_conformance_dkim_case_LDADD = filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a $(INSPECT_LIBS) $(IDN2_LIBS)
 .PHONY: conformance
-conformance: $(conformance_programs) $(sbin_PROGRAMS) $(bin_PROGRAMS)
+conformance: $(conformance_programs) $(sbin_PROGRAMS) $(pkglibexec_PROGRAMS) \
+		$(bin_PROGRAMS)
 	srcdir='$(srcdir)' PYTHON3='$(PYTHON3)' CONFORMANCE='$(CONFORMANCE)' \
 		STEELYARD_MTAS=fake $(srcdir)/tests/run-pytest \
 		$(srcdir)/tests/conformance
