@@ -90,6 +90,8 @@ steelyard_LDADD = filter/libcontrol.a filter/libsession.a \
 	$(JANSSON_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(STORE_LIBS) $(PSL_LIBS)
 
 # The third kind reads mail, with libraries that no other process loads.
+# Who asks for the one is given both, as neither runs alone.
+EXTRA_steelyard_DEPENDENCIES = steelyard-inspector$(EXEEXT)
 pkglibexec_PROGRAMS += steelyard-inspector
 steelyard_inspector_SOURCES = filter/inspect/program.c
 steelyard_inspector_LDADD = filter/inspect/libinspect.a rules/librules.a \
@@ -104,6 +106,7 @@ tests_libfaulty_a_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_FAULTS
 check_PROGRAMS += tests/steelyard-faulty tests/steelyard-inspector
 tests_steelyard_faulty_SOURCES = $(steelyard_sources)
 tests_steelyard_faulty_LDADD = $(steelyard_LDADD)
+EXTRA_tests_steelyard_faulty_DEPENDENCIES = tests/steelyard-inspector$(EXEEXT)
 tests_steelyard_inspector_SOURCES = $(steelyard_inspector_SOURCES)
 tests_steelyard_inspector_LDADD = tests/libfaulty.a $(steelyard_inspector_LDADD)
 # Asked for before libinspect.a has a chance; the others follow from it.
