@@ -21,6 +21,9 @@ lists_liblists_a_SOURCES = \
 	lists/file.c lists/file.h \
 	lists/greylist.c lists/greylist.h \
 	lists/greylist_clock.c lists/greylist_clock.h \
+	lists/greylist_foreign.c lists/greylist_foreign.h \
+	lists/greylist_foreign_dump.c lists/greylist_foreign_private.h \
+	lists/greylist_foreign_rows.c lists/greylist_foreign_sql.c \
 	lists/greylist_record.c lists/greylist_record.h \
 	lists/hash.c lists/hash.h \
 	lists/ip.c lists/ip.h \

@@ -200,3 +200,14 @@ EXTRA_DIST += tests/fuzz/seeds/sender_key tests/fuzz/seeds/greylist_record
 if !FUZZING
 TESTS += tests/fuzz/fuzz_sender_key tests/fuzz/fuzz_greylist_record
 endif
+
+# What other greylists have written.
+check_PROGRAMS += tests/fuzz/fuzz_greylist_foreign
+tests_fuzz_fuzz_greylist_foreign_SOURCES = \
+	tests/fuzz/fuzz_greylist_foreign.c $(fuzz_main)
+tests_fuzz_fuzz_greylist_foreign_LDADD = lists/liblists.a $(PSL_LIBS)
+tests_fuzz_fuzz_greylist_foreign_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/seeds/greylist_foreign
+if !FUZZING
+TESTS += tests/fuzz/fuzz_greylist_foreign
+endif

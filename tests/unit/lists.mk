@@ -5,6 +5,7 @@ lists_tests = tests/unit/test_ip tests/unit/test_iplist tests/unit/test_hash \
 	tests/unit/test_file tests/unit/test_listfile tests/unit/test_suffix tests/unit/test_suffix_missing \
 	tests/unit/test_sender_key tests/unit/test_triplet \
 	tests/unit/test_greylist tests/unit/test_greylist_record \
+	tests/unit/test_greylist_foreign \
 	tests/unit/test_greylist_model
 check_PROGRAMS += $(lists_tests)
 TESTS += $(lists_tests)
@@ -56,6 +57,10 @@ tests_unit_test_greylist_LDADD = $(lists_test_libs)
 
 tests_unit_test_greylist_record_SOURCES = tests/unit/test_greylist_record.c
 tests_unit_test_greylist_record_LDADD = $(lists_test_libs)
+
+tests_unit_test_greylist_foreign_SOURCES = \
+	tests/unit/test_greylist_foreign.c
+tests_unit_test_greylist_foreign_LDADD = $(lists_test_libs)
 
 # Against a slow one, and with clocks that jump.
 tests_unit_test_greylist_model_SOURCES = tests/unit/test_greylist_model.c \
