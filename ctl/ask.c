@@ -210,10 +210,16 @@ bool ask_use_resolver(const struct command *command, struct generation *gen,
 
 /* What control_answer() works on; one at a time. */
 static struct generation *answering;
+static struct store *answering_store;
 
 static struct generation *answering_ref(void)
 {
 	return answering != NULL ? generation_ref(answering) : NULL;
+}
+
+static struct store *answering_memory(void)
+{
+	return answering_store;
 }
 
 static bool collect(void *context, json_t *line)
@@ -221,22 +227,32 @@ static bool collect(void *context, json_t *line)
 	return json_array_append(context, line) == 0;
 }
 
-json_t *ask_files(struct generation *gen, json_t *request)
+json_t *ask_store(struct generation *gen, struct store *store, json_t *request)
 {
-	const struct control_context context = { .current = answering_ref };
+	const struct control_context context = {
+		.current = answering_ref,
+		.store = store != NULL ? answering_memory : NULL,
+	};
 	json_t *lines = json_array();
 	const struct control_sink sink = { .line = collect, .context = lines };
 	char *text = json_dumps(request, JSON_COMPACT);
 	bool good;
 
 	answering = gen;
+	answering_store = store;
 	if (text != NULL && lines != NULL)
 		control_answer(&context, true, text, strlen(text), &sink,
 			       &good);
 	answering = NULL;
+	answering_store = NULL;
 	free(text);
 	json_decref(request);
 	return lines;
+}
+
+json_t *ask_files(struct generation *gen, json_t *request)
+{
+	return ask_store(gen, NULL, request);
 }
 
 json_t *ask_about_dns(const struct command *command, json_t *request,

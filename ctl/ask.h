@@ -46,6 +46,11 @@ bool ask_use_resolver(const struct command *command, struct generation *gen,
 /* Takes over `request`; always answers, from `gen`. */
 json_t *ask_files(struct generation *gen, json_t *request);
 
+struct store;
+
+/* The same where the answer needs what greylisting remembers. */
+json_t *ask_store(struct generation *gen, struct store *store, json_t *request);
+
 /*
  * Asks the filter about DNS; or, if none runs or --dns is given, does here what
  * it would.  Takes over `request`.  NULL when the reason has been told.

@@ -68,6 +68,7 @@ enum exit_code failed(const struct command *command, const char *format, ...)
 
 /* The verbs; each file has its own. */
 extern const struct verb verb_status, verb_reload, verb_check, verb_facts,
-	verb_settings, verb_list, verb_dns, verb_dnsbl, verb_test, verb_spf;
+	verb_settings, verb_list, verb_dns, verb_dnsbl, verb_test, verb_spf,
+	verb_greylist;
 
 #endif

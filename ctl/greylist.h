@@ -98,10 +98,33 @@ enum exit_code greylist_import_close(struct greylist_import *import);
  * NULL or "-" for standard input.
  */
 int greylist_import_foreign(const struct command *command, const char *what,
-			    const char *file);
+			    const char *file) __attribute__((weak));
 
 /* greylist_advise.c: `advise`. */
-int greylist_advise(const struct command *command);
+int greylist_advise(const struct command *command) __attribute__((weak));
+
+/* --- the actions of the verb ---------------------------------------------- */
+
+/* greylist_list.c, greylist_show.c, greylist_stats.c: what looks. */
+int greylist_list(const struct command *command);
+int greylist_show(const struct command *command);
+int greylist_stats(const struct command *command);
+/* greylist_edit.c: what changes. */
+int greylist_allow(const struct command *command);
+int greylist_block(const struct command *command);
+int greylist_unmark(const struct command *command);
+int greylist_forget(const struct command *command);
+/* greylist_export.c and greylist_import.c */
+int greylist_export(const struct command *command);
+int greylist_import(const struct command *command);
+
+/*
+ * The request of `action` with what --kind, --state, --older and the like say,
+ * and patterns from `words`, which may be NULL.  False with the reason told.
+ */
+bool greylist_request(const struct command *command, const char *action,
+		      const char *const *words, size_t count,
+		      json_t **ret_request);
 
 /* --- for people: greylist_words.c ---------------------------------------- */
 
@@ -109,6 +132,8 @@ int greylist_advise(const struct command *command);
 bool greylist_read_span(const char *text, int64_t *ret_seconds);
 
 enum { GREYLIST_AGO = 40 };
+/* "3m", "2d": the largest unit alone, rounded up; "ever" for null. */
+const char *greylist_left(const json_t *seconds, char buffer[GREYLIST_AGO]);
 /* "3m ago", "in 2m", "now" */
 const char *greylist_ago(int64_t moment, int64_t now,
 			 char buffer[GREYLIST_AGO]);

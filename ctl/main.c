@@ -16,8 +16,9 @@
 #include "rules/diag.h"
 
 static const struct verb *const verbs[] = {
-	&verb_status, &verb_reload, &verb_check, &verb_facts, &verb_settings,
-	&verb_list,   &verb_dns,    &verb_dnsbl, &verb_spf,   &verb_test,
+	&verb_status,	&verb_reload,	&verb_check, &verb_facts,
+	&verb_settings, &verb_greylist, &verb_list,  &verb_dns,
+	&verb_dnsbl,	&verb_spf,	&verb_test,
 };
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 

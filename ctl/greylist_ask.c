@@ -1,0 +1,145 @@
+/*
+ * greylist_ask.c - asks for what is remembered: the filter, or its files.
+ */
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "ctl/ask.h"
+#include "ctl/greylist.h"
+#include "filter/generation.h"
+#include "filter/greylist.h"
+#include "filter/log.h"
+
+struct greylist_asker {
+	const struct command *command;
+	enum greylist_use use;
+	bool answered; /* by the filter: from now on by nobody else */
+	struct generation *gen; /* without a filter */
+	struct store *store;
+};
+
+struct greylist_asker *greylist_asker_open(const struct command *command,
+					   enum greylist_use use)
+{
+	struct greylist_asker *asker = calloc(1, sizeof(*asker));
+
+	if (asker == NULL)
+		err(EXIT_NO, NULL);
+	asker->command = command;
+	asker->use = use;
+	return asker;
+}
+
+void greylist_asker_close(struct greylist_asker *asker)
+{
+	if (asker == NULL)
+		return;
+	store_close(asker->store);
+	generation_unref(asker->gen);
+	free(asker);
+}
+
+/* Opens what the filter would; false with the reason told. */
+static bool open_files(struct greylist_asker *asker)
+{
+	char why[STORE_WHY_SIZE] = "out of memory";
+
+	fprintf(stderr, "steelyardctl greylist: the filter does not run; this "
+			"is from its files\n");
+	log_level(LOG_CRIT); /* logs are for the filter, but for lost files */
+	asker->gen = ask_generation(asker->command);
+	if (asker->gen == NULL)
+		return false;
+	asker->store = greylist_open_store(&asker->gen->settings,
+					   asker->use == GREYLIST_LOOK, why);
+	if (asker->store == NULL)
+		failed(asker->command, "%s", why);
+	return asker->store != NULL;
+}
+
+json_t *greylist_ask(struct greylist_asker *asker, json_t *request)
+{
+	json_t *lines = NULL;
+	char why[ASK_WHY];
+	enum asked asked;
+
+	if (request == NULL ||
+	    json_object_set_new(request, "verb", json_string("greylist")) < 0) {
+		wrong_use(asker->command, "what is asked must be UTF-8");
+		json_decref(request);
+		return NULL;
+	}
+	if (asker->store != NULL)
+		return ask_store(asker->gen, asker->store, request);
+	asked = ask_filter(asker->command, json_incref(request), &lines, why);
+	if (asked == ASKED)
+		asker->answered = true;
+	else if (asked == ASKED_FAILED || asker->answered)
+		failed(asker->command, "%s", why);
+	else if (open_files(asker))
+		lines = ask_store(asker->gen, asker->store,
+				  json_incref(request));
+	json_decref(request);
+	return lines;
+}
+
+enum exit_code greylist_pages(struct greylist_asker *asker, json_t *request,
+			      greylist_page *page, void *context)
+{
+	enum exit_code code = EXIT_YES;
+	bool more = true;
+
+	while (more && code == EXIT_YES) {
+		json_t *lines = greylist_ask(asker, json_incref(request));
+		const json_t *last = answer_last(lines);
+
+		more = json_is_true(json_object_get(last, "more"));
+		if (lines == NULL)
+			code = EXIT_NO;
+		else if (!answer_is_ok(lines))
+			code = ask_refused(asker->command, lines);
+		else if (!page(context, lines))
+			more = false;
+		if (more)
+			json_object_set(request, "cursor",
+					json_object_get(last, "cursor"));
+		json_decref(lines);
+	}
+	json_decref(request);
+	return code;
+}
+
+/* --- entries ------------------------------------------------------------- */
+
+struct walk {
+	greylist_each *each;
+	void *context;
+};
+
+static bool walk_page(void *context, const json_t *lines)
+{
+	const struct walk *walk = context;
+	json_t *line, *entry;
+	size_t i, j;
+
+	json_array_foreach((json_t *)(uintptr_t)lines, i, line)
+	{
+		json_array_foreach(json_object_get(line, "entries"), j, entry)
+		{
+			if (!walk->each(walk->context, entry))
+				return false;
+		}
+	}
+	return true;
+}
+
+enum exit_code greylist_entries(struct greylist_asker *asker, json_t *request,
+				greylist_each *each, void *context)
+{
+	struct walk walk = { each, context };
+
+	return greylist_pages(asker, request, walk_page, &walk);
+}
