@@ -6,7 +6,7 @@ lists_tests = tests/unit/test_ip tests/unit/test_iplist tests/unit/test_hash \
 	tests/unit/test_sender_key tests/unit/test_triplet \
 	tests/unit/test_greylist tests/unit/test_greylist_record \
 	tests/unit/test_greylist_foreign \
-	tests/unit/test_greylist_model
+	tests/unit/test_greylist_model tests/unit/test_store
 check_PROGRAMS += $(lists_tests)
 TESTS += $(lists_tests)
 
@@ -61,6 +61,17 @@ tests_unit_test_greylist_record_LDADD = $(lists_test_libs)
 tests_unit_test_greylist_foreign_SOURCES = \
 	tests/unit/test_greylist_foreign.c
 tests_unit_test_greylist_foreign_LDADD = $(lists_test_libs)
+
+# What any store promises; an engine's test brings its own store.
+store_contract = tests/unit/store_contract.c tests/unit/store_contract.h \
+	tests/unit/store_contract_private.h tests/unit/store_contract_import.c \
+	tests/unit/store_contract_look.c tests/unit/store_contract_threads.c \
+	tests/unit/store_contract_time.c \
+	tests/unit/greylist_diary.c tests/unit/greylist_diary.h
+
+tests_unit_test_store_SOURCES = tests/unit/test_store.c $(store_contract) \
+	tests/unit/store_memory.c tests/unit/store_memory.h
+tests_unit_test_store_LDADD = $(lists_test_libs)
 
 # Against a slow one, and with clocks that jump.
 tests_unit_test_greylist_model_SOURCES = tests/unit/test_greylist_model.c \
