@@ -127,6 +127,10 @@ static void hand_over_header(struct message *m)
 		inspection_header(m->inspection, m->fields[i].name,
 				  m->fields[i].name_len, m->fields[i].value,
 				  m->fields[i].value_len);
+	for (size_t i = 0; i < m->field_count; i++)
+		inspection_expect(m->inspection, m->fields[i].name,
+				  m->fields[i].name_len, m->fields[i].value,
+				  m->fields[i].value_len);
 	if (m->body_wanted > 0)
 		return;
 	inspection_finish(m->inspection);

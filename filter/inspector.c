@@ -9,11 +9,19 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "filter/guess.h"
 #include "filter/inspect/want.h"
 #include "filter/inspector_pool.h"
 #include "filter/poison.h"
 #include "filter/resolver.h"
 #include "rules/ruleset.h"
+
+/* --- what it will ask ----------------------------------------------------- */
+
+static void tell(void *context, const char *name, enum dns_type type)
+{
+	pool_tell(context, name, type);
+}
 
 /* --- leasing ------------------------------------------------------------ */
 
@@ -365,6 +373,8 @@ struct inspection *inspection_begin_envelope(
 		fail(inspection, CAUSE_BUSY);
 		return inspection;
 	}
+	guess_envelope(&(struct guess){ .name = tell, .context = inspection },
+		       envelope->spf.sender, envelope->spf.helo);
 	inspection->input.from = names.from;
 	inspection->input.to = names.to;
 	flush(inspection, true);
@@ -384,6 +394,17 @@ void inspection_header(struct inspection *inspection, const char *name,
 	while (put != PACKET_PUT && make_room(inspection, put));
 	if (inspection->input.packet == NULL)
 		inspection->input.to = inspection->packet.used;
+}
+
+void inspection_expect(struct inspection *inspection, const char *name,
+		       size_t name_len, const char *value, size_t value_len)
+{
+	const struct guess guess = { .name = tell, .context = inspection };
+
+	if (inspection->mute || inspection->finished ||
+	    !inspection->due.authentication)
+		return;
+	guess_field(&guess, name, name_len, value, value_len);
 }
 
 void inspection_body(struct inspection *inspection, const void *bytes,
@@ -488,6 +509,19 @@ enum inspection_answer inspection_wait(struct inspection *inspection,
 	answer_fill(&answer, inspection->cause);
 	*ret_cause = inspection->cause;
 	return INSPECTION_LOST;
+}
+
+bool inspection_lasts(const struct inspection *inspection,
+		      uint64_t *ret_until_ms)
+{
+	struct inspector_pool *pool = inspection->pool;
+	bool lasts;
+
+	pthread_mutex_lock(&pool->lock);
+	lasts = !inspection->fleeting && inspection->lasts_until > 0;
+	*ret_until_ms = inspection->lasts_until;
+	pthread_mutex_unlock(&pool->lock);
+	return lasts;
 }
 
 void inspection_end(struct inspection *inspection)

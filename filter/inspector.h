@@ -107,6 +107,12 @@ void inspection_header(struct inspection *inspection, const char *name,
 		       size_t name_len, const char *value, size_t value_len);
 void inspection_body(struct inspection *inspection, const void *bytes,
 		     size_t len);
+/*
+ * Behind the header: what will be asked about this field of it, as far as can
+ * be guessed and the resolver knows it already, goes over unasked.
+ */
+void inspection_expect(struct inspection *inspection, const char *name,
+		       size_t name_len, const char *value, size_t value_len);
 /* All has been said; the inspector may answer. */
 void inspection_finish(struct inspection *inspection);
 
@@ -125,6 +131,14 @@ enum inspection_answer {
 enum inspection_answer inspection_wait(struct inspection *inspection,
 				       struct facts *facts, unsigned wait_ms,
 				       enum fact_cause *ret_cause);
+
+/*
+ * Of an envelope whose facts came: would they be the same for another sender of
+ * this domain until then, as far as DNS says?  False: that is not certain.  The
+ * time is that of dns_now_ms().
+ */
+bool inspection_lasts(const struct inspection *inspection,
+		      uint64_t *ret_until_ms);
 
 /*
  * Ends the inspection, finished or not, and gives the channel back.  One that

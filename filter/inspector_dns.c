@@ -14,6 +14,35 @@
 
 #include "filter/resolver.h"
 
+/* --- for how long --------------------------------------------------------- */
+
+/* Macros may speak of the sender's name, or of the time. */
+static bool has_macro(const struct dns_answer *answer)
+{
+	for (size_t i = 0; i < answer->count; i++) {
+		const struct dns_record *record = &answer->records[i];
+
+		if (record->type == DNS_TXT &&
+		    memchr(record->text, '%', record->text_len) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* What an inspector is told of DNS; see inspection_lasts(). */
+static void note_answer(struct inspection *inspection,
+			const struct dns_answer *answer)
+{
+	uint64_t until = answer->received + (uint64_t)answer->ttl * 1000;
+
+	if (!inspection->due.envelope)
+		return;
+	if (!dns_status_is_known(answer->status) || has_macro(answer))
+		inspection->fleeting = true;
+	if (inspection->lasts_until == 0 || until < inspection->lasts_until)
+		inspection->lasts_until = until;
+}
+
 /* --- answers, known ------------------------------------------------------ */
 
 /*
@@ -32,6 +61,7 @@ static bool inquiry_answered(struct inquiry *inquiry, struct dns_answer *answer)
 		dns_answer_unref(answer); /* nobody waits for it any more */
 		return false;
 	}
+	note_answer(inspection, answer);
 	inquiry->answer = answer;
 	inquiry->next_answered = NULL;
 	if (inquiries->answered == NULL)
@@ -170,6 +200,25 @@ bool pool_question(struct channel *channel, struct inspector_pool *pool,
 	pool_let_go(channel);
 	pthread_mutex_unlock(&pool->lock);
 	return true;
+}
+
+void pool_tell(struct inspection *inspection, const char *name,
+	       enum dns_type type)
+{
+	struct dns_answer *answer;
+
+	if (inspection->resolver == NULL ||
+	    inspection->told == CHANNEL_KNOWN_MAX)
+		return;
+	answer = dns_known(inspection->resolver->dns, name, type);
+	if (answer == NULL)
+		return;
+	if (packet_put_known(&inspection->packet, type, name, answer) ==
+	    PACKET_PUT) {
+		note_answer(inspection, answer);
+		inspection->told++;
+	}
+	dns_answer_unref(answer);
 }
 
 /* --- answers, sent ------------------------------------------------------- */

@@ -109,6 +109,7 @@ struct inspection {
 	bool body_cut;
 	bool finished;
 	bool mute; /* nothing more is worth sending */
+	unsigned told; /* KNOWNs in the message */
 
 	struct input input;
 	enum inspection_state state;
@@ -117,6 +118,8 @@ struct inspection {
 	bool stalled; /* the session waits for room in `out` */
 	struct parcels out, in;
 	struct inquiries inquiries;
+	uint64_t lasts_until; /* what DNS said to it; 0: it said nothing */
+	bool fleeting; /* it failed, or spoke of more than can be known */
 	int64_t deadline; /* in the pool's list of them if not 0 */
 	struct inspection *before, *after;
 	struct inspection *next_ended;
@@ -250,7 +253,10 @@ void pool_dispose(struct inspector_pool *pool);
 bool pool_question(struct channel *channel, struct inspector_pool *pool,
 		   const struct channel_head *head,
 		   struct channel_record *record, bool alone);
-/* The same thread: sends answers, as long as there is room; false without. */
+/* The session: puts what DNS is known to say into its packet, if it fits. */
+void pool_tell(struct inspection *inspection, const char *name,
+	       enum dns_type type);
+/* The I/O thread: sends answers, as long as there is room; false without. */
 bool pool_send_answers(struct channel *channel, struct inspector_pool *pool);
 
 /* The I/O thread. */

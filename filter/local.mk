@@ -65,6 +65,7 @@ filter_inspect_libinspect_a_SOURCES = \
 	filter/inspect/vouch.c filter/inspect/vouch.h \
 	filter/inspect/want.c filter/inspect/want.h
 filter_libinspector_a_SOURCES = \
+	filter/guess.c filter/guess.h \
 	filter/inspector.c filter/inspector.h filter/inspector_dns.c \
 	filter/inspector_io.c \
 	filter/inspector_pool.c filter/inspector_pool.h filter/poison.c \

@@ -147,6 +147,28 @@ static struct dns_answer *ask_locked(struct dns *dns, uint64_t hash,
 	return NULL;
 }
 
+static struct dns_answer *known(struct dns *dns,
+				const struct dns_question *question,
+				uint64_t now)
+{
+	unsigned delay_ms;
+
+	if (dns->front && dns_zone_has(dns->front, question))
+		return dns_zone_ask(dns->front, question, now, &delay_ms);
+	return dns->zone ? NULL : dns_cache_get(dns->cache, question, now);
+}
+
+struct dns_answer *dns_known(struct dns *dns, const char *name,
+			     enum dns_type type)
+{
+	struct dns_question question = { .type = type };
+
+	if (dns_name_parse(name, strlen(name), &question.name) < 0)
+		return NULL;
+	dns_name_lower(&question.name);
+	return known(dns, &question, dns_now_ms());
+}
+
 struct dns_answer *dns_ask(struct dns *dns, const char *name,
 			   enum dns_type type, unsigned timeout_ms,
 			   struct dns_asker *asker)
@@ -155,7 +177,6 @@ struct dns_answer *dns_ask(struct dns *dns, const char *name,
 	uint64_t now = dns_now_ms(), hash;
 	struct dns_answer *answer;
 	bool must_wake = false;
-	unsigned delay_ms;
 
 	asker->flight = NULL;
 	if (dns_name_parse(name, strlen(name), &question.name) < 0)
@@ -164,9 +185,7 @@ struct dns_answer *dns_ask(struct dns *dns, const char *name,
 	if (timeout_ms == 0 || timeout_ms > dns->timeout_ms)
 		timeout_ms = dns->timeout_ms;
 
-	if (dns->front && dns_zone_has(dns->front, &question))
-		return dns_zone_ask(dns->front, &question, now, &delay_ms);
-	answer = dns->zone ? NULL : dns_cache_get(dns->cache, &question, now);
+	answer = known(dns, &question, now);
 	if (answer)
 		return answer;
 	hash = hash_question(dns, &question);

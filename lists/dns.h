@@ -120,6 +120,13 @@ struct dns_answer *dns_ask(struct dns *dns, const char *name,
 			   struct dns_asker *asker);
 
 /*
+ * The answer, a reference for the caller, if nobody need be asked for it;
+ * otherwise NULL, and nobody is.  Never blocks; any thread.
+ */
+struct dns_answer *dns_known(struct dns *dns, const char *name,
+			     enum dns_type type);
+
+/*
  * When it returns `done` is not running (unless called from within), and will
  * not be called any more.  True: it was not called.  It may wait for a `done`
  * that runs just now, so hold no lock that this takes.  Only for askers whose

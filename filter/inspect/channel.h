@@ -8,13 +8,13 @@
  *
  * all little-endian.  There are two kinds of inspection.  Of a message:
  *
- *	filter     BEGIN WANT* HEADER* BODY* END, cut into packets at will;
- *	           BEGIN opens a packet, END is the last record of the last one
- *	inspector  FACT*, in packets; the last one bears CHANNEL_LAST
+ *	filter     BEGIN WANT* HEADER* KNOWN* BODY* END, cut into packets at
+ *	           will; BEGIN opens a packet, END is the last record of the
+ *last inspector  FACT*, in packets; the last one bears CHANNEL_LAST
  *
  * and of an envelope, where one packet says it all:
  *
- *	filter     ENVELOPE
+ *	filter     ENVELOPE KNOWN*
  *	inspector  FACT*, as above
  *
  * A number is used once a channel and counts up.  BEGIN or ENVELOPE with a new
@@ -31,12 +31,17 @@
  * may be left without an answer.  An inspector that wants a name looked up
  * before it needs it, asks, and reads the answer when it comes to it.
  *
+ * What the filter expects to be asked, and can answer at once, it tells without
+ * being asked: KNOWN is a question with its answer, has no number and may be of
+ * no use.
+ *
  * Limits: a record's payload is at most CHANNEL_RECORD_MAX bytes.  A milter's
  * header field always fits, since its frames are no larger; any other is cut,
  * with a mark.  Body pieces are split.  Texts of an envelope are at most
- * CHANNEL_TEXT_MAX bytes, questions of a message CHANNEL_QUESTIONS_MAX.
- * Neither side believes the other: what is not as written here is an error,
- * after which the filter has the inspector killed, and an inspector leaves.
+ * CHANNEL_TEXT_MAX bytes, questions of a message CHANNEL_QUESTIONS_MAX, and
+ *what is told of it unasked CHANNEL_KNOWN_MAX. Neither side believes the other:
+ *what is not as written here is an error, after which the filter has the
+ *inspector killed, and an inspector leaves.
  *
  * Writers put records into a struct packet.  Nothing here touches a socket, is
  * shared between threads, or keeps what it is given.
@@ -58,7 +63,7 @@ struct message_want;
 struct spf_request;
 
 enum {
-	CHANNEL_VERSION = 2,
+	CHANNEL_VERSION = 3,
 	CHANNEL_HEAD = 12,
 	CHANNEL_RECORD_HEAD = 4,
 	CHANNEL_RECORD_MAX = 65535,
@@ -68,6 +73,7 @@ enum {
 	/* SPF asks at most SPF_QUERIES_MAX, a message its keys and what DMARC
 	 * needs. */
 	CHANNEL_QUESTIONS_MAX = 256,
+	CHANNEL_KNOWN_MAX = 32,
 	CHANNEL_TEXT_MAX = 4096,
 };
 
@@ -83,6 +89,7 @@ enum channel_type {
 	CHANNEL_ENVELOPE,
 	CHANNEL_QUESTION,
 	CHANNEL_ANSWER,
+	CHANNEL_KNOWN,
 };
 
 enum channel_record_flag {
@@ -164,6 +171,13 @@ enum packet_put packet_put_question(struct packet *packet, uint32_t number,
 enum packet_put packet_put_answer(struct packet *packet, uint32_t number,
 				  enum dns_type type,
 				  const struct dns_answer *answer);
+/*
+ * The name is in small letters.  PACKET_FULL also if the answer is too large
+ * for a record.
+ */
+enum packet_put packet_put_known(struct packet *packet, enum dns_type type,
+				 const char *name,
+				 const struct dns_answer *answer);
 
 /* For other kinds of record. */
 enum packet_put packet_put(struct packet *packet, enum channel_type type,
@@ -237,9 +251,12 @@ bool channel_read_question(struct cursor *payload,
 
 /* The number comes first: by it one knows which type was asked for. */
 bool channel_read_answer(struct cursor *payload, uint32_t *ret_number);
+/* What is known: which question this is.  The name lies in the packet. */
+bool channel_read_known(struct cursor *payload, enum dns_type *ret_type,
+			const char **ret_name);
 /*
- * The rest of it, as an answer in the arena that needs no unref; without room
- * one of dns_answer_of(DNS_NO_MEMORY).
+ * The rest of either, as an answer in the arena that needs no unref; without
+ * room one of dns_answer_of(DNS_NO_MEMORY).
  */
 bool channel_read_records(struct cursor *payload, enum dns_type type,
 			  struct arena *arena,

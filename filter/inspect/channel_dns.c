@@ -4,7 +4,9 @@
  * A QUESTION is its number u32, the type u16 and the name with a NUL behind.
  * An ANSWER is
  *
- *	number u32, status u8, CNAMEs u8, records u16, ttl u32, canonical name
+ *	number u32, then the answer:
+ *
+ *	status u8, CNAMEs u8, records u16, ttl u32, canonical name
  *	records: ttl u32, then
  *		A, AAAA: the address
  *		MX: preference u16, name
@@ -12,7 +14,8 @@
  *		TXT: bytes u16, strings u16, where each ends u16, the bytes
  *
  * Records are of the type that was asked for.  A name is a length u16 and that
- * many bytes, the last of which is a NUL.
+ * many bytes, the last of which is a NUL.  KNOWN is the type u16, the name, and
+ * the answer.
  */
 #include "filter/inspect/channel.h"
 
@@ -141,7 +144,7 @@ static size_t record_size(const struct dns_record *record, enum dns_type type)
 
 static size_t answer_size(const struct dns_answer *answer, enum dns_type type)
 {
-	size_t size = 4 + 1 + 1 + 2 + 4 + 2 + DNS_NAME_TEXT_SIZE;
+	size_t size = 1 + 1 + 2 + 4 + 2 + DNS_NAME_TEXT_SIZE;
 
 	for (size_t i = 0; i < answer->count; i++)
 		size += record_size(&answer->records[i], type);
@@ -170,34 +173,60 @@ static void put_record(struct pen *pen, const struct dns_record *record,
 	}
 }
 
+static void put_answer(struct pen *pen, enum dns_type type,
+		       const struct dns_answer *answer)
+{
+	const char *canonical =
+		answer->canonical == NULL ? "" : answer->canonical;
+
+	pen_u8(pen, (uint8_t)answer->status);
+	pen_u8(pen, answer->cnames);
+	pen_u16(pen, (uint16_t)answer->count);
+	pen_u32(pen, answer->ttl);
+	if (canonical[0] == '\0')
+		pen_u16(pen, 0);
+	else
+		put_name(pen, canonical);
+	for (size_t i = 0; i < answer->count; i++)
+		put_record(pen, &answer->records[i], type);
+}
+
 enum packet_put packet_put_answer(struct packet *packet, uint32_t number,
 				  enum dns_type type,
 				  const struct dns_answer *answer)
 {
-	size_t size = answer_size(answer, type);
-	const char *canonical;
+	size_t size = 4 + answer_size(answer, type);
 	enum packet_put put;
 	struct pen pen;
 
 	if (size > CHANNEL_RECORD_MAX) {
 		answer = dns_answer_of(DNS_TOO_LARGE);
-		size = answer_size(answer, type);
+		size = 4 + answer_size(answer, type);
 	}
 	put = packet_open(packet, CHANNEL_ANSWER, size, &pen);
 	if (put != PACKET_PUT)
 		return put;
-	canonical = answer->canonical == NULL ? "" : answer->canonical;
 	pen_u32(&pen, number);
-	pen_u8(&pen, (uint8_t)answer->status);
-	pen_u8(&pen, answer->cnames);
-	pen_u16(&pen, (uint16_t)answer->count);
-	pen_u32(&pen, answer->ttl);
-	if (canonical[0] == '\0')
-		pen_u16(&pen, 0);
-	else
-		put_name(&pen, canonical);
-	for (size_t i = 0; i < answer->count; i++)
-		put_record(&pen, &answer->records[i], type);
+	put_answer(&pen, type, answer);
+	packet_close(packet, &pen, 0);
+	return PACKET_PUT;
+}
+
+enum packet_put packet_put_known(struct packet *packet, enum dns_type type,
+				 const char *name,
+				 const struct dns_answer *answer)
+{
+	struct pen pen;
+	enum packet_put put =
+		packet_open(packet, CHANNEL_KNOWN,
+			    2 + name_size(name) + answer_size(answer, type),
+			    &pen);
+
+	if (put != PACKET_PUT)
+		return put;
+	pen_u16(&pen, (uint16_t)type);
+	put_name(&pen, name);
+	put_answer(&pen, type, answer);
 	packet_close(packet, &pen, 0);
 	return PACKET_PUT;
 }
@@ -301,6 +330,20 @@ bool channel_read_answer(struct cursor *payload, uint32_t *ret_number)
 {
 	*ret_number = cursor_u32(payload);
 	return !payload->failed;
+}
+
+bool channel_read_known(struct cursor *payload, enum dns_type *ret_type,
+			const char **ret_name)
+{
+	enum dns_type type = cursor_u16(payload);
+	size_t len;
+	const char *name = read_name(payload, &len);
+
+	if (name == NULL || !channel_may_ask(type))
+		return false;
+	*ret_type = type;
+	*ret_name = name;
+	return true;
 }
 
 bool channel_read_records(struct cursor *payload, enum dns_type type,

@@ -174,19 +174,27 @@ static int serving_end(struct serving *s, struct channel_record *record)
 	return serving_answer(s, &s->facts, &due);
 }
 
-/* It is alone in its packet, and says all. */
+/* With what is known of DNS it fills its packet, and says all. */
 static int serving_envelope(struct serving *s, struct channel_record *record,
-			    const struct cursor *rest)
+			    struct cursor *rest)
 {
 	const struct answer_due due = { .envelope = true };
+	struct channel_record known;
+	enum channel_read read;
 	struct spf_request request;
 	uint32_t dns_ms;
 
-	if (!cursor_whole(rest) || record->flags != 0 ||
+	if (record->flags != 0 ||
 	    !channel_read_envelope(&record->payload, &request, &dns_ms) ||
 	    facts_init(&s->facts, &s->arena, 0) < 0)
 		return -1;
 	serve_dns_begin(&s->dns, s->number, dns_ms);
+	while ((read = channel_next(rest, &known)) == CHANNEL_RECORD)
+		if (known.type != CHANNEL_KNOWN ||
+		    !serve_dns_known(&s->dns, &known))
+			return -1;
+	if (read == CHANNEL_BROKEN)
+		return -1;
 	note_message(s->number);
 	message_test_helo(request.helo);
 	/* The packet stays where it is: answers have a buffer of their own. */
@@ -216,6 +224,7 @@ static int serving_record(struct serving *s, struct channel_record *record)
 		message_header(s->message, field.name, field.name_len,
 			       field.value, field.value_len, field.cut);
 		return 0;
+	case CHANNEL_KNOWN: return serve_dns_known(&s->dns, record) ? 0 : -1;
 	case CHANNEL_BODY:
 		message_body(s->message, record->payload.at,
 			     record->payload.left);

@@ -15,14 +15,24 @@ enum { PACKET_ROOM = CHANNEL_HEAD + CHANNEL_RECORD_HEAD + 6 };
 /* --- what was asked ------------------------------------------------------ */
 
 /* NULL if it was not asked yet. */
+static struct serve_dns_question *find_in(struct serve_dns_question *questions,
+					  size_t count, const char *name,
+					  enum dns_type type)
+{
+	for (size_t i = 0; i < count; i++)
+		if (questions[i].type == type &&
+		    strcmp(questions[i].name, name) == 0)
+			return &questions[i];
+	return NULL;
+}
+
 static struct serve_dns_question *find(struct serve_dns *dns, const char *name,
 				       enum dns_type type)
 {
-	for (size_t i = 0; i < dns->count; i++)
-		if (dns->questions[i].type == type &&
-		    strcmp(dns->questions[i].name, name) == 0)
-			return &dns->questions[i];
-	return NULL;
+	struct serve_dns_question *known =
+		find_in(dns->known, dns->known_count, name, type);
+
+	return known ? known : find_in(dns->questions, dns->count, name, type);
 }
 
 /* A place for one more; NULL without room. */
@@ -116,6 +126,25 @@ bool serve_dns_answer(struct serve_dns *dns, struct channel_record *record,
 	question = &dns->questions[number];
 	return channel_read_records(payload, question->type, &dns->arena,
 				    &question->answer);
+}
+
+bool serve_dns_known(struct serve_dns *dns, struct channel_record *record)
+{
+	struct serve_dns_question known;
+
+	if (record->flags != 0 || dns->known_count == CHANNEL_KNOWN_MAX ||
+	    !channel_read_known(&record->payload, &known.type, &known.name) ||
+	    !channel_read_records(&record->payload, known.type, &dns->arena,
+				  &known.answer))
+		return false;
+	if (dns->known == NULL)
+		dns->known = arena_array(&dns->arena, CHANNEL_KNOWN_MAX,
+					 sizeof(*dns->known));
+	known.name = arena_strndup(&dns->arena, known.name, strlen(known.name));
+	/* Without room it has to be asked. */
+	if (dns->known != NULL && known.name != NULL)
+		dns->known[dns->known_count++] = known;
+	return true;
 }
 
 /* One packet that has come into the buffer. */
@@ -216,4 +245,6 @@ void serve_dns_end(struct serve_dns *dns)
 {
 	arena_reset(&dns->arena);
 	dns->questions = NULL;
+	dns->known = NULL;
+	dns->known_count = 0;
 }

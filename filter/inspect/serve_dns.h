@@ -6,6 +6,8 @@
  * is no answer, but the filter speaking of something else, it is kept for the
  * main loop and all that is still asked fails, as the message was dropped.
  *
+ * What the filter has told unasked is found first, and not asked for.
+ *
  * One thread, one channel.
  */
 #ifndef STEELYARD_INSPECT_SERVE_DNS_H
@@ -49,6 +51,8 @@ struct serve_dns {
 	struct arena arena; /* names and answers */
 	struct serve_dns_question *questions; /* in the arena */
 	size_t count;
+	struct serve_dns_question *known; /* told unasked, in the arena */
+	size_t known_count;
 	/* which are answered, also when the arena is empty again */
 	bool answered[CHANNEL_QUESTIONS_MAX];
 };
@@ -69,5 +73,8 @@ void serve_dns_end(struct serve_dns *dns);
  */
 bool serve_dns_answer(struct serve_dns *dns, struct channel_record *record,
 		      const struct cursor *rest);
+
+/* A KNOWN of this message.  False breaks the protocol. */
+bool serve_dns_known(struct serve_dns *dns, struct channel_record *record);
 
 #endif

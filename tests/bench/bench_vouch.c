@@ -229,6 +229,12 @@ static void by_inspector(void *context)
 		inspection_header(inspection, f->name, strlen(f->name),
 				  f->value, strlen(f->value));
 	}
+	for (size_t i = 0; i < letter.field_count; i++) {
+		const struct letter_field *f = &letter.fields[i];
+
+		inspection_expect(inspection, f->name, strlen(f->name),
+				  f->value, strlen(f->value));
+	}
 	for (size_t at = 0, len; at < letter.body_len; at += len) {
 		len = letter.body_len - at;
 		if (len > PIECE)

@@ -84,7 +84,8 @@ inspect_tests = tests/unit/test_answer tests/unit/test_channel \
 	tests/unit/test_jail tests/unit/test_poison \
 	tests/unit/test_inspector tests/unit/test_inspector_dns \
 	tests/unit/test_inspector_envelope tests/unit/test_inspector_faults \
-	tests/unit/test_inspector_lies tests/unit/test_serve_dns
+	tests/unit/test_inspector_lies tests/unit/test_serve_dns \
+	tests/unit/test_guess
 check_PROGRAMS += $(inspect_tests)
 TESTS += $(inspect_tests)
 inspect_libs = filter/libinspector.a filter/libsession.a \
@@ -123,6 +124,9 @@ tests_unit_test_inspector_dns_LDADD = $(inspect_libs)
 tests_unit_test_inspector_lies_SOURCES = tests/unit/test_inspector_lies.c \
 	$(scene)
 tests_unit_test_inspector_lies_LDADD = $(inspect_libs)
+
+tests_unit_test_guess_SOURCES = tests/unit/test_guess.c
+tests_unit_test_guess_LDADD = $(inspect_libs)
 
 tests_unit_test_serve_dns_SOURCES = tests/unit/test_serve_dns.c
 tests_unit_test_serve_dns_LDADD = $(inspect_libs)

@@ -195,14 +195,14 @@ static const struct packet_row {
 	size_t len;
 } broken[] = {
 	{ "nothing", "", 0 },
-	{ "half a head", "\2\0\0\0\1", 5 },
+	{ "half a head", "\3\0\0\0\1", 5 },
 	{ "another version", "\1\0\0\0\1\0\0\0\0\0\0\0", 12 },
-	{ "flags nobody knows", "\2\2\0\0\1\0\0\0\0\0\0\0", 12 },
-	{ "reserved bytes in use", "\2\0\1\0\1\0\0\0\0\0\0\0", 12 },
-	{ "half a record's head", "\2\0\0\0\1\0\0\0\0\0\0\0\5\0\0", 15 },
-	{ "a record past the end", "\2\0\0\0\1\0\0\0\0\0\0\0\5\0\1\0", 16 },
+	{ "flags nobody knows", "\3\2\0\0\1\0\0\0\0\0\0\0", 12 },
+	{ "reserved bytes in use", "\3\0\1\0\1\0\0\0\0\0\0\0", 12 },
+	{ "half a record's head", "\3\0\0\0\1\0\0\0\0\0\0\0\5\0\0", 15 },
+	{ "a record past the end", "\3\0\0\0\1\0\0\0\0\0\0\0\5\0\1\0", 16 },
 	{ "the longest record, missing",
-	  "\2\0\0\0\1\0\0\0\0\0\0\0\5\0\377\377x", 17 },
+	  "\3\0\0\0\1\0\0\0\0\0\0\0\5\0\377\377x", 17 },
 };
 
 static void broken_packets_are_refused(void **state)
@@ -399,6 +399,10 @@ static void large_answers_are_too_large(void **state)
 	assert_true(
 		channel_read_records(&record.payload, DNS_MX, &arena, &got));
 	assert_int_equal(got->status, DNS_TOO_LARGE);
+	/* and what nobody has asked for is not told */
+	assert_int_equal(packet_put_known(&packet, DNS_MX, name, &answer),
+			 PACKET_FULL);
+	assert_true(cursor_whole(&cursor));
 	arena_done(&arena);
 	packet_done(&packet);
 }

@@ -218,6 +218,63 @@ static void questions_have_a_number_that_is_enough(void **state)
 	close_scene();
 }
 
+/* What the filter tells unasked; false if that breaks the protocol. */
+static bool tell_unasked(const char *name, enum dns_type type,
+			 const struct dns_answer *answer)
+{
+	struct packet packet = { .grows = true };
+	struct channel_record record;
+	struct channel_head head;
+	struct cursor cursor;
+	bool fine;
+
+	packet_begin(&packet, 7);
+	assert_int_equal(packet_put_known(&packet, type, name, answer),
+			 PACKET_PUT);
+	cursor = cursor_over(packet.bytes, packet.used);
+	assert_true(channel_open(&cursor, &head));
+	assert_int_equal(channel_next(&cursor, &record), CHANNEL_RECORD);
+	assert_int_equal(record.type, CHANNEL_KNOWN);
+	fine = serve_dns_known(&scene.dns, &record);
+	packet_done(&packet);
+	return fine;
+}
+
+static void what_is_told_is_not_asked(void **state)
+{
+	(void)state;
+	open_scene(0);
+	assert_true(tell_unasked("a.test", DNS_A, &two_found));
+	assert_true(tell_unasked("b.test", DNS_A, dns_answer_of(DNS_NXDOMAIN)));
+	hint("a.test", DNS_A);
+	assert_says("A.test.", DNS_FOUND);
+	assert_says("b.test", DNS_NXDOMAIN);
+	assert_int_equal(ask("a.test", DNS_TXT)->status, DNS_TIMEOUT);
+	assert_asked("");
+	/* of this message */
+	serve_dns_begin(&scene.dns, 7, LONG);
+	tell(0, dns_answer_of(DNS_NODATA));
+	assert_says("a.test", DNS_NODATA);
+	assert_asked("0 a.test A");
+	/* too late, and of no use */
+	assert_true(tell_unasked("a.test", DNS_A, &two_found));
+	close_scene();
+}
+
+static void what_is_told_has_a_limit(void **state)
+{
+	char name[32];
+
+	(void)state;
+	open_scene(LONG);
+	for (unsigned i = 0; i < CHANNEL_KNOWN_MAX; i++) {
+		snprintf(name, sizeof(name), "n%u.test", i);
+		assert_true(tell_unasked(name, DNS_A, &two_found));
+	}
+	assert_false(tell_unasked("more.test", DNS_A, &two_found));
+	close_scene();
+}
+
 /* --- time ---------------------------------------------------------------- */
 
 static void without_time_nobody_is_asked(void **state)
@@ -508,6 +565,8 @@ int main(void)
 		cmocka_unit_test(a_hint_never_waits_for_room),
 		cmocka_unit_test(what_cannot_be_asked_is_not),
 		cmocka_unit_test(questions_have_a_number_that_is_enough),
+		cmocka_unit_test(what_is_told_is_not_asked),
+		cmocka_unit_test(what_is_told_has_a_limit),
 		cmocka_unit_test(without_time_nobody_is_asked),
 		cmocka_unit_test(the_time_is_for_all_together),
 		cmocka_unit_test(another_message_ends_the_asking),
