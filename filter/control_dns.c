@@ -11,6 +11,7 @@
 #include "filter/generation.h"
 #include "filter/resolver.h"
 #include "filter/show.h"
+#include "filter/spf_memory.h"
 #include "lists/dns_batch.h"
 #include "lists/dns_name.h"
 
@@ -173,6 +174,7 @@ static json_t *flush(struct generation *gen, bool may_write, bool *ret_wrote)
 		return control_refusal("denied", "dns flush is for root and "
 						 "the filter's own user");
 	dns_flush(gen->resolver->dns);
+	spf_memory_flush(gen->resolver->spf);
 	return json_pack("{s:b}", "ok", true);
 }
 

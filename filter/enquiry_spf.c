@@ -8,7 +8,8 @@
  *
  * A client may fall silent after MAIL, and its answer then keeps a channel that
  * others need.  So nobody takes one early while half of them are leased: who
- * has not got one asks when the answer is due.
+ * has not got one asks when the answer is due.  Nor does anybody take one for
+ * what was said a moment ago (spf_memory.h).
  */
 #include <string.h>
 
@@ -16,6 +17,8 @@
 #include "filter/generation.h"
 #include "filter/inspector.h"
 #include "filter/message.h"
+#include "filter/resolver.h"
+#include "filter/spf_memory.h"
 
 enum {
 	DNS_MS = 6000, /* for all questions; the session waits longer */
@@ -49,32 +52,66 @@ static const char *reverse_path(struct message *m)
 	return arena_strndup(&m->arena, text + 1, len - 2);
 }
 
+/* False: there is no memory to say it. */
+static bool request_of(struct session *s, struct spf_request *ret)
+{
+	const char *id = s->generation->settings.authentication.authserv_id;
+
+	*ret = (struct spf_request){
+		.client = s->client_ip,
+		.helo = s->said[SAID_HELO].text,
+		.sender = reverse_path(s->message),
+		.receiver = id[0] != '\0' ? id
+					  : s->mta->macro(s->mta->context, "j"),
+		.now = s->now(),
+	};
+	return ret->sender != NULL;
+}
+
 static bool begin(struct session *s, unsigned wait_ms)
 {
-	const struct generation *gen = s->generation;
-	const char *id = gen->settings.authentication.authserv_id;
 	struct message *m = s->message;
 	struct inspection_envelope envelope = {
-		.spf = {
-			.client = s->client_ip,
-			.helo = s->said[SAID_HELO].text,
-			.sender = reverse_path(m),
-			.receiver = id[0] != '\0'
-					    ? id
-					    : s->mta->macro(s->mta->context,
-							    "j"),
-			.now = s->now(),
-		},
-		.resolver = gen->resolver,
+		.resolver = s->generation->resolver,
 		.dns_ms = DNS_MS,
 	};
 
 	m->spf_lost = CAUSE_LIMIT;
-	if (envelope.spf.sender == NULL)
+	if (!request_of(s, &envelope.spf))
 		return false;
 	m->spf = inspection_begin_envelope(s->pool, &envelope, wait_ms,
 					   &m->spf_lost);
 	return m->spf != NULL;
+}
+
+/* --- what was said a moment ago ------------------------------------------- */
+
+static struct spf_memory *memory_of(const struct session *s)
+{
+	const struct resolver *resolver = s->generation->resolver;
+
+	return resolver != NULL ? resolver->spf : NULL;
+}
+
+/* Without facts: could it be done? */
+static bool recall(struct session *s, struct facts *facts)
+{
+	struct spf_request request;
+
+	return memory_of(s) != NULL && request_of(s, &request) &&
+	       spf_memory_recall(memory_of(s), &request, dns_now_ms(), facts);
+}
+
+static void keep(struct session *s)
+{
+	struct message *m = s->message;
+	struct spf_request request;
+	uint64_t until_ms;
+
+	if (memory_of(s) != NULL && inspection_lasts(m->spf, &until_ms) &&
+	    request_of(s, &request))
+		spf_memory_keep(memory_of(s), &request, dns_now_ms(), until_ms,
+				&m->facts);
 }
 
 void enquiry_spf_begin(struct session *s)
@@ -87,10 +124,15 @@ void enquiry_spf_begin(struct session *s)
 	if (!is_wanted(s))
 		return;
 	m->spf_lost = CAUSE_BUSY;
+	/* If that is over when it is due, it is asked then. */
+	if (recall(s, NULL))
+		return;
 	stats = inspector_pool_stats(s->pool);
 	if (stats.leased < stats.channels / 2)
 		begin(s, 0);
 }
+
+/* --- taking --------------------------------------------------------------- */
 
 /* Not even a phase that has ended in the meantime settles what is due. */
 static void reopen(struct facts *facts)
@@ -99,15 +141,32 @@ static void reopen(struct facts *facts)
 		facts->fixed[id] = (struct fact){ .state = FACT_PENDING };
 }
 
-static bool try_to_take(struct message *m, unsigned wait_ms)
+/* Nobody was asked, as there was no channel or no need. */
+static bool take_remembered(struct session *s)
 {
-	if (m->spf == NULL)
+	struct message *m = s->message;
+
+	if (m->spf != NULL || m->spf_lost != CAUSE_BUSY ||
+	    !recall(s, &m->facts))
 		return false;
+	enquiry_spf_end(m);
+	return true;
+}
+
+static bool try_to_take(struct session *s, unsigned wait_ms)
+{
+	struct message *m = s->message;
+	enum inspection_answer answer;
+
+	if (m->spf == NULL)
+		return take_remembered(s);
 	m->spf_lost = CAUSE_TIMEOUT;
 	reopen(&m->facts);
-	if (inspection_wait(m->spf, &m->facts, wait_ms, &m->spf_lost) ==
-	    INSPECTION_WAITING)
+	answer = inspection_wait(m->spf, &m->facts, wait_ms, &m->spf_lost);
+	if (answer == INSPECTION_WAITING)
 		return false;
+	if (answer == INSPECTION_DONE)
+		keep(s);
 	enquiry_spf_end(m);
 	return true;
 }
@@ -126,9 +185,11 @@ void enquiry_spf_settle(struct session *s, int64_t until_ms)
 
 	if (!m->spf_due)
 		return;
+	if (take_remembered(s))
+		return;
 	if (m->spf == NULL && m->spf_lost == CAUSE_BUSY)
 		begin(s, lease_ms < LEASE_MS ? lease_ms : LEASE_MS);
-	if (!try_to_take(m, left_ms(until_ms))) {
+	if (!try_to_take(s, left_ms(until_ms))) {
 		reopen(&m->facts);
 		inspection_envelope_unknown(&m->facts, m->spf_lost);
 	}
@@ -173,7 +234,7 @@ bool enquiry_spf(struct session *s, bool waits,
 
 	if (m->spf_due && waits)
 		enquiry_spf_settle(s, monotonic_ms() + CONTENT_WAIT_MS);
-	if (m->spf_due && !try_to_take(m, 0))
+	if (m->spf_due && !try_to_take(s, 0))
 		return false;
 	ret_said->spf = spf->state == FACT_KNOWN ? (enum spf_result)spf->word
 						 : SPF_RESULT_NONE;

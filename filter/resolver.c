@@ -11,6 +11,7 @@
 
 #include "filter/log.h"
 #include "filter/settings.h"
+#include "filter/spf_memory.h"
 #include "lists/dns_zonefile.h"
 
 /* --- what makes one ------------------------------------------------------ */
@@ -134,6 +135,7 @@ static void resolver_close(struct resolver *resolver)
 {
 	dnsbls_close(resolver->dnsbls);
 	dns_close(resolver->dns);
+	spf_memory_free(resolver->spf);
 	dns_zone_free(resolver->zone);
 	dns_zone_free(resolver->front);
 	free(resolver->zone_path);
@@ -195,8 +197,10 @@ struct resolver *resolver_open_behind(const struct settings *settings,
 		resolver_close(resolver);
 		return NULL;
 	}
-	if (resolver->zone == NULL)
+	if (resolver->zone == NULL) {
 		warn_if_remote(resolver->dns);
+		resolver->spf = spf_memory_new();
+	}
 	return resolver;
 }
 

@@ -20,6 +20,7 @@
 
 struct dns_zone;
 struct settings;
+struct spf_memory;
 
 struct resolver {
 	atomic_uint refs;
@@ -30,6 +31,7 @@ struct resolver {
 	char *zone_path;
 	struct file_stamp zone_stamp;
 	struct dns_zone *front; /* owned, or NULL: see struct dns_settings */
+	struct spf_memory *spf; /* NULL where DNS has no cache, either */
 };
 
 /*

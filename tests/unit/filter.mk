@@ -24,7 +24,7 @@ endif
 if HAVE_CMOCKA
 session_tests = tests/unit/test_settings tests/unit/test_ref \
 	tests/unit/test_listener tests/unit/test_generation \
-	tests/unit/test_replay \
+	tests/unit/test_replay tests/unit/test_spf_memory \
 	tests/unit/test_resolver
 check_PROGRAMS += $(session_tests)
 TESTS += $(session_tests)
@@ -33,6 +33,9 @@ session_test_libs = filter/libsession.a filter/libinspector.a \
 	filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a $(PCRE2_LIBS) $(INSPECT_LIBS) \
 	$(IDN2_LIBS) $(CARES_LIBS) $(STORE_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_spf_memory_SOURCES = tests/unit/test_spf_memory.c
+tests_unit_test_spf_memory_LDADD = $(session_test_libs)
 
 tests_unit_test_replay_SOURCES = tests/unit/test_replay.c
 tests_unit_test_replay_LDADD = $(session_test_libs)
