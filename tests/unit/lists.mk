@@ -6,7 +6,8 @@ lists_tests = tests/unit/test_ip tests/unit/test_iplist tests/unit/test_hash \
 	tests/unit/test_sender_key tests/unit/test_triplet \
 	tests/unit/test_greylist tests/unit/test_greylist_record \
 	tests/unit/test_greylist_foreign \
-	tests/unit/test_greylist_model tests/unit/test_store
+	tests/unit/test_greylist_model tests/unit/test_store \
+	tests/unit/test_store_entry tests/unit/test_store_memory
 check_PROGRAMS += $(lists_tests)
 TESTS += $(lists_tests)
 
@@ -69,9 +70,16 @@ store_contract = tests/unit/store_contract.c tests/unit/store_contract.h \
 	tests/unit/store_contract_time.c \
 	tests/unit/greylist_diary.c tests/unit/greylist_diary.h
 
-tests_unit_test_store_SOURCES = tests/unit/test_store.c $(store_contract) \
-	tests/unit/store_memory.c tests/unit/store_memory.h
+tests_unit_test_store_SOURCES = tests/unit/test_store.c \
+	tests/unit/greylist_diary.c tests/unit/greylist_diary.h
 tests_unit_test_store_LDADD = $(lists_test_libs)
+
+tests_unit_test_store_entry_SOURCES = tests/unit/test_store_entry.c
+tests_unit_test_store_entry_LDADD = $(lists_test_libs)
+
+tests_unit_test_store_memory_SOURCES = tests/unit/test_store_memory.c \
+	tests/unit/store_memory.c tests/unit/store_memory.h $(store_contract)
+tests_unit_test_store_memory_LDADD = $(lists_test_libs)
 
 # Against a slow one, and with clocks that jump.
 tests_unit_test_greylist_model_SOURCES = tests/unit/test_greylist_model.c \
