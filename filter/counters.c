@@ -26,6 +26,11 @@ static const char *const names[COUNTERS] = {
 	[COUNT_FAULTS] = "faults",
 	[COUNT_UNCHECKED] = "unchecked",
 	[COUNT_REGEX_LIMITS] = "regex_limits",
+	[COUNT_GREYLIST_PASS] = "greylist_passes",
+	[COUNT_GREYLIST_WAIT] = "greylist_waits",
+	[COUNT_GREYLIST_REFUSED] = "greylist_refusals",
+	[COUNT_GREYLIST_UNKNOWN] = "greylist_unknown",
+	[COUNT_CONVICTED] = "convicted",
 };
 
 void count(enum counter counter)

@@ -27,6 +27,11 @@ enum counter {
 	COUNT_FAULTS, /* 451 4.3.0 */
 	COUNT_UNCHECKED, /* passed because a fault lasted */
 	COUNT_REGEX_LIMITS,
+	COUNT_GREYLIST_PASS, /* answers, each for one recipient */
+	COUNT_GREYLIST_WAIT,
+	COUNT_GREYLIST_REFUSED, /* blocked, or convicted */
+	COUNT_GREYLIST_UNKNOWN, /* the memory has failed: mail flows */
+	COUNT_CONVICTED, /* who wrote to a spamtrap */
 	COUNTERS,
 };
 

@@ -169,6 +169,7 @@ void enquiry_mail(struct session *s)
 	bool exempt = ruleset_exempts(gen->rules, &gen->lists, &m->facts);
 
 	m->own_client = is_local(s) || (auth->state == FACT_KNOWN && auth->yes);
+	m->exempt = exempt;
 	m->authenticates = gen->settings.authentication.on && !exempt;
 	if (m->own_client || !m->authenticates)
 		facts_waive_all(&m->facts, FACT_SPF, FACT_SPF_ERROR);
@@ -224,6 +225,19 @@ bool enquiry_settle_client(struct session *s)
 		ask_about_sender(s);
 	return m->lookups != NULL && wait_for_client(m, deadline(m)) &&
 	       lookups_settle_client(m->lookups, &m->facts);
+}
+
+void enquiry_prove(struct session *s, bool waits)
+{
+	struct message *m = s->message;
+	int64_t until = waits ? deadline(m) : monotonic_ms();
+
+	if (m->sender_due && waits)
+		ask_about_sender(s);
+	enquiry_spf_settle(s, until);
+	if (m->lookups != NULL &&
+	    (wait_for_client(m, waits ? until : 0) || !waits))
+		lookups_settle_client(m->lookups, &m->facts);
 }
 
 void enquiry_settle(struct session *s, enum phase phase)

@@ -17,6 +17,7 @@
 #include "filter/generation_parts.h"
 #include "filter/resolver.h"
 #include "filter/texts.h"
+#include "lists/entry.h"
 #include "lists/file.h"
 #include "rules/ast.h"
 
@@ -225,6 +226,39 @@ static bool read_settings(struct generation *gen, const char *path,
 	return settings_read(&gen->settings, &parts->ast, &parts->diag) && good;
 }
 
+/* What settings name among the rules. */
+static bool check_spamtraps(struct generation *gen)
+{
+	struct generation_parts *parts = gen->parts;
+	const char *name = gen->settings.greylist.spamtraps;
+	const struct rule_list_info *info;
+	struct place place;
+	int index;
+
+	if (name == NULL || name[0] == '\0')
+		return true;
+	place = settings_place(&parts->ast, "spamtraps");
+	index = ruleset_find_list(gen->rules, name);
+	if (index < 0) {
+		diag_error(&parts->diag, place,
+			   "spamtraps wants a list, and there is none \"%s\"",
+			   name);
+		diag_hint(&parts->diag,
+			  "as in: list %s address from \"lists/%s.list\"", name,
+			  name);
+		return false;
+	}
+	info = ruleset_list_info(gen->rules, (size_t)index);
+	ruleset_use_list(gen->rules, (size_t)index);
+	if (info->kind == LIST_ADDRESS)
+		return true;
+	diag_error(&parts->diag, place,
+		   "spamtraps wants a list of addresses, and \"%s\" is one of "
+		   "another kind",
+		   name);
+	return false;
+}
+
 /* Every step runs, so that all mistakes are told at once. */
 static bool load(struct generation *gen, const char *path,
 		 const struct texts *texts, struct generation *previous,
@@ -237,6 +271,7 @@ static bool load(struct generation *gen, const char *path,
 	gen->rules = ruleset_compile(&parts->ast, &parts->diag);
 	if (gen->rules == NULL)
 		return false;
+	good = check_spamtraps(gen) && good;
 	if (!force && previous != NULL && has_shrunk(gen, previous))
 		good = false;
 	good = generation_load_lists(gen, texts, previous, force) && good;

@@ -13,7 +13,8 @@ filter_libsession_a_SOURCES = \
 	filter/enquiry.c filter/enquiry_spf.c filter/fault.c filter/fault.h \
 	filter/generation.c filter/generation.h filter/generation_lists.c \
 	filter/generation_parts.h filter/generation_print.c \
-	filter/generation_resolver.c filter/greylist.h filter/log.c filter/log.h \
+	filter/generation_resolver.c filter/grey.c filter/greylist.c \
+	filter/greylist.h filter/log.c filter/log.h \
 	filter/lookups.c filter/lookups.h filter/message.h \
 	filter/phases.c filter/phases.h filter/ref.c filter/ref.h \
 	filter/report.c filter/resolver.c filter/resolver.h filter/session.c \

@@ -12,6 +12,7 @@
 #include "filter/checks/asking.h"
 #include "filter/checks/dnsbl.h"
 #include "filter/generation.h"
+#include "filter/greylist.h"
 #include "filter/resolver.h"
 
 struct lookups {
@@ -86,10 +87,10 @@ static void name_came(void *context, const char *name)
 	dnsbl_ask_name(&lookups->lists, FACT_CLIENT_NAME, name, len);
 }
 
-/* Its names, for the rules or for a list. */
+/* Its names, for the rules, a list, or to be known by. */
 static bool wants_names(const struct generation *gen)
 {
-	return dnsbl_reads(gen, FACT_CLIENT_PTR) ||
+	return greylist_is_wanted(gen) || dnsbl_reads(gen, FACT_CLIENT_PTR) ||
 	       dnsbl_reads(gen, FACT_CLIENT_NAME) ||
 	       READS(gen, FACT_CLIENT_PTR, FACT_CLIENT_NAME,
 		     FACT_CLIENT_IS_DYNAMIC);
@@ -124,7 +125,8 @@ void lookups_client(struct lookups *lookups, const struct ip *client)
 		lookups->rdns.on_name = name_came;
 	lookups->rdns.context = lookups;
 	rdns_ask(&lookups->rdns, lookups->client, client,
-		 lists_name || ruleset_reads(gen->rules, FACT_CLIENT_NAME));
+		 lists_name || greylist_is_wanted(gen) ||
+			 ruleset_reads(gen->rules, FACT_CLIENT_NAME));
 }
 
 void lookups_helo(struct lookups *lookups, const char *helo,

@@ -12,9 +12,9 @@
  * says of the client is enough for a refusal, nobody asks about the sender, or
  * waits for it.
  *
- * Only what the rules read is asked.  Facts about the client from DNS count as
- * known at MAIL, not before: whether it has logged in is known only then, and
- * such a client is not asked about.
+ * Only what the rules read is asked, or greylisting needs to know a client by.
+ * Facts about the client from DNS count as known at MAIL, not before: whether
+ * it has logged in is known only then, and such a client is not asked about.
  *
  * An object belongs to one session; answers arrive on the resolver's thread.
  */
@@ -52,7 +52,8 @@ void lookups_spf(struct lookups *lookups, const struct facts *facts);
 /* `facts` hold what the header says. */
 void lookups_content(struct lookups *lookups, const struct facts *facts);
 
-/* In place of the first three: no fact about the client or its HELO is wanted. */
+/* In place of the first three: no fact about the client or its HELO is wanted.
+ */
 void lookups_skip_client(struct lookups *lookups);
 
 /* True when all has come; false when this moment has (monotonic_ms()). */

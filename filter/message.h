@@ -15,6 +15,7 @@
 #include "filter/session.h"
 #include "rules/arena.h"
 #include "rules/facts.h"
+#include "lists/triplet.h"
 #include "rules/hits.h"
 
 struct inspection;
@@ -43,6 +44,8 @@ struct forged {
 /* An accepted recipient, with the facts that are its own. */
 struct recipient {
 	struct fact rcpt, local, domain;
+	struct greylist_said greylist;
+	bool is_trap;
 };
 
 /* What was said of the connection, kept over messages. */
@@ -128,7 +131,18 @@ struct message {
 	bool has_outcome;
 	/* Of the first recipient that was refused, for the log. */
 	const char *refused_symbols; /* NULL: none was */
+	const char *refused_word;
+	char refused_code[4];
 	struct verdict refused_verdict;
+	struct greylist_said refused_greylist;
+
+	/* Whom the sender is known as, for greylisting; "" until asked. */
+	char identity[TRIPLET_IDENTITY_SIZE];
+	struct greylist_said greylist; /* the worst answer for who was taken */
+	bool greylist_done; /* for the message as a whole */
+	bool exempt; /* as known at MAIL */
+	bool rcpt_is_trap; /* the one that is spoken of */
+	bool trapped, convicted; /* some was; and that was told */
 };
 
 struct session {
@@ -136,6 +150,7 @@ struct session {
 	struct inspector_pool *pool;
 	const struct mta *mta;
 	int64_t (*now)(void);
+	struct store *(*store)(void); /* or NULL */
 	bool refused;
 	bool keep_outcome;
 	int refusal_class; /* 4 or 5, of the newest refusal */
@@ -185,6 +200,11 @@ void enquiry_content(struct session *session);
 bool enquiry_settle_client(struct session *session);
 /* Waits, and sets the facts of the envelope for good; once for a message. */
 void enquiry_settle(struct session *session, enum phase phase);
+/*
+ * What proves who the sender is: SPF, and the client's names.  Waits for it as
+ * long as anybody may before the end, or takes what is there.
+ */
+void enquiry_prove(struct session *session, bool waits);
 void enquiry_drop(struct session *session);
 
 /* --- enquiry_spf.c --- */
@@ -211,6 +231,27 @@ enum answer content_body(struct session *session, const unsigned char *bytes,
 void content_finish(struct session *session);
 void content_drop(struct session *session);
 
+/* --- grey.c --- */
+/*
+ * Asks whether one recipient must wait, where that is due at RCPT.  `hits` are
+ * his.  True: he is to hear so.
+ */
+bool grey_recipient(struct session *session, const struct hits *hits,
+		    struct greylist_said *ret_said);
+/*
+ * The same for all who have been taken, at DATA or EOM, the first time that it
+ * is due; each is asked about, whatever the others hear.  True: the message is
+ * to be deferred, for message->greylist.  Empties `work`.
+ */
+bool grey_message(struct session *session, enum phase phase);
+/* Is the recipient that the facts speak of a trap?  Also one whom the MTA
+ * refuses. */
+void grey_trap(struct session *session);
+/* The message ends; what was put off until then is done, without waiting. */
+void grey_end(struct session *session);
+/* The message is accepted: ours who wrote it is remembered to have written. */
+void grey_delivered(struct session *session);
+
 /* --- speak.c --- */
 /* Judges `hits` before EOM; speaks only what is certain. */
 enum answer speak_early(struct session *session, const struct hits *hits,
@@ -225,15 +266,20 @@ enum answer speak_all(struct session *session, enum phase phase);
 /* 452 4.5.3: bring this recipient in a message of its own. */
 enum answer speak_split(struct session *session);
 enum answer speak_too_many(struct session *session);
+/* 451 4.7.1: greylisted, one recipient or (`ref` is the message's) all. */
+enum answer speak_wait(struct session *session, const struct hits *hits,
+		       const struct greylist_said *said);
+/* The facts of the index-th accepted recipient. */
+void speak_of_recipient(struct message *message, size_t index);
 /* 421 4.3.2: too busy, or going down. */
 enum answer speak_busy(struct session *session);
 /* A fault of ours: 451 4.3.0, or unchecked, as set. */
 enum answer speak_fault(struct session *session, enum phase phase);
 
 /* --- changes.c --- */
-/* A field of this message's header; noted even where there is no room for it. */
-void changes_note(struct session *session, const char *name,
-		  const char *value);
+/* A field of this message's header; noted even where there is no room for it.
+ */
+void changes_note(struct session *session, const char *name, const char *value);
 void changes_forget(struct session *session);
 /* Why a message has more forged fields than an MTA can be asked to remove, or
  * NULL. */
@@ -254,6 +300,8 @@ void report_message(struct session *session, const char *end);
 void report_recipient(struct session *session, const char *ref,
 		      const char *verdict, const char *code,
 		      const char *symbols, int32_t score);
+/* One who has written to a trap. */
+void report_trap(struct session *session, enum store_end end, bool convicted);
 /* A connection that heard a 421. */
 void report_busy(const struct session *session, const char *ref);
 /* A fault of ours, once for each message. */

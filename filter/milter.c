@@ -53,7 +53,7 @@ struct link {
 static pthread_rwlock_t gate = PTHREAD_RWLOCK_INITIALIZER;
 static struct milter_start started;
 static atomic_uint messages_open;
-static atomic_bool draining;
+static atomic_bool draining, at_rest;
 static atomic_uint drain_seconds;
 
 /* --- what a session asks of the MTA ------------------------------------- */
@@ -241,6 +241,7 @@ static struct link *link_new(SMFICTX *ctx)
 	struct session_start start = {
 		.pool = started.pool,
 		.now = wall_clock,
+		.store = started.store,
 	};
 
 	if (link == NULL)
@@ -562,8 +563,10 @@ static void *drain(void *unused)
 		quiet = atomic_load(&messages_open) == 0 ? quiet + 1 : 0;
 		if (quiet > QUIET_TICKS &&
 		    pthread_rwlock_trywrlock(&gate) == 0) {
-			if (atomic_load(&messages_open) == 0)
+			if (atomic_load(&messages_open) == 0) {
+				atomic_store(&at_rest, true);
 				break;
+			}
 			pthread_rwlock_unlock(&gate);
 		}
 		nanosleep(&tick, NULL);
@@ -584,6 +587,11 @@ void milter_drain(unsigned seconds)
 		pthread_detach(thread);
 	else
 		drain(NULL);
+}
+
+bool milter_is_at_rest(void)
+{
+	return atomic_load(&at_rest);
 }
 
 struct milter_stats milter_stats(void)

@@ -11,12 +11,14 @@
 
 struct generation;
 struct inspector_pool;
+struct store;
 
 struct milter_start {
 	int listen_fd; /* inherited listener, or -1: bind `socket` ourselves */
 	const char *socket; /* as in `set milter_socket` */
 	struct inspector_pool *pool;
 	struct generation *(*current)(void); /* a new reference */
+	struct store *(*store)(void); /* as in session.h */
 	void (*ready)(void); /* called when the socket is served */
 	void (*drained)(void); /* called when the process may end */
 };
@@ -34,6 +36,9 @@ int milter_serve(const struct milter_start *start);
  * callbacks wait for the process to end.
  */
 void milter_drain(unsigned seconds);
+
+/* Has it ended with every callback at rest?  Else some may still be at work. */
+bool milter_is_at_rest(void);
 
 struct milter_stats {
 	unsigned sessions; /* open connections from MTAs */

@@ -9,6 +9,7 @@
 #include "filter/checks/checks.h"
 #include "filter/checks/dnsbl.h"
 #include "filter/generation.h"
+#include "filter/greylist.h"
 #include "filter/lookups.h"
 #include "filter/session.h"
 
@@ -77,13 +78,22 @@ static bool is_listed(const char *list, const char *macro)
 	return strcmp(last != NULL ? last + 1 : list, macro) == 0;
 }
 
+/* A fact may be there for no rule's sake. */
+static bool is_needed(const struct ruleset *rules, const struct plan *plan,
+		      enum fact_id fact)
+{
+	return ruleset_reads(rules, fact) ||
+	       (fact == FACT_CLIENT_REFUSED_RCPTS && plan->has_traps);
+}
+
 static void plan_macros(const struct ruleset *rules, struct plan *plan)
 {
 	for (size_t i = 0; i < sizeof(macros) / sizeof(macros[0]); i++) {
 		char *list = plan->macros[macros[i].phase];
 		size_t used = strlen(list);
 
-		if (!macros[i].always && !ruleset_reads(rules, macros[i].fact))
+		if (!macros[i].always &&
+		    !is_needed(rules, plan, macros[i].fact))
 			continue;
 		if (is_listed(list, macros[i].macro))
 			continue;
@@ -104,6 +114,22 @@ static bool data_says_nothing(const struct ruleset *rules,
 	       !ruleset_reads(rules, FACT_RCPT_COUNT);
 }
 
+/* Where greylisting has something to say, null senders included. */
+static void plan_greylisting(const struct generation *generation,
+			     struct plan *plan)
+{
+	bool enforce = generation->settings.session.mode == MODE_ENFORCE;
+
+	plan->greylists = ruleset_greylists(generation->rules);
+	plan->has_traps = greylist_traps(generation) != NULL;
+	if (!plan->greylists || !enforce)
+		return;
+	if (greylist_phase(generation, false) == PHASE_RCPT)
+		plan->answers[PHASE_RCPT] = true;
+	if (greylist_phase(generation, true) == PHASE_DATA)
+		plan->answers[PHASE_DATA] = true;
+}
+
 void phases_plan(const struct generation *generation, struct plan *ret_plan)
 {
 	const struct ruleset *rules = generation->rules;
@@ -121,6 +147,7 @@ void phases_plan(const struct generation *generation, struct plan *ret_plan)
 		if (data_says_nothing(rules, set))
 			ret_plan->answers[PHASE_DATA] = false;
 	}
+	plan_greylisting(generation, ret_plan);
 	ret_plan->reads_body = ruleset_reads_any(rules, FACT_BODY_SIZE,
 						 FACT_BODY_LONGEST_LINE) ||
 			       ruleset_reads(rules, FACT_BODY_URLS);
@@ -133,7 +160,7 @@ void phases_plan(const struct generation *generation, struct plan *ret_plan)
 	ret_plan->wants_unknown =
 		ruleset_reads(rules, FACT_CLIENT_UNKNOWN_COMMANDS);
 	ret_plan->wants_refused =
-		ruleset_reads(rules, FACT_CLIENT_REFUSED_RCPTS);
+		is_needed(rules, ret_plan, FACT_CLIENT_REFUSED_RCPTS);
 	ret_plan->asks_client = lookups_want_client(generation);
 	plan_macros(rules, ret_plan);
 }

@@ -22,6 +22,8 @@ struct plan {
 	bool wants_unknown; /* commands that the MTA does not know */
 	bool wants_refused; /* recipients that the MTA itself refused */
 	bool asks_client; /* DNS, about who has connected */
+	bool greylists; /* some recipients may have to wait */
+	bool has_traps; /* addresses that nobody writes to but spammers */
 	char macros[PHASE_COUNT][160]; /* names, by blanks; "" = none */
 };
 void phases_plan(const struct generation *generation, struct plan *ret_plan);

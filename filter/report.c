@@ -73,25 +73,31 @@ struct judged {
 	const char *word, *symbols, *code;
 	int32_t score;
 	bool softened;
+	const struct greylist_said *greylist;
 };
 
 static struct judged judged_of(const struct message *m)
 {
 	const struct outcome *outcome = &m->outcome;
-	struct judged judged = { .word = "-", .symbols = "", .code = "-" };
+	struct judged judged = { .word = "-",
+				 .symbols = "",
+				 .code = "-",
+				 .greylist = &m->greylist };
 
 	if (outcome->unchecked || m->fault) {
 		judged.word = outcome->unchecked ? "unchecked" : "fault";
 	} else if (m->rcpt_count + m->rcpts_uncounted == 0 &&
 		   m->refused_symbols != NULL) {
-		judged.word = verdict_word_name(m->refused_verdict.word);
+		judged.word = m->refused_word;
 		judged.symbols = m->refused_symbols;
 		judged.score = m->refused_verdict.bounds.score;
 		judged.softened = m->refused_verdict.softened;
-		judged.code = m->reply.code;
+		judged.code = m->refused_code;
+		judged.greylist = &m->refused_greylist;
 	} else if (m->has_outcome && outcome->phase != PHASE_RCPT) {
 		judged.word =
-			outcome->verdict.exempt
+			outcome->greylisted ? "greylist"
+			: outcome->verdict.exempt
 				? "exempt"
 				: verdict_word_name(outcome->verdict.word);
 		judged.symbols = outcome->symbols;
@@ -101,6 +107,24 @@ static struct judged judged_of(const struct message *m)
 			judged.code = outcome->reply->code;
 	}
 	return judged;
+}
+
+enum { GREYLIST_SIZE = GREYLIST_WORD_SIZE + TRIPLET_IDENTITY_SIZE + 80 };
+
+/* An identity is printable ASCII without blanks (triplet.h). */
+static const char *greylist_text(const struct message *m,
+				 const struct greylist_said *said,
+				 char out[GREYLIST_SIZE])
+{
+	char word[GREYLIST_WORD_SIZE], left[24] = "ever";
+
+	if (said->left != GREYLIST_FOR_EVER)
+		snprintf(left, sizeof(left), "%" PRId64, said->left);
+	snprintf(out, GREYLIST_SIZE,
+		 "greylist=%s wait=%s waited=%" PRId64 " identity=%s",
+		 greylist_word(said, word), said->asked ? left : "-",
+		 said->waited, m->identity[0] != '\0' ? m->identity : "-");
+	return out;
 }
 
 enum { UNKNOWNS_SIZE = 400 };
@@ -175,13 +199,14 @@ void report_message(struct session *s, const char *end)
 	const struct message *m = s->message;
 	struct judged judged = judged_of(m);
 	char score[SCORE_TEXT], unknowns[UNKNOWNS_SIZE];
+	char greylist[GREYLIST_SIZE];
 	struct outside out;
 
 	outside_of(s, &out);
 	log_event(m->fault ? LOG_WARNING : LOG_INFO, "mail",
 		  "ref=%s qid=%s mode=%s verdict=%s score=%s symbols=%.1000s "
 		  "reply=%s end=%s client=%s rcpts=%zu refused=%zu split=%zu "
-		  "softened=%d unread=%s unknown=%s rules=%.8s ms=%" PRId64
+		  "softened=%d unread=%s unknown=%s %s rules=%.8s ms=%" PRId64
 		  " auth=%s name=%s helo=%s sender=%s rcpt=%s from=%s mid=%s",
 		  m->ref, out.queue_id, mode_of(s), judged.word,
 		  score_text(judged.score, score),
@@ -189,28 +214,52 @@ void report_message(struct session *s, const char *end)
 		  end, out.client, m->rcpt_count + m->rcpts_uncounted,
 		  m->rcpts_refused, m->rcpts_split, judged.softened,
 		  m->unread ? fact_cause_name(m->inspection_lost) : "-",
-		  unknowns_of(s, unknowns), s->generation->digest,
-		  monotonic_ms() - m->began_ms, out.auth, out.name, out.helo,
-		  out.sender, out.rcpt, out.from, out.mid);
+		  unknowns_of(s, unknowns),
+		  greylist_text(m, judged.greylist, greylist),
+		  s->generation->digest, monotonic_ms() - m->began_ms, out.auth,
+		  out.name, out.helo, out.sender, out.rcpt, out.from, out.mid);
 }
 
 void report_recipient(struct session *s, const char *ref, const char *verdict,
 		      const char *code, const char *symbols, int32_t score)
 {
+	const struct greylist_said none = { 0 };
 	const struct message *m = s->message;
 	char text[SCORE_TEXT], rcpt[OUTSIDE_SIZE], unknowns[UNKNOWNS_SIZE];
+	char greylist[GREYLIST_SIZE];
 	struct outside out;
 
 	outside_of(s, &out);
 	fact_value(&m->facts.fixed[FACT_RCPT], FACT_TYPE_STRING, rcpt);
 	log_event(LOG_INFO, "rcpt",
 		  "ref=%s message=%s qid=%s verdict=%s score=%s "
-		  "symbols=%.1000s reply=%s client=%s unknown=%s rules=%.8s "
+		  "symbols=%.1000s reply=%s client=%s unknown=%s %s rules=%.8s "
 		  "auth=%s name=%s helo=%s sender=%s rcpt=%s",
 		  ref, m->ref, out.queue_id, verdict, score_text(score, text),
 		  symbols[0] != '\0' ? symbols : "-", code, out.client,
-		  unknowns_of(s, unknowns), s->generation->digest, out.auth,
-		  out.name, out.helo, out.sender, rcpt);
+		  unknowns_of(s, unknowns),
+		  greylist_text(m,
+				m->has_outcome ? &m->outcome.greylist : &none,
+				greylist),
+		  s->generation->digest, out.auth, out.name, out.helo,
+		  out.sender, rcpt);
+}
+
+void report_trap(struct session *s, enum store_end end, bool convicted)
+{
+	const struct message *m = s->message;
+	char rcpt[OUTSIDE_SIZE];
+	struct outside out;
+
+	outside_of(s, &out);
+	fact_value(&m->facts.fixed[FACT_RCPT], FACT_TYPE_STRING, rcpt);
+	log_event(end == STORE_DONE ? LOG_INFO : LOG_WARNING, "trap",
+		  "message=%s identity=%s convicted=%s for=%us end=%s "
+		  "client=%s name=%s helo=%s sender=%s rcpt=%s",
+		  m->ref, m->identity, convicted ? "yes" : "no",
+		  s->generation->settings.greylist.spamtrap_block,
+		  store_end_name(end), out.client, out.name, out.helo,
+		  out.sender, rcpt);
 }
 
 void report_busy(const struct session *s, const char *ref)

@@ -115,6 +115,7 @@ static void message_end(struct session *s, const char *end)
 
 	if (m == NULL || !m->open)
 		return;
+	grey_end(s);
 	m->open = false;
 	report_message(s, end);
 	if (m->queue_id != NULL)
@@ -135,6 +136,7 @@ struct session *session_new(const struct session_start *start)
 	s->pool = start->pool;
 	s->mta = start->mta;
 	s->now = start->now;
+	s->store = start->store;
 	s->refused = start->refused;
 	s->keep_outcome = start->keep_outcome;
 	count(COUNT_SESSIONS);
@@ -384,12 +386,14 @@ static bool keep_fact(struct arena *arena, struct fact *fact)
  * Keeps the recipient's own facts for the end.  False: there is no room for
  * more, because there are too many or their addresses are too long.
  */
-static bool recipient_add(struct message *m)
+static bool recipient_add(struct message *m, const struct greylist_said *said)
 {
 	struct recipient rcpt = {
 		.rcpt = m->facts.fixed[FACT_RCPT],
 		.local = m->facts.fixed[FACT_RCPT_LOCAL],
 		.domain = m->facts.fixed[FACT_RCPT_DOMAIN],
+		.greylist = *said,
+		.is_trap = m->rcpt_is_trap,
 	};
 
 	if (m->rcpt_count == RECIPIENTS_MAX ||
@@ -420,6 +424,7 @@ static void recipient_begin(struct message *m)
 	m->facts.fixed[FACT_RCPT] = (struct fact){ .state = FACT_PENDING };
 	m->facts.fixed[FACT_RCPT_LOCAL] = m->facts.fixed[FACT_RCPT];
 	m->facts.fixed[FACT_RCPT_DOMAIN] = m->facts.fixed[FACT_RCPT];
+	m->rcpt_is_trap = false;
 	arena_reset(&m->work);
 }
 
@@ -442,6 +447,7 @@ static enum answer judge_recipient(struct session *s)
 {
 	const struct generation *gen = s->generation;
 	struct message *m = s->message;
+	struct greylist_said said;
 	struct hits *hits;
 	enum answer answer;
 
@@ -458,13 +464,16 @@ static enum answer judge_recipient(struct session *s)
 	if (m->first_rcpt_hits != NULL && gen->settings.session.split_classes &&
 	    !hits_judged_alike(m->first_rcpt_hits, hits))
 		return speak_split(s);
-	if (!recipient_add(m)) {
+	if (grey_recipient(s, hits, &said))
+		return speak_wait(s, hits, &said);
+	if (!recipient_add(m, &said)) {
 		if (m->rcpt_arena.failed)
 			return speak_fault(s, PHASE_RCPT);
 		if (ruleset_tells_recipients_apart(gen->rules))
 			return speak_too_many(s);
 		m->rcpts_uncounted++; /* it ends as the others do */
 	}
+	m->greylist = *greylist_worse(&m->greylist, &said);
 	if (m->first_rcpt_hits == NULL) {
 		m->first_rcpt_hits =
 			hits_for_rcpt(m->hits, &m->facts, &m->arena);
@@ -491,8 +500,10 @@ static bool is_refused_by_mta(const struct session *s)
 
 enum answer session_rcpt(struct session *s, char **args)
 {
+	const struct greylist_said said = { 0 }; /* not asked here */
 	struct message *m = s->message;
 	struct envelope envelope;
+	bool refused;
 
 	if (s->refused)
 		return speak_busy(s);
@@ -500,17 +511,21 @@ enum answer session_rcpt(struct session *s, char **args)
 		return fault_answer(s, PHASE_RCPT);
 	if (m == NULL || !m->open)
 		return ANSWER_CONTINUE; /* RCPT without MAIL: the MTA's task */
-	if (is_refused_by_mta(s)) {
+	refused = is_refused_by_mta(s);
+	if (refused)
 		s->manners.refused_rcpts++;
+	if (refused && !s->generation->plan.has_traps)
 		return ANSWER_CONTINUE;
-	}
 	recipient_begin(m);
 	envelope = session_envelope(s, &m->work);
 	envelope.args = args;
 	phases_check(PHASE_RCPT, &envelope, &m->facts);
+	grey_trap(s);
+	if (refused)
+		return ANSWER_CONTINUE;
 	if (s->generation->plan.answers[PHASE_RCPT])
 		return judge_recipient(s);
-	if (!recipient_add(m))
+	if (!recipient_add(m, &said))
 		m->rcpts_uncounted++;
 	return ANSWER_CONTINUE;
 }
@@ -563,6 +578,22 @@ enum answer session_body(struct session *s, const unsigned char *bytes,
 	return content_body(s, bytes, len);
 }
 
+/*
+ * In observe mode no answer is due before, so nobody waited for DNS.  What was
+ * to be asked at RCPT or DATA is, as the score was then.
+ */
+static void observe_greylist(struct session *s)
+{
+	struct message *m = s->message;
+
+	if (s->generation->settings.session.mode != MODE_OBSERVE ||
+	    !s->generation->plan.greylists)
+		return;
+	enquiry_settle(s, PHASE_DATA);
+	hits_weigh(m->hits, &m->facts);
+	grey_message(s, PHASE_DATA);
+}
+
 enum answer session_eom(struct session *s)
 {
 	struct message *m = s->message;
@@ -575,6 +606,7 @@ enum answer session_eom(struct session *s)
 	note_queue_id(s);
 	/* Where DATA was not told, its facts are set here. */
 	if (!m->fault) {
+		observe_greylist(s);
 		facts_number(&m->facts, FACT_RCPT_COUNT,
 			     (int64_t)(m->rcpt_count + m->rcpts_uncounted));
 		content_finish(s);

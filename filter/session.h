@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "filter/greylist.h"
 #include "rules/facts.h"
 #include "rules/verdict.h"
 
@@ -27,6 +28,7 @@ struct inspector_pool;
 struct plan;
 struct session;
 struct sockaddr;
+struct store;
 
 /* What is to be said to the MTA now. */
 enum answer {
@@ -62,6 +64,11 @@ struct session_start {
 	bool refused; /* overload or drain: a 421 at the first chance */
 	bool keep_outcome; /* session_outcome() will be asked */
 	int64_t (*now)(void); /* wall clock, seconds since 1970 */
+	/*
+	 * What greylisting remembers, asked for anew each time; it returns NULL
+	 * where there is none just now.  May itself be NULL: nobody is asked.
+	 */
+	struct store *(*store)(void);
 };
 
 /* NULL without memory. */
@@ -110,6 +117,13 @@ struct outcome {
 	const struct hits *hits;
 	enum phase phase; /* at which it was spoken */
 	bool unchecked; /* passed because of a fault */
+	/*
+	 * The worst that greylisting said of a recipient; and whether the
+	 * message, or at PHASE_RCPT the recipient, was deferred for that alone.
+	 */
+	struct greylist_said greylist;
+	bool greylisted;
+	const char *identity; /* that it was asked about, or "" */
 };
 const struct outcome *session_outcome(const struct session *session);
 

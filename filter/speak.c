@@ -72,7 +72,10 @@ static void outcome_set(struct session *s, const struct hits *hits,
 		.facts = &m->facts,
 		.hits = hits,
 		.phase = phase,
+		.identity = m->identity,
 	};
+	if (phase > PHASE_RCPT)
+		m->outcome.greylist = m->greylist;
 	m->has_outcome = true;
 }
 
@@ -110,6 +113,32 @@ static enum answer refuse(struct session *s, const struct hits *hits,
  * Each refused recipient has a line in the log, under the reference that it
  * heard: the message's own for the first, new ones for others.
  */
+static void recipient_ref(const struct message *m, char ref[REF_SIZE])
+{
+	if (m->rcpt_count + m->rcpts_uncounted == 0 && !m->ref_spoken)
+		memcpy(ref, m->ref, REF_SIZE);
+	else
+		ref_next(ref);
+}
+
+static void tell_refused(struct session *s, const char *ref, const char *word)
+{
+	struct message *m = s->message;
+	const struct outcome *outcome = &m->outcome;
+
+	report_recipient(s, ref, word, m->reply.code, outcome->symbols,
+			 outcome->verdict.bounds.score);
+	if (strcmp(ref, m->ref) != 0)
+		return;
+	m->ref_spoken = true;
+	m->refused_word = word;
+	m->refused_verdict = outcome->verdict;
+	m->refused_greylist = outcome->greylist;
+	memcpy(m->refused_code, m->reply.code, sizeof(m->refused_code));
+	m->refused_symbols =
+		arena_printf(&m->arena, "%.1000s", outcome->symbols);
+}
+
 static enum answer refuse_recipient(struct session *s, const struct hits *hits,
 				    const struct verdict *verdict)
 {
@@ -117,22 +146,10 @@ static enum answer refuse_recipient(struct session *s, const struct hits *hits,
 	char ref[REF_SIZE];
 	enum answer answer;
 
-	if (m->rcpt_count + m->rcpts_uncounted == 0 && !m->ref_spoken)
-		memcpy(ref, m->ref, sizeof(ref));
-	else
-		ref_next(ref);
+	recipient_ref(m, ref);
 	answer = refuse(s, hits, verdict, PHASE_RCPT, ref);
-	if (m->fault)
-		return answer;
-	report_recipient(s, ref, verdict_word_name(verdict->word),
-			 m->reply.code, m->outcome.symbols,
-			 verdict->bounds.score);
-	if (strcmp(ref, m->ref) == 0) {
-		m->ref_spoken = true;
-		m->refused_verdict = *verdict;
-		m->refused_symbols =
-			arena_printf(&m->arena, "%.1000s", m->outcome.symbols);
-	}
+	if (!m->fault)
+		tell_refused(s, ref, verdict_word_name(verdict->word));
 	return answer;
 }
 
@@ -218,9 +235,63 @@ enum answer speak_too_many(struct session *s)
 	return put_off(s, "Too many recipients", "too-many");
 }
 
+/* --- greylisting --------------------------------------------------------- */
+
+/* "try again in 4m58s"; a block without an end says nothing of time. */
+static enum answer say_wait(struct session *s, const struct hits *hits,
+			    const struct verdict *verdict, enum phase phase,
+			    const struct greylist_said *said, const char *ref)
+{
+	struct message *m = s->message;
+	char span[GREYLIST_SPAN_SIZE];
+	const char *line;
+
+	outcome_set(s, hits, verdict, phase);
+	m->outcome.greylist = *said;
+	m->outcome.greylisted = true;
+	if (said->left == GREYLIST_FOR_EVER)
+		line = arena_printf(&m->work,
+				    "Greylisted, try again later (ref %s)",
+				    ref);
+	else
+		line = arena_printf(&m->work,
+				    "Greylisted, try again in %s (ref %s)",
+				    greylist_span(said->left, span), ref);
+	m->reply = (struct reply){ .code = "451",
+				   .enhanced = "4.7.1",
+				   .lines = { line },
+				   .line_count = 1 };
+	if (line == NULL || !s->mta->reply(s->mta->context, &m->reply))
+		return speak_fault(s, phase);
+	m->outcome.reply = &m->reply;
+	s->refusal_class = 4;
+	fault_over();
+	return ANSWER_REFUSE;
+}
+
+static const char greylist_verdict[] = "greylist";
+
+enum answer speak_wait(struct session *s, const struct hits *hits,
+		       const struct greylist_said *said)
+{
+	struct verdict verdict =
+		verdict_of(hits, &s->generation->settings.session.verdict);
+	struct message *m = s->message;
+	char ref[REF_SIZE];
+	enum answer answer;
+
+	recipient_ref(m, ref);
+	m->rcpts_refused++;
+	count(COUNT_RCPT_REFUSED);
+	answer = say_wait(s, hits, &verdict, PHASE_RCPT, said, ref);
+	if (!m->fault)
+		tell_refused(s, ref, greylist_verdict);
+	return answer;
+}
+
 /* --- the end ------------------------------------------------------------ */
 
-static void recipient_facts(struct message *m, size_t index)
+void speak_of_recipient(struct message *m, size_t index)
 {
 	const struct recipient *rcpt = &m->rcpts[index];
 
@@ -259,7 +330,7 @@ static bool judge_all(struct session *s, struct common *ret)
 		struct verdict verdict;
 
 		if (i < m->rcpt_count) {
-			recipient_facts(m, i);
+			speak_of_recipient(m, i);
 			arena_reset(&m->judged[spare]);
 			hits = hits_for_rcpt(m->hits, &m->facts,
 					     &m->judged[spare]);
@@ -290,12 +361,25 @@ static void count_verdict(const struct verdict *verdict, bool enforce)
 		count(COUNT_OBSERVED);
 }
 
+/* Greylisted: all of them, for the one that has to wait longest. */
+static enum answer defer_all(struct session *s, const struct common *common,
+			     enum phase phase)
+{
+	const struct greylist_said said = s->message->greylist;
+
+	return say_wait(s, common->hits, &common->verdict, phase, &said,
+			s->message->ref);
+}
+
 /* Before the end: only what holds for everybody, whatever comes. */
 static enum answer speak_data(struct session *s, const struct common *common)
 {
-	if (s->generation->settings.session.mode == MODE_OBSERVE ||
-	    !common->certain)
+	if (s->generation->settings.session.mode == MODE_OBSERVE)
 		return ANSWER_CONTINUE;
+	if (!common->certain)
+		return grey_message(s, PHASE_DATA)
+			       ? defer_all(s, common, PHASE_DATA)
+			       : ANSWER_CONTINUE;
 	count_verdict(&common->verdict, true);
 	return refuse(s, common->hits, &common->verdict, PHASE_DATA,
 		      s->message->ref);
@@ -307,6 +391,9 @@ static enum answer speak_eom(struct session *s, const struct common *common)
 	const struct verdict *verdict = &common->verdict;
 	const char *too_many = changes_too_many(s);
 
+	if (too_many == NULL && verdict->word < VERDICT_DEFER &&
+	    grey_message(s, PHASE_EOM) && enforce)
+		return defer_all(s, common, PHASE_EOM);
 	count_verdict(verdict, enforce);
 	count_add(COUNT_REGEX_LIMITS, hits_regex_limits(common->hits));
 	outcome_set(s, common->hits, verdict, PHASE_EOM);
@@ -320,6 +407,8 @@ static enum answer speak_eom(struct session *s, const struct common *common)
 		return ANSWER_DISCARD;
 	if (!changes_make(s, verdict, enforce))
 		return speak_fault(s, PHASE_EOM);
+	if (verdict->word != VERDICT_QUARANTINE)
+		grey_delivered(s);
 	return ANSWER_ACCEPT;
 }
 

@@ -111,6 +111,19 @@ void ruleset_close_phase(const struct ruleset *rules, struct facts *facts,
 			facts->slots[i].state = FACT_NOT_ASKED;
 }
 
+int ruleset_find_list(const struct ruleset *rules, const char *name)
+{
+	for (size_t i = 0; i < rules->list_count; i++)
+		if (strcmp(rules->lists[i].info.name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+void ruleset_use_list(struct ruleset *rules, size_t index)
+{
+	rules->lists[index].read = true;
+}
+
 bool ruleset_tells_recipients_apart(const struct ruleset *rules)
 {
 	return rules->tells_apart;
@@ -166,4 +179,12 @@ const struct greylist_info *ruleset_greylist(const struct ruleset *rules,
 					     size_t class_index)
 {
 	return &rules->classes[class_index].greylist;
+}
+
+bool ruleset_greylists(const struct ruleset *rules)
+{
+	for (size_t i = 0; i < rules->class_count; i++)
+		if (!rules->classes[i].greylist.never)
+			return true;
+	return false;
 }

@@ -58,6 +58,11 @@ struct rule_list_info {
 size_t ruleset_list_count(const struct ruleset *rules);
 const struct rule_list_info *ruleset_list_info(const struct ruleset *rules,
 					       size_t index);
+/* The list of this name, or -1. */
+int ruleset_find_list(const struct ruleset *rules, const char *name);
+/* Something else than a condition reads it: lint is to know.  Before the rule
+ * set is shared. */
+void ruleset_use_list(struct ruleset *rules, size_t index);
 /* The content written between braces; NULL for one from a file. */
 struct rule_list *ruleset_list_inline(const struct ruleset *rules,
 				      size_t index);
@@ -67,7 +72,7 @@ struct rule_list *ruleset_list_inline(const struct ruleset *rules,
 /*
  * Resolves names, infers phases, compiles patterns, and checks all that the
  * design asks for; `set` statements are left to the caller.  What a condition
- * means stands in expr.h.  A fact, a DNS list or greylisting whose check is not
+ * means stands in expr.h.  A fact or a DNS list whose check is not
  * built in brings a warning.  Returns NULL if `diag` holds any error, also one
  * of the parser's.  The caller drops the result with ruleset_unref().
  * Places of declarations refer to the sources of `diag`, which must outlive
@@ -226,6 +231,9 @@ struct greylist_info {
 };
 const struct greylist_info *ruleset_greylist(const struct ruleset *rules,
 					     size_t class_index);
+
+/* Some class, or what holds in none, asks somebody to wait. */
+bool ruleset_greylists(const struct ruleset *rules);
 
 /*
  * lint.c: what is wrong with a rule set that compiles: warnings only.
