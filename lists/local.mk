@@ -33,6 +33,21 @@ lists_liblists_a_SOURCES = \
 	lists/namelist.c lists/namelist.h \
 	lists/sender_key.c lists/sender_key.h \
 	lists/store.c lists/store.h lists/store_entry.c lists/store_lmdb.h lists/store_pair.h \
-	lists/store_redis.h \
+	lists/store_redis.c lists/store_redis.h lists/store_redis_private.h \
+	lists/store_redis_greet.c lists/store_redis_look.c \
+	lists/store_redis_link.c lists/store_redis_link.h \
+	lists/store_redis_place.c lists/store_redis_place.h \
+	lists/store_redis_pool.c \
+	lists/store_redis_reply.c lists/store_redis_reply.h \
+	lists/store_redis_script.c \
 	lists/suffix.c lists/suffix.h \
 	lists/triplet.c lists/triplet.h
+
+# What the server runs, as C strings: store_redis_script.c includes it.
+lists/greylist_lua.inc: $(srcdir)/lists/greylist.lua
+	$(AM_V_GEN)$(MKDIR_P) lists && \
+	sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' \
+		$(srcdir)/lists/greylist.lua >$@.tmp && mv $@.tmp $@
+lists/store_redis_script.$(OBJEXT): lists/greylist_lua.inc
+CLEANFILES += lists/greylist_lua.inc
+EXTRA_DIST += lists/greylist.lua

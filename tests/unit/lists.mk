@@ -85,4 +85,12 @@ tests_unit_test_store_memory_LDADD = $(lists_test_libs)
 tests_unit_test_greylist_model_SOURCES = tests/unit/test_greylist_model.c \
 	tests/unit/greylist_diary.c tests/unit/greylist_diary.h
 tests_unit_test_greylist_model_LDADD = $(lists_test_libs)
+
+# On a server of the test's own.
+check_PROGRAMS += tests/unit/test_store_redis
+TESTS += tests/unit/test_store_redis
+redis_server = tests/unit/redis_server.c tests/unit/redis_server.h
+tests_unit_test_store_redis_SOURCES = tests/unit/test_store_redis.c \
+	$(redis_server)
+tests_unit_test_store_redis_LDADD = $(lists_test_libs) $(HIREDIS_LIBS)
 endif

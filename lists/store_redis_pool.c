@@ -1,0 +1,358 @@
+/*
+ * store_redis_pool.c - who may use which connection, and whether any at all.
+ *
+ * Each waiting call has a connection of its own, up to REDIS_LINKS_MAX; the
+ * next one waits for one of them.  Whoever finds that the server fails makes
+ * all connections worthless at once (the generation), and nobody asks for
+ * pause_ms, which doubles with each failure.  Then one call finds out, while
+ * the others go on without the server.
+ */
+#include "lists/store_redis_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- calls --------------------------------------------------------------- */
+
+struct redis_call redis_call_urgent(const struct greylist_time *now,
+				    unsigned max_ms)
+{
+	return (struct redis_call){
+		.deadline_ms = redis_clock() + max_ms,
+		.command_ms = STORE_COMMAND_MS,
+		.wall = now->wall,
+	};
+}
+
+struct redis_call redis_call_patient(int64_t wall, unsigned max_ms)
+{
+	return (struct redis_call){
+		.deadline_ms = redis_clock() + max_ms,
+		.command_ms = REDIS_PATIENCE_MS,
+		.wall = wall,
+		.insists = true,
+	};
+}
+
+void redis_enter(struct store_redis *redis)
+{
+	pthread_mutex_lock(&redis->lock);
+	redis->users++;
+	pthread_mutex_unlock(&redis->lock);
+}
+
+void redis_leave(struct store_redis *redis)
+{
+	pthread_mutex_lock(&redis->lock);
+	if (--redis->users == 0 && redis->stopping)
+		pthread_cond_broadcast(&redis->changed);
+	pthread_mutex_unlock(&redis->lock);
+}
+
+void redis_count(struct store_redis *redis, unsigned foreign, unsigned newer)
+{
+	if (foreign == 0 && newer == 0)
+		return;
+	pthread_mutex_lock(&redis->lock);
+	redis->stats.foreign += foreign;
+	redis->stats.newer += newer;
+	pthread_mutex_unlock(&redis->lock);
+}
+
+/* --- whether any at all -------------------------------------------------- */
+
+/* Locked.  Whoever says it of an earlier generation says nothing new. */
+static void begin_pause(struct store_redis *redis, const char *why,
+			unsigned generation, int64_t wall)
+{
+	if (generation != redis->generation)
+		return;
+	snprintf(redis->stats.why, sizeof(redis->stats.why), "%s", why);
+	if (redis->stats.health != STORE_SILENT) {
+		redis->stats.health = STORE_SILENT;
+		redis->stats.since = wall;
+	}
+	redis->pause_ms *= 2;
+	if (redis->pause_ms == 0)
+		redis->pause_ms = REDIS_PAUSE_MS;
+	if (redis->pause_ms > REDIS_PAUSE_MAX_MS)
+		redis->pause_ms = REDIS_PAUSE_MAX_MS;
+	redis->retry_ms = redis_clock() + redis->pause_ms;
+	redis->generation++;
+	redis->leader.len = 0;
+	pthread_cond_broadcast(&redis->changed);
+}
+
+static void end_pause(struct store_redis *redis, int64_t wall)
+{
+	if (redis->pause_ms == 0 && redis->stats.health == STORE_WELL)
+		return;
+	redis->pause_ms = 0;
+	redis->stats.health = STORE_WELL;
+	redis->stats.since = wall;
+}
+
+enum store_end redis_blame(struct store_redis *redis,
+			   const struct redis_call *call)
+{
+	pthread_mutex_lock(&redis->lock);
+	begin_pause(redis, "the server's reply is not what was asked for",
+		    redis->generation, call->wall);
+	pthread_mutex_unlock(&redis->lock);
+	return STORE_BROKEN;
+}
+
+static bool must_not_ask(const struct store_redis *redis,
+			 const struct redis_call *call)
+{
+	return redis->pause_ms > 0 && !call->insists &&
+	       (redis->probing || redis_clock() < redis->retry_ms);
+}
+
+/* --- which connection ---------------------------------------------------- */
+
+/* Locked.  The one that was used last, else room for a new one, else NULL. */
+static struct redis_link *choose(struct store_redis *redis)
+{
+	struct redis_link *best = NULL;
+
+	for (size_t i = 0; i < REDIS_LINKS_MAX; i++) {
+		struct redis_link *link = &redis->links[i];
+
+		if (link->busy)
+			continue;
+		if (link->fd >= 0 && link->generation != redis->generation)
+			redis_link_close(link);
+		if (best == NULL ||
+		    (link->fd >= 0 &&
+		     (best->fd < 0 || link->used_ms > best->used_ms)))
+			best = link;
+	}
+	return best;
+}
+
+/* Locked; false when the deadline is over. */
+static bool await_change(struct store_redis *redis, uint64_t deadline_ms)
+{
+	struct timespec until = {
+		.tv_sec = (time_t)(deadline_ms / 1000),
+		.tv_nsec = (long)(deadline_ms % 1000) * 1000000,
+	};
+
+	return pthread_cond_timedwait(&redis->changed, &redis->lock, &until) ==
+	       0;
+}
+
+static enum store_end take(struct store_redis *redis,
+			   const struct redis_call *call,
+			   struct redis_link **ret_link)
+{
+	struct redis_link *link = NULL;
+	enum store_end end = STORE_DONE;
+
+	pthread_mutex_lock(&redis->lock);
+	while (link == NULL && end == STORE_DONE) {
+		if (redis->stopping)
+			end = STORE_STOPPED;
+		else if (must_not_ask(redis, call))
+			end = STORE_AWAY;
+		else if ((link = choose(redis)) == NULL &&
+			 !await_change(redis, call->deadline_ms))
+			end = STORE_LATE;
+	}
+	if (link != NULL) {
+		link->busy = true;
+		link->generation = redis->generation;
+		link->probes = redis->pause_ms > 0;
+		redis->probing |= link->probes;
+	}
+	pthread_mutex_unlock(&redis->lock);
+	*ret_link = link;
+	return end;
+}
+
+/* Of a use that ended so; returns what to call that. */
+static enum store_end give_back(struct store_redis *redis,
+				const struct redis_call *call,
+				struct redis_link *link, enum store_end end,
+				bool blame)
+{
+	pthread_mutex_lock(&redis->lock);
+	if (end != STORE_DONE && redis->stopping)
+		end = STORE_STOPPED, blame = false;
+	link->busy = false;
+	link->asking = false;
+	if (link->probes)
+		redis->probing = link->probes = false;
+	if (end == STORE_DONE)
+		end_pause(redis, call->wall);
+	else
+		redis_link_close(link);
+	if (blame)
+		begin_pause(redis, link->why, link->generation, call->wall);
+	pthread_cond_signal(&redis->changed);
+	pthread_mutex_unlock(&redis->lock);
+	return end;
+}
+
+/* From here on, closing the store ends what we wait for. */
+static bool begin_asking(struct store_redis *redis, struct redis_link *link)
+{
+	bool may;
+
+	pthread_mutex_lock(&redis->lock);
+	may = !redis->stopping;
+	link->asking = may;
+	pthread_mutex_unlock(&redis->lock);
+	return may;
+}
+
+/* --- asking -------------------------------------------------------------- */
+
+struct question {
+	const struct redis_command *command; /* or words of the script's */
+	size_t words, keys;
+	bool is_step;
+};
+
+/* "EVALSHA", and so on, in front of the words. */
+static void write_step(struct redis_command *command,
+		       const struct question *question, const char *sha)
+{
+	redis_command_init(command);
+	redis_command_begin(command, 3 + question->words);
+	redis_command_text(command, "EVALSHA");
+	redis_command_text(command, sha);
+	redis_command_number(command, (int64_t)question->keys);
+	redis_command_raw(command, question->command);
+}
+
+static enum store_end ask_once(struct redis_link *link,
+			       const struct question *question,
+			       uint64_t deadline_ms,
+			       struct redis_reply **ret_reply)
+{
+	struct redis_command command;
+	enum store_end end;
+
+	if (!question->is_step)
+		return redis_link_ask(link, question->command, deadline_ms,
+				      ret_reply);
+	write_step(&command, question, link->sha);
+	end = redis_link_ask(link, &command, deadline_ms, ret_reply);
+	redis_command_done(&command);
+	return end;
+}
+
+static enum store_end ask_on(struct redis_link *link,
+			     const struct question *question,
+			     uint64_t deadline_ms,
+			     struct redis_reply **ret_reply)
+{
+	enum store_end end = ask_once(link, question, deadline_ms, ret_reply);
+
+	if (end != STORE_DONE)
+		return end;
+	if (redis_reply_is_noscript(*ret_reply)) {
+		redis_reply_free(*ret_reply);
+		end = redis_teach(link, deadline_ms);
+		if (end == STORE_DONE)
+			end = ask_once(link, question, deadline_ms, ret_reply);
+		if (end != STORE_DONE)
+			return end;
+	}
+	if ((*ret_reply)->kind != REDIS_ERROR)
+		return STORE_DONE;
+	end = redis_reply_refusal(*ret_reply, link->why);
+	redis_reply_free(*ret_reply);
+	return end;
+}
+
+static bool is_usable(const struct redis_link *link)
+{
+	return link->fd >= 0 && redis_clock() - link->used_ms < REDIS_IDLE_MS &&
+	       redis_link_is_quiet(link);
+}
+
+/* What a failure of the server is called if the caller's time was short. */
+static enum store_end fail_of(const struct redis_call *call, enum store_end end,
+			      uint64_t since_ms, unsigned window_ms,
+			      bool *ret_blame)
+{
+	uint64_t now = redis_clock();
+
+	*ret_blame = true;
+	if (end != STORE_AWAY || now < call->deadline_ms)
+		return end;
+	*ret_blame = now - since_ms >= window_ms / 2;
+	return STORE_LATE;
+}
+
+static enum store_end use(struct store_redis *redis,
+			  const struct redis_call *call,
+			  struct redis_link *link,
+			  const struct question *question,
+			  struct redis_reply **ret_reply, bool *ret_blame)
+{
+	uint64_t start = redis_clock(), deadline;
+	enum store_end end;
+
+	if (!is_usable(link)) {
+		redis_link_close(link);
+		end = redis_greet(redis, link, call);
+		if (end != STORE_DONE)
+			return fail_of(call, end, start, STORE_CONNECT_MS,
+				       ret_blame);
+	}
+	if (!begin_asking(redis, link))
+		return STORE_STOPPED;
+	start = redis_clock();
+	deadline = start + call->command_ms;
+	if (deadline > call->deadline_ms)
+		deadline = call->deadline_ms;
+	end = ask_on(link, question, deadline, ret_reply);
+	if (end == STORE_DONE)
+		return end;
+	return fail_of(call, end, start, STORE_COMMAND_MS, ret_blame);
+}
+
+static enum store_end ask(struct store_redis *redis,
+			  const struct redis_call *call,
+			  const struct question *question,
+			  struct redis_reply **ret_reply)
+{
+	struct redis_link *link;
+	enum store_end end = take(redis, call, &link);
+	bool blame = false;
+
+	if (end != STORE_DONE)
+		return end;
+	end = use(redis, call, link, question, ret_reply, &blame);
+	return give_back(redis, call, link, end, blame);
+}
+
+enum store_end redis_ask(struct store_redis *redis,
+			 const struct redis_call *call,
+			 const struct redis_command *command,
+			 struct redis_reply **ret_reply)
+{
+	struct question question = { .command = command };
+
+	return ask(redis, call, &question, ret_reply);
+}
+
+enum store_end redis_run(struct store_redis *redis,
+			 const struct redis_call *call,
+			 const struct redis_command *words, size_t word_count,
+			 size_t key_count, struct redis_reply **ret_reply)
+{
+	struct question question = {
+		.command = words,
+		.words = word_count,
+		.keys = key_count,
+		.is_step = true,
+	};
+
+	return ask(redis, call, &question, ret_reply);
+}
