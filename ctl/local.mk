@@ -3,8 +3,11 @@ sbin_PROGRAMS += steelyardctl
 steelyardctl_SOURCES = ctl/main.c ctl/command.c ctl/command.h \
 	ctl/ask.c ctl/ask.h ctl/check.c ctl/dns.c ctl/dnsbl.c ctl/facts.c ctl/files.c ctl/files.h \
 	ctl/finding.c ctl/finding.h ctl/frames.c ctl/frames.h \
-	ctl/greylist.c ctl/greylist.h ctl/greylist_ask.c ctl/greylist_edit.c \
-	ctl/greylist_export.c ctl/greylist_import.c ctl/greylist_list.c \
+	ctl/greylist.c ctl/greylist.h ctl/greylist_advice.c \
+	ctl/greylist_advice.h ctl/greylist_advise.c \
+	ctl/greylist_ask.c ctl/greylist_edit.c \
+	ctl/greylist_export.c ctl/greylist_import.c \
+	ctl/greylist_import_foreign.c ctl/greylist_list.c \
 	ctl/greylist_show.c ctl/greylist_stats.c ctl/greylist_words.c \
 	ctl/jailed.c \
 	ctl/jailed.h ctl/letter.c ctl/letter.h ctl/list.c ctl/mta.c ctl/mta.h \
