@@ -215,12 +215,7 @@ enum exit_code greylist_import_close(struct greylist_import *import)
 
 static const char *text(const json_t *row, const char *key)
 {
-	const json_t *value = json_object_get(row, key);
-	const char *found = json_string_value(value);
-
-	if (found != NULL && strlen(found) != json_string_length(value))
-		return NULL;
-	return found;
+	return json_string_value(json_object_get(row, key));
 }
 
 static bool read_kind(const json_t *row, enum store_kind *ret_kind)

@@ -118,25 +118,14 @@ static bool read_kind(const json_t *row, enum store_kind *ret_kind)
 	return false;
 }
 
-/* Text without a NUL in it. */
-static const char *read_line(const json_t *row, const char *name)
-{
-	const json_t *value = json_object_get(row, name);
-	const char *text = json_string_value(value);
-
-	if (text == NULL || strlen(text) != json_string_length(value))
-		return NULL;
-	return text;
-}
-
 /* The strings are the row's. */
 static bool read_entry(const json_t *row, struct store_entry *ret_entry)
 {
 	const json_t *expires = json_object_get(row, "expires");
 	struct store_entry entry = { 0 };
 
-	entry.key = read_line(row, "key");
-	entry.value = read_line(row, "value");
+	entry.key = json_string_value(json_object_get(row, "key"));
+	entry.value = json_string_value(json_object_get(row, "value"));
 	entry.expires = json_is_null(expires)
 				? GREYLIST_FOR_EVER
 				: (int64_t)json_integer_value(expires);

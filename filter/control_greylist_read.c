@@ -101,11 +101,9 @@ bool grey_read_text(struct grey_call *call, const char *name,
 	const json_t *value = json_object_get(call->request, name);
 	const char *text = json_string_value(value);
 
-	if (value != NULL &&
-	    (text == NULL || strlen(text) != json_string_length(value)))
-		return grey_say_wrong(call, "%s is a text", name);
 	*ret_text = text;
-	return true;
+	return value == NULL || text != NULL ||
+	       grey_say_wrong(call, "%s is a text", name);
 }
 
 bool grey_read_cursor(struct grey_call *call, struct store_cursor *ret_cursor)

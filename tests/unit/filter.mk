@@ -59,7 +59,8 @@ endif
 # The control socket.
 if HAVE_CMOCKA
 control_tests = tests/unit/test_control tests/unit/test_control_verbs \
-	tests/unit/test_control_dns
+	tests/unit/test_control_dns tests/unit/test_control_greylist \
+	tests/unit/test_control_greylist_edit
 check_PROGRAMS += $(control_tests)
 TESTS += $(control_tests)
 
@@ -78,6 +79,15 @@ tests_unit_test_control_verbs_LDADD = $(control_test_libs)
 tests_unit_test_control_dns_SOURCES = tests/unit/test_control_dns.c \
 	$(control_filter)
 tests_unit_test_control_dns_LDADD = $(control_test_libs)
+
+grey_asked = tests/unit/grey_asked.c tests/unit/grey_asked.h \
+	tests/unit/store_memory.c tests/unit/store_memory.h
+tests_unit_test_control_greylist_SOURCES = \
+	tests/unit/test_control_greylist.c $(grey_asked)
+tests_unit_test_control_greylist_LDADD = $(control_test_libs)
+tests_unit_test_control_greylist_edit_SOURCES = \
+	tests/unit/test_control_greylist_edit.c $(grey_asked)
+tests_unit_test_control_greylist_edit_LDADD = $(control_test_libs)
 endif
 
 # The jailed reader, and the filter's side of it.
