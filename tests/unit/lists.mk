@@ -93,4 +93,22 @@ redis_server = tests/unit/redis_server.c tests/unit/redis_server.h
 tests_unit_test_store_redis_SOURCES = tests/unit/test_store_redis.c \
 	$(redis_server)
 tests_unit_test_store_redis_LDADD = $(lists_test_libs) $(HIREDIS_LIBS)
+
+check_PROGRAMS += tests/unit/test_store_redis_contract
+TESTS += tests/unit/test_store_redis_contract
+tests_unit_test_store_redis_contract_SOURCES = \
+	tests/unit/test_store_redis_contract.c $(redis_server) $(store_contract)
+tests_unit_test_store_redis_contract_LDADD = $(lists_test_libs) $(HIREDIS_LIBS)
+endif
+
+# A store in a file of LMDB's: the contract, the file, its room.
+if HAVE_CMOCKA
+store_lmdb_tests = tests/unit/test_store_lmdb
+check_PROGRAMS += $(store_lmdb_tests)
+TESTS += $(store_lmdb_tests)
+
+lmdb_folder = tests/unit/lmdb_folder.c tests/unit/lmdb_folder.h
+tests_unit_test_store_lmdb_SOURCES = tests/unit/test_store_lmdb.c \
+	$(lmdb_folder) $(store_contract)
+tests_unit_test_store_lmdb_LDADD = $(lists_test_libs) $(STORE_LIBS)
 endif

@@ -1,0 +1,556 @@
+/*
+ * store_lmdb_env.c - LMDB's environment: transactions, room, and what its
+ * errors mean.
+ *
+ * What LMDB 0.9.24 guarantees after an error, as its source says:
+ *
+ *   within a transaction   (MDB_MAP_FULL, no memory) the transaction is marked
+ *	and can only be given up.  The environment is as before it.
+ *   commit, data pages     (ENOSPC, EIO, a short write, a failing sync) given
+ *	up.  What was written is not referred to by any meta page, and those
+ *	pages are free as before.  The environment goes on.
+ *   commit, meta page      LMDB writes the old numbers over it, so that the
+ *	other meta page counts, and marks the environment: whatever is begun
+ *	after is MDB_PANIC.  It has to be closed and opened anew, which finds
+ *	the state before; or, if the new page did reach the disk and the old one
+ *	did not and power is lost, that after.  Both are whole.
+ *
+ * So of a transaction that failed nothing is half there, and all but the last
+ * heal by trying again.  MDB_CORRUPTED and the like say that the file is bad:
+ * it is opened anew, too, and looked at from end to end.
+ */
+#include "lists/store_lmdb_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lists/greylist_clock.h"
+#include "lists/store_lmdb_check.h"
+
+#define KIB ((uint64_t)1024)
+#define MIB (KIB * 1024)
+
+static const char *const names[] = {
+	[LMDB_TRIPLET] = "triplet",   [LMDB_IDENTITY] = "identity",
+	[LMDB_OUTBOUND] = "outbound", [LMDB_EXPIRY] = "expiry",
+	[LMDB_META] = LMDB_META_NAME,
+};
+
+int64_t lmdb_clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static uint64_t between(uint64_t value, uint64_t low, uint64_t high)
+{
+	if (value < low)
+		return low;
+	return value < high ? value : high;
+}
+
+/* --- errors -------------------------------------------------------------- */
+
+void lmdb_note_trouble(struct store_lmdb *s, const char *sentence)
+{
+	pthread_mutex_lock(&s->lock);
+	snprintf(s->numbers.why, sizeof(s->numbers.why), "%s", sentence);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static bool is_want_of_space(int error)
+{
+	return error == MDB_MAP_FULL || error == ENOSPC || error == EDQUOT ||
+	       error == EFBIG;
+}
+
+enum store_end lmdb_end(struct store_lmdb *s, int error)
+{
+	if (error == 0)
+		return STORE_DONE;
+	if (error == EBUSY)
+		return STORE_LATE;
+	lmdb_note_trouble(s, mdb_strerror(error));
+	switch (error) {
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_INVALID:
+	case MDB_CURSOR_FULL:
+	case MDB_PAGE_FULL:
+	case MDB_INCOMPATIBLE:
+	case MDB_BAD_VALSIZE:
+		atomic_store(&s->is_suspect, true);
+		atomic_store(&s->is_bad, true);
+		break;
+	case MDB_PANIC:
+	case MDB_BAD_TXN:
+	case MDB_BAD_DBI: atomic_store(&s->is_bad, true); break;
+	default: break;
+	}
+	if (!is_want_of_space(error))
+		return STORE_BROKEN;
+	if (error != MDB_MAP_FULL) {
+		pthread_mutex_lock(&s->lock);
+		s->disk_full = true;
+		pthread_mutex_unlock(&s->lock);
+	}
+	return STORE_FULL;
+}
+
+/* --- opening ------------------------------------------------------------- */
+
+int lmdb_refuse(const struct store_lmdb *s, char why[STORE_WHY_SIZE],
+		const char *reason)
+{
+	/* of a long path the end tells more */
+	size_t len = strlen(s->path), most = STORE_WHY_SIZE / 2;
+	const char *path = len > most ? s->path + (len - most) : s->path;
+
+	if (snprintf(why, STORE_WHY_SIZE, "%s%s: %s", len > most ? "..." : "",
+		     path, reason) >= STORE_WHY_SIZE)
+		memcpy(why + STORE_WHY_SIZE - 4, "...", 4);
+	return -1;
+}
+
+/*
+ * The map is the room, and a little for transactions that delete: LMDB copies
+ * each page that it changes, and the old ones are free only two transactions
+ * later.
+ */
+static size_t map_size(const struct store_lmdb *s, uint64_t in_use)
+{
+	uint64_t slack = between(s->room / 8, 256 * KIB, 64 * MIB);
+	uint64_t size = (s->room > in_use ? s->room : in_use) + slack;
+
+	size = between(size, 0, SIZE_MAX / 2);
+	return (size_t)(size / s->page_size * s->page_size);
+}
+
+static int set_map_size(struct store_lmdb *s)
+{
+	MDB_envinfo info;
+	MDB_stat st;
+
+	mdb_env_info(s->env, &info);
+	mdb_env_stat(s->env, &st);
+	s->page_size = st.ms_psize;
+	return mdb_env_set_mapsize(s->env,
+				   map_size(s, ((uint64_t)info.me_last_pgno +
+						1) * s->page_size));
+}
+
+static int write_opened(struct lmdb_txn *txn)
+{
+	struct store_lmdb *s = txn->s;
+	char text[64];
+	unsigned count = 0;
+	int error = lmdb_meta_get(txn, LMDB_OPENED_KEY, text, sizeof(text));
+
+	if (error)
+		return error;
+	if (sscanf(text, "%u", &count) != 1 || count > 1000)
+		count = 0;
+	snprintf(text, sizeof(text), "%u %016llx %d", count + 1,
+		 (unsigned long long)greylist_now().run, s->sync);
+	return lmdb_meta_put(txn, LMDB_OPENED_KEY, text);
+}
+
+/* 0, an error, or -1 where the file is not ours, with the reason. */
+static int open_databases(struct lmdb_txn *txn, const char **ret_reason)
+{
+	struct store_lmdb *s = txn->s;
+	bool is_new = false, may_make = !s->read_only;
+	char format[64];
+	MDB_stat main;
+	int error = mdb_stat(txn->txn, 1, &main);
+
+	if (error)
+		return error;
+	is_new = may_make && main.ms_entries == 0;
+	for (int db = LMDB_DATABASES; db-- > 0;) {
+		/* meta is the first, and says whether to go on */
+		error = mdb_dbi_open(txn->txn, names[db],
+				     is_new || (may_make && db != LMDB_META)
+					     ? MDB_CREATE
+					     : 0,
+				     &s->dbi[db]);
+		if (error == MDB_NOTFOUND || error == MDB_INCOMPATIBLE) {
+			*ret_reason = "is the file of another program";
+			return -1;
+		}
+		if (error || db != LMDB_META)
+			continue;
+		if (is_new)
+			error = lmdb_meta_put(
+				txn, LMDB_FORMAT_KEY,
+				LMDB_FORMAT_WORD LMDB_FORMAT_VERSION);
+		if (!error)
+			error = lmdb_meta_get(txn, LMDB_FORMAT_KEY, format,
+					      sizeof(format));
+		if (error)
+			return error;
+		if (strcmp(format, LMDB_FORMAT_WORD LMDB_FORMAT_VERSION) != 0) {
+			*ret_reason = "is not of a version that is known here";
+			return -1;
+		}
+	}
+	return error;
+}
+
+static void read_last(struct lmdb_txn *txn, struct greylist_time *ret_last)
+{
+	long long wall, up;
+	unsigned long long run;
+	char text[80];
+
+	*ret_last = (struct greylist_time){ 0 };
+	if (lmdb_meta_get(txn, "last", text, sizeof(text)) == 0 &&
+	    sscanf(text, "%lld/%lld/%llx", &wall, &up, &run) == 3)
+		*ret_last = (struct greylist_time){ wall, up, run };
+}
+
+static int begin_databases(struct store_lmdb *s, char why[STORE_WHY_SIZE])
+{
+	struct lmdb_txn txn = { .s = s, .is_write = !s->read_only };
+	const char *reason = NULL;
+	int error = mdb_txn_begin(s->env, NULL, s->read_only ? MDB_RDONLY : 0,
+				  &txn.txn);
+
+	if (error)
+		return lmdb_refuse(s, why, mdb_strerror(error));
+	error = open_databases(&txn, &reason);
+	if (!error && !s->read_only)
+		error = write_opened(&txn);
+	if (!error) {
+		read_last(&txn, &s->noted);
+		lmdb_count(&txn);
+		error = mdb_txn_commit(txn.txn);
+		txn.txn = NULL;
+	}
+	if (txn.txn)
+		mdb_txn_abort(txn.txn);
+	if (error)
+		return lmdb_refuse(s, why,
+				   reason ? reason : mdb_strerror(error));
+	return 0;
+}
+
+/* Who looks as root must not leave a lock that the filter cannot open. */
+static void give_lock(struct store_lmdb *s)
+{
+	struct stat ours, lock;
+	char path[4096 + 8];
+
+	if (geteuid() != 0 || fstat(s->fd, &ours) < 0 ||
+	    snprintf(path, sizeof(path), "%s-lock", s->path) >=
+		    (int)sizeof(path) ||
+	    lstat(path, &lock) < 0 || !S_ISREG(lock.st_mode) ||
+	    lock.st_uid == ours.st_uid)
+		return;
+	if (lchown(path, ours.st_uid, ours.st_gid) < 0)
+		lmdb_note_trouble(s, "the lock's owner cannot be set");
+}
+
+int lmdb_env_open(struct store_lmdb *s, char why[STORE_WHY_SIZE])
+{
+	unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD;
+	char reason[STORE_WHY_SIZE];
+	int error = mdb_env_create(&s->env), dead;
+
+	if (error) {
+		s->env = NULL;
+		return lmdb_refuse(s, why, mdb_strerror(error));
+	}
+	if (!s->sync)
+		flags |= MDB_NOSYNC;
+	if (s->read_only)
+		flags |= MDB_RDONLY;
+	s->page_size = (size_t)sysconf(_SC_PAGESIZE);
+	mdb_env_set_maxdbs(s->env, LMDB_DATABASES);
+	mdb_env_set_maxreaders(s->env, 256);
+	mdb_env_set_mapsize(s->env, map_size(s, 0));
+	error = mdb_env_open(s->env, s->path, flags, 0600);
+	if (error == EACCES || error == EROFS || error == EPERM) {
+		/* the file itself could be opened before */
+		snprintf(reason, sizeof(reason),
+			 "its lock (%s-lock) cannot be made or opened: %s",
+			 strrchr(s->path, '/') ? strrchr(s->path, '/') + 1
+					       : s->path,
+			 strerror(error));
+		lmdb_refuse(s, why, reason);
+	} else if (error) {
+		lmdb_refuse(s, why, mdb_strerror(error));
+	}
+	if (!error) {
+		give_lock(s);
+		mdb_reader_check(s->env, &dead);
+		error = set_map_size(s);
+		if (error)
+			lmdb_refuse(s, why, mdb_strerror(error));
+		else
+			error = begin_databases(s, why);
+	}
+	if (error)
+		lmdb_env_close(s);
+	return error ? -1 : 0;
+}
+
+void lmdb_env_close(struct store_lmdb *s)
+{
+	while (s->parked_count > 0)
+		mdb_txn_abort(s->parked[--s->parked_count]);
+	if (s->env)
+		mdb_env_close(s->env);
+	s->env = NULL;
+}
+
+/* Under env_lock, for writing. */
+static int reopen(struct store_lmdb *s)
+{
+	struct greylist_time now = greylist_now();
+	char why[STORE_WHY_SIZE];
+
+	if (lmdb_clock_ms() < s->reopen_next)
+		return EIO;
+	s->reopen_next = lmdb_clock_ms() + LMDB_PAUSE_MS;
+	lmdb_file_close(s);
+	if (lmdb_file_open(s, &now, atomic_load(&s->is_suspect), why) < 0) {
+		lmdb_note_trouble(s, why);
+		return EIO;
+	}
+	s->on_disk = 0;
+	atomic_store(&s->is_suspect, false);
+	atomic_store(&s->is_bad, false);
+	return 0;
+}
+
+/* --- transactions -------------------------------------------------------- */
+
+/* Another process has made the file larger than our map. */
+static int resize(struct store_lmdb *s)
+{
+	int error = EIO;
+
+	pthread_rwlock_wrlock(&s->env_lock);
+	if (s->env)
+		error = set_map_size(s);
+	pthread_rwlock_unlock(&s->env_lock);
+	return error;
+}
+
+static int mend(struct store_lmdb *s, int error)
+{
+	int dead;
+
+	switch (error) {
+	case MDB_MAP_RESIZED: return resize(s);
+	case MDB_READERS_FULL:
+		pthread_rwlock_rdlock(&s->env_lock);
+		if (s->env)
+			error = mdb_reader_check(s->env, &dead);
+		pthread_rwlock_unlock(&s->env_lock);
+		return error;
+	default: return error;
+	}
+}
+
+/* One that was reset, else a new one. */
+static int begin_read(struct store_lmdb *s, MDB_txn **ret_txn)
+{
+	MDB_txn *txn = NULL;
+	int error;
+
+	if (!s->env)
+		return EIO;
+	pthread_mutex_lock(&s->parked_lock);
+	if (s->parked_count > 0)
+		txn = s->parked[--s->parked_count];
+	pthread_mutex_unlock(&s->parked_lock);
+	if (!txn)
+		return mdb_txn_begin(s->env, NULL, MDB_RDONLY, ret_txn);
+	error = mdb_txn_renew(txn);
+	if (error)
+		mdb_txn_abort(txn);
+	else
+		*ret_txn = txn;
+	return error;
+}
+
+static int read_once(struct store_lmdb *s, struct lmdb_txn *ret_txn)
+{
+	int error;
+
+	*ret_txn = (struct lmdb_txn){ .s = s };
+	error = begin_read(s, &ret_txn->txn);
+	if (error) {
+		ret_txn->txn = NULL;
+		pthread_rwlock_unlock(&s->env_lock);
+	}
+	return error;
+}
+
+int lmdb_read(struct store_lmdb *s, struct lmdb_txn *ret_txn)
+{
+	int error;
+
+	pthread_rwlock_rdlock(&s->env_lock);
+	error = read_once(s, ret_txn);
+	if (error && mend(s, error) == 0) {
+		pthread_rwlock_rdlock(&s->env_lock);
+		error = read_once(s, ret_txn);
+	}
+	return error;
+}
+
+int lmdb_try_read(struct store_lmdb *s, struct lmdb_txn *ret_txn)
+{
+	ret_txn->txn = NULL;
+	if (atomic_load(&s->is_bad) ||
+	    pthread_rwlock_tryrdlock(&s->env_lock) != 0)
+		return EBUSY;
+	return read_once(s, ret_txn) ? EBUSY : 0;
+}
+
+static int write_once(struct store_lmdb *s, struct lmdb_txn *ret_txn)
+{
+	int error = 0;
+
+	*ret_txn = (struct lmdb_txn){ .s = s, .is_write = true };
+	if (atomic_load(&s->is_bad) || !s->env) {
+		pthread_rwlock_wrlock(&s->env_lock);
+		error = reopen(s);
+		pthread_rwlock_unlock(&s->env_lock);
+	}
+	if (error)
+		return error;
+	pthread_rwlock_rdlock(&s->env_lock);
+	error = s->env ? mdb_txn_begin(s->env, NULL, 0, &ret_txn->txn) : EIO;
+	if (error) {
+		ret_txn->txn = NULL;
+		pthread_rwlock_unlock(&s->env_lock);
+	}
+	return error;
+}
+
+int lmdb_write(struct store_lmdb *s, struct lmdb_txn *ret_txn)
+{
+	int error = write_once(s, ret_txn);
+
+	if (error == MDB_PANIC) {
+		atomic_store(&s->is_bad, true);
+		error = write_once(s, ret_txn);
+	} else if (error && mend(s, error) == 0) {
+		error = write_once(s, ret_txn);
+	}
+	return error;
+}
+
+int lmdb_commit(struct lmdb_txn *txn)
+{
+	int error = mdb_txn_commit(txn->txn);
+
+	txn->txn = NULL;
+	pthread_rwlock_unlock(&txn->s->env_lock);
+	return error;
+}
+
+void lmdb_abort(struct lmdb_txn *txn)
+{
+	struct store_lmdb *s = txn->s;
+	bool is_parked = false;
+
+	if (!txn->txn)
+		return;
+	if (!txn->is_write) {
+		mdb_txn_reset(txn->txn);
+		pthread_mutex_lock(&s->parked_lock);
+		is_parked = s->parked_count < LMDB_PARKED;
+		if (is_parked)
+			s->parked[s->parked_count++] = txn->txn;
+		pthread_mutex_unlock(&s->parked_lock);
+	}
+	if (!is_parked)
+		mdb_txn_abort(txn->txn);
+	txn->txn = NULL;
+	pthread_rwlock_unlock(&s->env_lock);
+}
+
+/* --- room ---------------------------------------------------------------- */
+
+struct lmdb_room lmdb_room(struct lmdb_txn *txn)
+{
+	struct store_lmdb *s = txn->s;
+	struct lmdb_room room = { .room = s->room };
+	uint64_t pages = 2; /* metas; then LMDB's own two trees, and ours */
+	MDB_envinfo info;
+	MDB_stat st;
+	bool disk_full;
+
+	for (unsigned db = 0; db < 2 + LMDB_DATABASES; db++) {
+		MDB_dbi dbi = db < 2 ? db : s->dbi[db - 2];
+
+		if (mdb_stat(txn->txn, dbi, &st) == 0)
+			pages += st.ms_branch_pages + st.ms_leaf_pages +
+				 st.ms_overflow_pages;
+	}
+	mdb_env_info(s->env, &info);
+	room.used = pages * s->page_size;
+	room.file = ((uint64_t)info.me_last_pgno + 1) * s->page_size;
+	pthread_mutex_lock(&s->lock);
+	disk_full = s->disk_full;
+	pthread_mutex_unlock(&s->lock);
+	/* what cannot grow has the room that it has */
+	if (disk_full && room.room > room.file)
+		room.room = room.file;
+	room.share = room.used * 100 / room.room;
+	return room;
+}
+
+size_t lmdb_batch_max(const struct store_lmdb *s)
+{
+	return (size_t)between(s->room / 4096 / 32, 2, 2000);
+}
+
+/*
+ * A disk that fills up shows here first, while there is still room for the
+ * commits that delete: so many bytes behind the last page are reserved.
+ */
+void lmdb_reserve(struct lmdb_txn *txn)
+{
+	struct store_lmdb *s = txn->s;
+	uint64_t reserve = between(s->room / 64, 128 * KIB, 4 * MIB);
+	int64_t now = lmdb_clock_ms();
+	MDB_envinfo info;
+	uint64_t end;
+	bool full;
+
+	mdb_env_info(s->env, &info);
+	end = ((uint64_t)info.me_last_pgno + 1) * s->page_size;
+	pthread_mutex_lock(&s->lock);
+	full = s->disk_full;
+	pthread_mutex_unlock(&s->lock);
+	if ((!full && s->on_disk >= end + reserve / 2) || now < s->reserve_next)
+		return;
+	full = false;
+	if (s->can_reserve && fallocate(s->fd, FALLOC_FL_KEEP_SIZE, (off_t)end,
+					(off_t)reserve) < 0) {
+		full = is_want_of_space(errno);
+		s->can_reserve = full || errno == EINTR;
+		if (full)
+			lmdb_note_trouble(s, "no space on its disk");
+	} else if (s->can_reserve) {
+		s->on_disk = end + reserve;
+	}
+	if (full || !s->can_reserve)
+		s->reserve_next = now + LMDB_PAUSE_MS;
+	pthread_mutex_lock(&s->lock);
+	s->disk_full = full;
+	pthread_mutex_unlock(&s->lock);
+}

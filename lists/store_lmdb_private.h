@@ -1,0 +1,307 @@
+/*
+ * store_lmdb_private.h - what the files of the LMDB engine share; for them
+ * alone.  store_lmdb.c tells how it works.
+ *
+ *   store_lmdb.c         open, close, the engine's table
+ *   store_lmdb_file.c    whose file it is; what is damaged is set aside
+ *   store_lmdb_check.c   reads the file before LMDB does
+ *   store_lmdb_env.c     LMDB's environment and transactions, room, errors
+ *   store_lmdb_record.c  one record and its place in the index
+ *   store_lmdb_writer.c  the queue, the thread that writes, what it commits
+ *   store_lmdb_visit.c   visits and all else that changes a record
+ *   store_lmdb_sweep.c   what expires, and what has to go for want of room
+ *   store_lmdb_look.c    pages of records, single ones, numbers
+ */
+#ifndef LISTS_STORE_LMDB_PRIVATE_H
+#define LISTS_STORE_LMDB_PRIVATE_H
+
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "lists/greylist_record.h"
+#include "lists/store_lmdb.h"
+
+enum lmdb_db {
+	LMDB_TRIPLET,
+	LMDB_IDENTITY,
+	LMDB_OUTBOUND,
+	LMDB_EXPIRY,
+	LMDB_META,
+	LMDB_DATABASES,
+};
+
+enum {
+	LMDB_KEY_SIZE = 512, /* of any, with a NUL */
+	LMDB_QUEUE_MAX = 10000, /* jobs */
+	LMDB_LAZY_MANY = 512, /* so many are written before their time */
+	LMDB_NEAR_S = 2, /* so far apart, notes cannot change an answer */
+	LMDB_PARKED = 16, /* read transactions, kept for the next */
+	LMDB_BUCKETS = 256,
+	LMDB_CHECK_MS = 120, /* at a start */
+	LMDB_TIDY_MS = 60000, /* between looks at the readers */
+	LMDB_PAUSE_MS = 1000, /* between two tries, when the disk is full */
+	LMDB_LOOK_MS = 5, /* of reading, or of sweeping, in one go */
+};
+
+/* A moment of the steady clock, in milliseconds; for deadlines. */
+int64_t lmdb_clock_ms(void);
+
+struct lmdb_job;
+
+struct store_lmdb {
+	struct store store; /* first */
+	char *path;
+	uint64_t room;
+	bool sync, read_only;
+	void (*set_aside)(void *context, const char *sentence);
+	void *context;
+
+	/* the file; fd holds the lock that says it is in use */
+	int fd;
+	dev_t dev;
+	ino_t ino;
+	struct store_lmdb *next; /* of those that this process has open */
+
+	/* a transaction holds env_lock for reading, to reopen for writing */
+	pthread_rwlock_t env_lock;
+	MDB_env *env; /* NULL: could not be opened again */
+	MDB_dbi dbi[LMDB_DATABASES];
+	size_t page_size;
+	atomic_bool is_bad; /* to be opened anew */
+	atomic_bool is_suspect; /* and looked at from end to end */
+
+	/* the writer's, and of nobody else */
+	uint64_t on_disk; /* bytes that are surely there to be written to */
+	bool can_reserve;
+	int64_t reserve_next, tidy_next, reopen_next; /* lmdb_clock_ms() */
+	struct greylist_time noted; /* when "last" was written */
+
+	pthread_mutex_t parked_lock;
+	MDB_txn *parked[LMDB_PARKED];
+	size_t parked_count;
+
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t work;
+	pthread_t writer;
+	bool has_writer, stopping;
+	struct lmdb_job *first, **last;
+	size_t queued, urgent; /* jobs; of those, that somebody waits for */
+	int64_t lazy_due;
+	struct lmdb_notes {
+		size_t count;
+		struct greylist_time from;
+		bool are_apart; /* by more than LMDB_NEAR_S from that */
+	} notes[2]; /* not committed yet; the writer's, and those that come */
+	unsigned notes_now; /* to which they come */
+	uint32_t written_to[LMDB_BUCKETS]; /* addresses that are under way */
+
+	struct store_stats numbers;
+	bool disk_full;
+	uint64_t share; /* of the room that is used, in percent */
+	struct greylist_time begun; /* when an empty file replaced a bad one */
+	bool is_young;
+	int64_t young_for; /* the longest wait that was seen since */
+	struct greylist_time paused; /* no sweep until STORE_PAUSE after */
+	bool is_paused;
+};
+
+/* --- store_lmdb_env.c ---------------------------------------------------- */
+
+/* A transaction, and how it came to be. */
+struct lmdb_txn {
+	struct store_lmdb *s;
+	MDB_txn *txn;
+	bool is_write;
+};
+
+/*
+ * 0, or an error of LMDB's or the system's; what could be mended by opening
+ * anew has been tried.  Between begin and end nothing else may be begun by the
+ * thread.  lmdb_commit() ends a transaction, whatever it returns.  To try is to
+ * return EBUSY where it would take time.  Only the writer writes.
+ */
+int lmdb_read(struct store_lmdb *s, struct lmdb_txn *ret_txn);
+int lmdb_try_read(struct store_lmdb *s, struct lmdb_txn *ret_txn);
+int lmdb_write(struct store_lmdb *s, struct lmdb_txn *ret_txn);
+int lmdb_commit(struct lmdb_txn *txn);
+void lmdb_abort(struct lmdb_txn *txn); /* also one that was never begun */
+
+/* What an error means; notes what it says for people. */
+enum store_end lmdb_end(struct store_lmdb *s, int error);
+void lmdb_note_trouble(struct store_lmdb *s, const char *sentence);
+
+/* "PATH: reason"; returns -1. */
+int lmdb_refuse(const struct store_lmdb *s, char why[STORE_WHY_SIZE],
+		const char *reason);
+
+/* LMDB, on a file that was looked at; 0, or -1 and why. */
+int lmdb_env_open(struct store_lmdb *s, char why[STORE_WHY_SIZE]);
+void lmdb_env_close(struct store_lmdb *s);
+
+/* Of the room, as the transaction sees it. */
+struct lmdb_room {
+	uint64_t used, room; /* bytes */
+	uint64_t share; /* percent */
+	uint64_t file; /* bytes up to the last page that was ever used */
+};
+struct lmdb_room lmdb_room(struct lmdb_txn *txn);
+
+/* So many records may change in one transaction, at most. */
+size_t lmdb_batch_max(const struct store_lmdb *s);
+
+/* Sees to it that the disk has what the next commits need. */
+void lmdb_reserve(struct lmdb_txn *txn);
+
+/* --- store_lmdb_file.c --------------------------------------------------- */
+
+/*
+ * Opens, locks and checks the file, sets it aside if need be, and opens LMDB on
+ * it.  0, or -1 and why.  `anew`: it was in use and is suspected.
+ */
+int lmdb_file_open(struct store_lmdb *s, const struct greylist_time *now,
+		   bool anew, char why[STORE_WHY_SIZE]);
+void lmdb_file_close(struct store_lmdb *s);
+
+/* --- store_lmdb_record.c ------------------------------------------------- */
+
+/* One record, copied out. */
+struct lmdb_record {
+	struct store_entry entry; /* its strings are those below */
+	bool is_there;
+	bool is_dated; /* else its dates cannot be read */
+	int64_t stored; /* when it expires, by its own stamp's clock */
+	int64_t indexed; /* 0: it is not in the index */
+	char key[LMDB_KEY_SIZE];
+	char value[GREYLIST_RECORD_SIZE];
+};
+
+enum lmdb_db lmdb_db_of(enum store_kind kind);
+
+/* Takes in what a cursor found; false if the key is none of ours. */
+bool lmdb_record_read(enum store_kind kind, const MDB_val *key,
+		      const MDB_val *value, const struct greylist_time *now,
+		      struct lmdb_record *ret_record);
+
+/* 0 also if it is not there. */
+int lmdb_get(struct lmdb_txn *txn, enum store_kind kind, const char *key,
+	     const struct greylist_time *now, struct lmdb_record *ret_record);
+
+/*
+ * Writes what record->entry says in place of what was read into the record,
+ * to expire `expires` (wall clock; GREYLIST_FOR_EVER).  One that is absent, or
+ * not needed any more, is deleted.
+ */
+int lmdb_put(struct lmdb_txn *txn, struct lmdb_record *record, int64_t expires,
+	     const struct greylist_time *now);
+int lmdb_delete(struct lmdb_txn *txn, const struct lmdb_record *record);
+
+/* Moves it in the index alone, to its expiry. */
+int lmdb_move(struct lmdb_txn *txn, struct lmdb_record *record);
+
+/* An entry of the index, taken apart. */
+struct lmdb_date {
+	int64_t second;
+	enum store_kind kind;
+	char key[LMDB_KEY_SIZE];
+};
+bool lmdb_date_read(const MDB_val *key, struct lmdb_date *ret_date);
+
+int lmdb_meta_put(struct lmdb_txn *txn, const char *key, const char *value);
+/* 0 and "" if it is not there. */
+int lmdb_meta_get(struct lmdb_txn *txn, const char *key, char *buf,
+		  size_t size);
+
+/* --- store_lmdb_writer.c ------------------------------------------------- */
+
+/* What of the writer's work is told to whom has asked for it. */
+struct lmdb_batch {
+	struct lmdb_txn txn;
+	size_t changed; /* records */
+	size_t began; /* that were not there before */
+	struct lmdb_room room; /* as it was at the begin */
+	struct greylist_time now; /* of the last job that told one */
+	bool has_now;
+	struct store_stats counts; /* to be added if it is committed */
+};
+
+/*
+ * Does the job within the transaction, and says in *ret_end how it ended; the
+ * end of the transaction may still change that.  Nonzero gives up the
+ * transaction with all that is in it.  Called again for the same job where
+ * another has brought it to a fall.
+ */
+typedef int lmdb_run(struct lmdb_batch *batch, void *args,
+		     enum store_end *ret_end);
+
+struct lmdb_work {
+	lmdb_run *run;
+	void *args;
+	bool frees; /* deletes: also tried when there is no room */
+	bool is_long; /* is the last of its transaction */
+};
+
+/*
+ * Queues the work and waits until it lasts.  `args` need only live until this
+ * returns.  max_ms of 0: for as long as it takes.
+ */
+enum store_end lmdb_do(struct store_lmdb *s, const struct lmdb_work *work,
+		       bool has_limit, unsigned max_ms);
+
+/*
+ * Queues work that nobody waits for; false, and args freed, if there is too
+ * much.  args are freed (free()) when it has been done.  *at and address (NULL)
+ * say what is noted.
+ */
+bool lmdb_do_later(struct store_lmdb *s, const struct lmdb_work *work,
+		   const struct greylist_time *at, const char *address);
+
+/* May an answer be given from what is committed, notes left out? */
+bool lmdb_may_glance(struct store_lmdb *s, const struct greylist_time *now,
+		     const char *address);
+
+/* One whose deadlines are of the steady clock. */
+int lmdb_cond_init(pthread_cond_t *cond);
+
+int lmdb_writer_start(struct store_lmdb *s);
+void lmdb_writer_stop(struct store_lmdb *s);
+
+/* --- store_lmdb_visit.c, _sweep.c, _look.c ------------------------------- */
+
+enum store_end lmdb_visit(struct store *store, const struct store_visit *visit,
+			  struct greylist_result *ret_result);
+enum store_end lmdb_change(struct store *store, const char *identity,
+			   store_change *change, void *context,
+			   const struct greylist_terms *terms,
+			   const struct greylist_time *now, unsigned max_ms,
+			   bool *ret_done);
+enum store_end lmdb_write_to(struct store *store, const char *address,
+			     const struct greylist_terms *terms,
+			     const struct greylist_time *now, unsigned max_ms);
+enum store_end lmdb_drop(struct store *store, enum store_kind kind,
+			 const char *const *keys, size_t count);
+enum store_end lmdb_merge(struct store *store,
+			  const struct store_entry *entries, size_t count,
+			  const struct greylist_time *now, uint64_t *ret_taken);
+
+uint64_t lmdb_sweep(struct store *store, const struct greylist_time *now,
+		    unsigned limit);
+/* Drops what expires first, in proportion to how crowded it is. */
+int lmdb_prune(struct lmdb_batch *batch);
+
+enum store_end lmdb_list(struct store *store, const struct store_filter *filter,
+			 const struct greylist_terms *terms,
+			 const struct greylist_time *now, unsigned limit,
+			 unsigned max_ms, struct store_cursor *cursor,
+			 store_each *each, void *context, bool *ret_more);
+enum store_end lmdb_show(struct store *store, enum store_kind kind,
+			 const char *key, const struct greylist_time *now,
+			 unsigned max_ms, store_each *each, void *context,
+			 bool *ret_there);
+void lmdb_stats(struct store *store, struct store_stats *ret_stats);
+
+/* Notes the records of a snapshot, and the room, in the numbers. */
+void lmdb_count(struct lmdb_txn *txn);
+
+#endif

@@ -1,0 +1,357 @@
+/*
+ * store_lmdb_record.c - one record, and its place in the index.
+ *
+ * A value is a line for people, too: two dates, then that of greylist_record.h.
+ *
+ *   1732473101/1732473101 1 waiting first=1732300300 tried=...
+ *   - 1 identity passes=0 round=0 allow=1732300300 for=0
+ *
+ * The first date is when it expires, as the wall clock stood at the record's
+ * stamp; where that has moved since, against the steady clock, the expiry moves
+ * along, and where it cannot be known whether it has, the dates are taken as
+ * they stand, which is how the judgement reads them, too.  The second is where
+ * it stands in the index: at its expiry or before, as a use that puts the
+ * expiry off does not move it there.  The sweep does, when it comes by.  "-" is
+ * for ever, and is not in the index.
+ *
+ * The index's keys are the date, 5 bytes from the highest, a letter for the
+ * kind, and the record's key.  There is nothing in its values.
+ */
+#include "lists/store_lmdb_private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { DATE_SIZE = 5, PREFIX_SIZE = 40 };
+
+static const struct {
+	enum store_kind kind;
+	enum lmdb_db db;
+	char letter;
+} kinds[] = {
+	{ STORE_TRIPLET, LMDB_TRIPLET, 't' },
+	{ STORE_IDENTITY, LMDB_IDENTITY, 'i' },
+	{ STORE_OUTBOUND, LMDB_OUTBOUND, 'o' },
+};
+
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+enum lmdb_db lmdb_db_of(enum store_kind kind)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		if (kinds[i].kind == kind)
+			return kinds[i].db;
+	return LMDB_META;
+}
+
+/* --- dates --------------------------------------------------------------- */
+
+/* The stamp that a record's expiry is told by. */
+static const struct greylist_time *stamp_of(const struct store_entry *entry)
+{
+	static const struct greylist_time none;
+	const struct greylist_identity *identity = &entry->identity;
+
+	switch (entry->kind) {
+	case STORE_TRIPLET:
+		return entry->triplet.state == GREYLIST_WAITING
+			       ? &entry->triplet.first
+			       : &entry->triplet.last;
+	case STORE_IDENTITY:
+		if (identity->passes > 0)
+			return &identity->last;
+		if (identity->round > 0)
+			return &identity->trapped;
+		return identity->mark ? &identity->marked : &none;
+	case STORE_OUTBOUND: return &entry->outbound.last;
+	case STORE_ALL: break;
+	}
+	return &none;
+}
+
+/* A clock that is merely steered has not moved. */
+static int64_t drift_of(const struct store_entry *entry,
+			const struct greylist_time *now)
+{
+	int64_t drift = greylist_drift(stamp_of(entry), now);
+
+	return drift > GREYLIST_SKEW || drift < -GREYLIST_SKEW ? drift : 0;
+}
+
+static int64_t in_bounds(int64_t second)
+{
+	if (second < 1)
+		return 1; /* 0 says that there is none */
+	return second < GREYLIST_TIME_MAX ? second : GREYLIST_TIME_MAX;
+}
+
+/* --- reading ------------------------------------------------------------- */
+
+/* A number without leading zeros, and what stands behind it. */
+static bool number(const char **at, const char *end, char behind,
+		   int64_t *ret_number)
+{
+	const char *c = *at;
+	int64_t value = 0;
+
+	if (c == end || *c < '1' || *c > '9')
+		return false;
+	for (; c < end && *c >= '0' && *c <= '9'; c++) {
+		value = value * 10 + (*c - '0');
+		if (value > GREYLIST_TIME_MAX)
+			return false;
+	}
+	if (c == end || *c != behind)
+		return false;
+	*at = c + 1;
+	*ret_number = value;
+	return true;
+}
+
+static bool dates(const char **at, const char *end, struct lmdb_record *record)
+{
+	if (end - *at >= 2 && (*at)[0] == '-' && (*at)[1] == ' ') {
+		record->stored = GREYLIST_FOR_EVER;
+		record->indexed = 0;
+		*at += 2;
+		return true;
+	}
+	return number(at, end, '/', &record->stored) &&
+	       number(at, end, ' ', &record->indexed);
+}
+
+static bool is_printable(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (text[i] < ' ' || text[i] >= 0x7f)
+			return false;
+	return true;
+}
+
+bool lmdb_record_read(enum store_kind kind, const MDB_val *key,
+		      const MDB_val *value, const struct greylist_time *now,
+		      struct lmdb_record *ret_record)
+{
+	struct store_entry *entry = &ret_record->entry;
+	const char *at = value->mv_data, *end = at + value->mv_size;
+	size_t len;
+
+	if (key->mv_size >= sizeof(ret_record->key) ||
+	    !is_printable(key->mv_data, key->mv_size))
+		return false;
+	memset(entry, 0, sizeof(*entry));
+	memcpy(ret_record->key, key->mv_data, key->mv_size);
+	ret_record->key[key->mv_size] = '\0';
+	ret_record->is_there = true;
+	ret_record->stored = GREYLIST_FOR_EVER;
+	ret_record->indexed = 0;
+	ret_record->is_dated =
+		value->mv_size > 0 && dates(&at, end, ret_record);
+	/* what is too long, or has bytes of no text, is no line: so it reads */
+	len = (size_t)(end - at);
+	if (len >= sizeof(ret_record->value))
+		len = sizeof(ret_record->value) - 1;
+	for (size_t i = 0; i < len; i++)
+		ret_record->value[i] = is_printable(at + i, 1) ? at[i] : '?';
+	ret_record->value[len] = '\0';
+	entry->kind = kind;
+	entry->key = ret_record->key;
+	entry->value = ret_record->value;
+	entry->expires = ret_record->stored;
+	store_entry_read(entry);
+	if (entry->reading == GREYLIST_READ &&
+	    (!ret_record->is_dated || (size_t)(end - at) > len))
+		entry->reading = GREYLIST_JUNK;
+	if (entry->reading == GREYLIST_READ &&
+	    entry->expires != GREYLIST_FOR_EVER)
+		entry->expires =
+			in_bounds(entry->expires + drift_of(entry, now));
+	return true;
+}
+
+int lmdb_get(struct lmdb_txn *txn, enum store_kind kind, const char *key,
+	     const struct greylist_time *now, struct lmdb_record *ret_record)
+{
+	MDB_val at = { strlen(key), (void *)key }, value;
+	int error =
+		mdb_get(txn->txn, txn->s->dbi[lmdb_db_of(kind)], &at, &value);
+
+	if (error == 0 && lmdb_record_read(kind, &at, &value, now, ret_record))
+		return 0;
+	if (error && error != MDB_NOTFOUND)
+		return error;
+	memset(&ret_record->entry, 0, sizeof(ret_record->entry));
+	ret_record->is_there = ret_record->is_dated = false;
+	ret_record->indexed = 0;
+	snprintf(ret_record->key, sizeof(ret_record->key), "%s", key);
+	ret_record->entry.kind = kind;
+	ret_record->entry.key = ret_record->key;
+	return 0;
+}
+
+/* --- writing ------------------------------------------------------------- */
+
+static size_t date_write(int64_t second, const struct lmdb_record *record,
+			 unsigned char buf[LMDB_KEY_SIZE])
+{
+	size_t len = strlen(record->key), at = DATE_SIZE;
+
+	for (size_t i = at; i-- > 0; second >>= 8)
+		buf[i] = (unsigned char)(second & 0xff);
+	for (size_t i = 0; i < KINDS; i++)
+		if (kinds[i].kind == record->entry.kind)
+			buf[at++] = (unsigned char)kinds[i].letter;
+	memcpy(buf + at, record->key, len);
+	return at + len;
+}
+
+bool lmdb_date_read(const MDB_val *key, struct lmdb_date *ret_date)
+{
+	const unsigned char *at = key->mv_data;
+	size_t len = key->mv_size;
+
+	if (len <= DATE_SIZE + 1 || len - DATE_SIZE > sizeof(ret_date->key))
+		return false;
+	ret_date->second = 0;
+	for (size_t i = 0; i < DATE_SIZE; i++)
+		ret_date->second = ret_date->second << 8 | at[i];
+	ret_date->kind = STORE_ALL;
+	for (size_t i = 0; i < KINDS; i++)
+		if (kinds[i].letter == (char)at[DATE_SIZE])
+			ret_date->kind = kinds[i].kind;
+	len -= DATE_SIZE + 1;
+	memcpy(ret_date->key, at + DATE_SIZE + 1, len);
+	ret_date->key[len] = '\0';
+	return ret_date->kind != STORE_ALL && is_printable(ret_date->key, len);
+}
+
+static int index_delete(struct lmdb_txn *txn, const struct lmdb_record *record)
+{
+	unsigned char buf[LMDB_KEY_SIZE];
+	MDB_val key = { 0, buf };
+	int error;
+
+	if (record->indexed == 0)
+		return 0;
+	key.mv_size = date_write(record->indexed, record, buf);
+	error = mdb_del(txn->txn, txn->s->dbi[LMDB_EXPIRY], &key, NULL);
+	return error == MDB_NOTFOUND ? 0 : error;
+}
+
+static int index_put(struct lmdb_txn *txn, const struct lmdb_record *record)
+{
+	unsigned char buf[LMDB_KEY_SIZE];
+	MDB_val key = { 0, buf }, value = { 0, buf };
+
+	key.mv_size = date_write(record->indexed, record, buf);
+	return mdb_put(txn->txn, txn->s->dbi[LMDB_EXPIRY], &key, &value, 0);
+}
+
+static int value_put(struct lmdb_txn *txn, const struct lmdb_record *record)
+{
+	char buf[PREFIX_SIZE + GREYLIST_RECORD_SIZE];
+	MDB_val key = { strlen(record->key), (void *)record->key };
+	MDB_val value = { 0, buf };
+	int len;
+
+	if (record->stored == GREYLIST_FOR_EVER)
+		len = snprintf(buf, sizeof(buf), "- %s", record->value);
+	else
+		len = snprintf(buf, sizeof(buf), "%" PRId64 "/%" PRId64 " %s",
+			       record->stored, record->indexed, record->value);
+	value.mv_size = (size_t)len;
+	return mdb_put(txn->txn, txn->s->dbi[lmdb_db_of(record->entry.kind)],
+		       &key, &value, 0);
+}
+
+static size_t line_write(struct lmdb_record *record)
+{
+	const struct store_entry *entry = &record->entry;
+
+	switch (entry->kind) {
+	case STORE_TRIPLET:
+		return greylist_write_triplet(&entry->triplet, record->value);
+	case STORE_IDENTITY:
+		return greylist_write_identity(&entry->identity, record->value);
+	case STORE_OUTBOUND:
+		return greylist_write_outbound(&entry->outbound, record->value);
+	case STORE_ALL: break;
+	}
+	return 0;
+}
+
+int lmdb_put(struct lmdb_txn *txn, struct lmdb_record *record, int64_t expires,
+	     const struct greylist_time *now)
+{
+	int error;
+
+	if (expires <= now->wall || line_write(record) == 0)
+		return lmdb_delete(txn, record);
+	record->stored = expires;
+	if (expires != GREYLIST_FOR_EVER)
+		record->stored =
+			in_bounds(expires - drift_of(&record->entry, now));
+	record->entry.expires = expires;
+	/* what is indexed earlier stays there */
+	if (record->indexed == 0 || record->indexed > expires ||
+	    expires == GREYLIST_FOR_EVER)
+		return lmdb_move(txn, record);
+	error = value_put(txn, record);
+	record->is_there = !error;
+	return error;
+}
+
+int lmdb_delete(struct lmdb_txn *txn, const struct lmdb_record *record)
+{
+	MDB_val key = { strlen(record->key), (void *)record->key };
+	int error;
+
+	if (!record->is_there)
+		return 0;
+	error = index_delete(txn, record);
+	if (error)
+		return error;
+	error = mdb_del(txn->txn, txn->s->dbi[lmdb_db_of(record->entry.kind)],
+			&key, NULL);
+	return error == MDB_NOTFOUND ? 0 : error;
+}
+
+int lmdb_move(struct lmdb_txn *txn, struct lmdb_record *record)
+{
+	int error = index_delete(txn, record);
+
+	record->indexed = 0;
+	if (record->entry.expires != GREYLIST_FOR_EVER) {
+		record->indexed = in_bounds(record->entry.expires);
+		if (!error)
+			error = index_put(txn, record);
+	}
+	if (!error)
+		error = value_put(txn, record);
+	record->is_there = !error;
+	return error;
+}
+
+/* --- what the store says of itself --------------------------------------- */
+
+int lmdb_meta_put(struct lmdb_txn *txn, const char *key, const char *value)
+{
+	MDB_val at = { strlen(key), (void *)key };
+	MDB_val text = { strlen(value), (void *)value };
+
+	return mdb_put(txn->txn, txn->s->dbi[LMDB_META], &at, &text, 0);
+}
+
+int lmdb_meta_get(struct lmdb_txn *txn, const char *key, char *buf, size_t size)
+{
+	MDB_val at = { strlen(key), (void *)key }, text = { 0, NULL };
+	int error = mdb_get(txn->txn, txn->s->dbi[LMDB_META], &at, &text);
+
+	buf[0] = '\0';
+	if (error == 0 && text.mv_size < size) {
+		memcpy(buf, text.mv_data, text.mv_size);
+		buf[text.mv_size] = '\0';
+	}
+	return error == MDB_NOTFOUND ? 0 : error;
+}

@@ -1,0 +1,596 @@
+/*
+ * store_lmdb_writer.c - the queue, and the one thread that writes.
+ *
+ * Who wants something written queues a job and waits.  The thread begins a
+ * transaction, takes job after job, those that come meanwhile, too, until none
+ * is left or the transaction has got large or old; commits, and wakes them all.
+ * So eight sessions share one sync, and one alone does not wait for others.
+ *
+ * A note is a job that nobody waits for: it goes with the next commit, or with
+ * one of its own after STORE_LAZY_MS.  Until then it is counted, as an answer
+ * from what is committed must not miss it (lmdb_may_glance()).  The counts are
+ * two: of notes that the thread has or is about to take, and of those that
+ * come; so that a steady stream of notes does not make the oldest one old.
+ *
+ * A job's arguments are its caller's.  He may leave, when his time is over,
+ * before the job was begun (it is then not done) and after it has run (then
+ * only the commit is missing); while it runs he stays.
+ */
+#include "lists/store_lmdb_private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "lists/greylist_clock.h"
+#include "lists/hash.h"
+
+enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_RAN, JOB_DONE };
+
+struct lmdb_job {
+	struct lmdb_job *next;
+	struct lmdb_work work;
+	enum job_state state;
+	bool is_note;
+	bool is_late; /* its caller wants to go */
+	bool is_left; /* and has */
+	enum store_end end;
+	pthread_cond_t changed;
+	unsigned notes; /* of s->notes, a note is counted there */
+	uint32_t *bucket; /* of s->written_to; NULL */
+};
+
+/* --- jobs ---------------------------------------------------------------- */
+
+int lmdb_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+	int error = pthread_condattr_init(&attr);
+
+	if (error)
+		return error;
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	error = pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+	return error;
+}
+
+static struct lmdb_job *job_new(const struct lmdb_work *work, bool is_note)
+{
+	struct lmdb_job *job = calloc(1, sizeof(*job));
+
+	if (!job)
+		return NULL;
+	job->work = *work;
+	job->is_note = is_note;
+	job->end = STORE_BROKEN;
+	if (lmdb_cond_init(&job->changed) != 0) {
+		free(job);
+		return NULL;
+	}
+	return job;
+}
+
+static void job_free(struct lmdb_job *job)
+{
+	if (job->is_note)
+		free(job->work.args);
+	pthread_cond_destroy(&job->changed);
+	free(job);
+}
+
+static void append(struct store_lmdb *s, struct lmdb_job *job)
+{
+	job->next = NULL;
+	*s->last = job;
+	s->last = &job->next;
+	s->queued++;
+	if (!job->is_note)
+		s->urgent++;
+}
+
+static struct lmdb_job *pop(struct store_lmdb *s)
+{
+	struct lmdb_job *job = s->first;
+
+	s->first = job->next;
+	if (!s->first)
+		s->last = &s->first;
+	s->queued--;
+	if (!job->is_note)
+		s->urgent--;
+	job->next = NULL;
+	return job;
+}
+
+/* --- for those who ask --------------------------------------------------- */
+
+/* The store is locked.  When it returns the job is done, or was left. */
+static void wait_for(struct store_lmdb *s, struct lmdb_job *job, bool has_limit,
+		     unsigned max_ms)
+{
+	int64_t until = lmdb_clock_ms() + max_ms;
+	struct timespec limit = { .tv_sec = until / 1000,
+				  .tv_nsec = until % 1000 * 1000000 };
+
+	while (job->state != JOB_DONE) {
+		if (!has_limit) {
+			pthread_cond_wait(&job->changed, &s->lock);
+		} else if (!job->is_late) {
+			if (pthread_cond_timedwait(&job->changed, &s->lock,
+						   &limit) == ETIMEDOUT)
+				job->is_late = true;
+		} else if (job->state == JOB_RUNNING) {
+			pthread_cond_wait(&job->changed, &s->lock);
+		} else {
+			job->is_left = true;
+			return;
+		}
+	}
+}
+
+enum store_end lmdb_do(struct store_lmdb *s, const struct lmdb_work *work,
+		       bool has_limit, unsigned max_ms)
+{
+	enum store_end end = STORE_LATE;
+	struct lmdb_job *job = job_new(work, false);
+
+	if (!job)
+		return STORE_BROKEN;
+	pthread_mutex_lock(&s->lock);
+	if (s->stopping || s->queued >= LMDB_QUEUE_MAX || !s->has_writer) {
+		job->is_left = true;
+		if (s->stopping || !s->has_writer)
+			end = s->stopping ? STORE_STOPPED : STORE_BROKEN;
+		pthread_mutex_unlock(&s->lock);
+		job_free(job);
+		return end;
+	}
+	append(s, job);
+	pthread_cond_signal(&s->work);
+	wait_for(s, job, has_limit, max_ms);
+	if (job->is_left) {
+		pthread_mutex_unlock(&s->lock);
+		return STORE_LATE; /* the writer frees it */
+	}
+	end = job->end;
+	pthread_mutex_unlock(&s->lock);
+	job_free(job);
+	return end;
+}
+
+static uint32_t *bucket_of(struct store_lmdb *s, const char *address)
+{
+	size_t len = 0;
+
+	if (!address)
+		return NULL;
+	while (address[len] != '\0')
+		len++;
+	return &s->written_to[hash_digest(address, len).word[0] % LMDB_BUCKETS];
+}
+
+static bool are_near(const struct greylist_time *a,
+		     const struct greylist_time *b)
+{
+	int64_t wall = a->wall - b->wall, up = a->up - b->up;
+
+	return a->run == b->run && wall <= LMDB_NEAR_S &&
+	       wall >= -LMDB_NEAR_S && up <= LMDB_NEAR_S && up >= -LMDB_NEAR_S;
+}
+
+static void count_note(struct store_lmdb *s, struct lmdb_job *job,
+		       const struct greylist_time *at)
+{
+	struct lmdb_notes *notes = &s->notes[s->notes_now];
+
+	job->notes = s->notes_now;
+	if (notes->count++ == 0) {
+		notes->from = *at;
+		notes->are_apart = false;
+	}
+	if (!are_near(&notes->from, at))
+		notes->are_apart = true;
+	if (job->bucket)
+		++*job->bucket;
+}
+
+bool lmdb_do_later(struct store_lmdb *s, const struct lmdb_work *work,
+		   const struct greylist_time *at, const char *address)
+{
+	struct lmdb_job *job = job_new(work, true);
+	bool is_first;
+
+	if (!job) {
+		free(work->args);
+		return false;
+	}
+	job->bucket = bucket_of(s, address);
+	pthread_mutex_lock(&s->lock);
+	if (s->stopping || !s->has_writer || s->queued >= LMDB_QUEUE_MAX) {
+		s->numbers.dropped++;
+		pthread_mutex_unlock(&s->lock);
+		job_free(job);
+		return false;
+	}
+	is_first = s->queued == 0;
+	if (is_first)
+		s->lazy_due = lmdb_clock_ms() + STORE_LAZY_MS;
+	append(s, job);
+	count_note(s, job, at);
+	if (is_first || s->queued == LMDB_LAZY_MANY)
+		pthread_cond_signal(&s->work);
+	pthread_mutex_unlock(&s->lock);
+	return true;
+}
+
+bool lmdb_may_glance(struct store_lmdb *s, const struct greylist_time *now,
+		     const char *address)
+{
+	const uint32_t *bucket = bucket_of(s, address);
+	bool may;
+
+	pthread_mutex_lock(&s->lock);
+	may = *bucket == 0 && !s->stopping;
+	for (int i = 0; i < 2; i++) {
+		const struct lmdb_notes *notes = &s->notes[i];
+
+		if (notes->count > 0 &&
+		    (notes->are_apart || !are_near(&notes->from, now)))
+			may = false;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return may;
+}
+
+/* --- a transaction of jobs ----------------------------------------------- */
+
+struct taken {
+	struct lmdb_job *first, **last;
+	size_t count;
+	int64_t until;
+	bool is_over;
+};
+
+/* Nobody is told yet how it ended. */
+static void keep(struct taken *taken, struct lmdb_job *job)
+{
+	*taken->last = job;
+	taken->last = &job->next;
+	taken->count++;
+}
+
+/* The next one to run; those whose callers have gone are passed over. */
+static struct lmdb_job *take(struct store_lmdb *s, struct taken *taken)
+{
+	struct lmdb_job *job = NULL;
+
+	pthread_mutex_lock(&s->lock);
+	while (!job && s->first && !taken->is_over) {
+		if (s->first->work.is_long && taken->count > 0)
+			break;
+		job = pop(s);
+		if (job->is_left) {
+			job_free(job);
+			job = NULL;
+		}
+	}
+	if (job)
+		job->state = JOB_RUNNING;
+	pthread_mutex_unlock(&s->lock);
+	return job;
+}
+
+static int run(struct store_lmdb *s, struct lmdb_batch *batch,
+	       struct lmdb_job *job)
+{
+	int error;
+
+	job->end = STORE_DONE;
+	error = job->work.run(batch, job->work.args, &job->end);
+	pthread_mutex_lock(&s->lock);
+	job->state = JOB_RAN;
+	if (job->is_late)
+		pthread_cond_signal(&job->changed);
+	pthread_mutex_unlock(&s->lock);
+	return error;
+}
+
+static int run_all(struct store_lmdb *s, struct lmdb_batch *batch,
+		   struct taken *taken)
+{
+	size_t most = lmdb_batch_max(s);
+	struct lmdb_job *job;
+	int error = 0;
+
+	while (!error && (job = take(s, taken)) != NULL) {
+		keep(taken, job);
+		error = run(s, batch, job);
+		taken->is_over = job->work.is_long || batch->changed >= most ||
+				 lmdb_clock_ms() >= taken->until;
+		if (taken->is_over)
+			break;
+	}
+	return error;
+}
+
+/* The time of the last commit, not too often. */
+static int note_last(struct store_lmdb *s, struct lmdb_batch *batch)
+{
+	struct greylist_time now = batch->now;
+	int64_t since;
+	char text[80];
+
+	if (!batch->has_now)
+		return 0;
+	since = now.wall - s->noted.wall;
+	if (since >= 0 && since < 60 && now.run == s->noted.run)
+		return 0;
+	snprintf(text, sizeof(text), "%" PRId64 "/%" PRId64 "/%016" PRIx64,
+		 now.wall, now.up, now.run);
+	s->noted = now;
+	return lmdb_meta_put(&batch->txn, "last", text);
+}
+
+static void add_counts(struct store_lmdb *s, const struct lmdb_batch *batch,
+		       size_t jobs)
+{
+	struct store_stats *to = &s->numbers;
+	const struct store_stats *from = &batch->counts;
+
+	pthread_mutex_lock(&s->lock);
+	if (batch->changed > 0) {
+		to->commits++;
+		to->visits_committed += jobs;
+	}
+	to->expired += from->expired;
+	to->never_back += from->never_back;
+	to->pruned += from->pruned;
+	to->foreign += from->foreign;
+	to->newer += from->newer;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static int finish(struct store_lmdb *s, struct lmdb_batch *batch, size_t jobs,
+		  int error)
+{
+	if (!error)
+		error = lmdb_prune(batch);
+	if (!error && batch->changed > 0)
+		error = note_last(s, batch);
+	if (!error)
+		lmdb_count(&batch->txn);
+	if (error)
+		lmdb_abort(&batch->txn);
+	else
+		error = lmdb_commit(&batch->txn);
+	if (!error)
+		add_counts(s, batch, jobs);
+	return error;
+}
+
+static int begin(struct store_lmdb *s, struct lmdb_batch *batch)
+{
+	int error;
+
+	*batch = (struct lmdb_batch){ 0 };
+	error = lmdb_write(s, &batch->txn);
+	if (error)
+		return error;
+	lmdb_reserve(&batch->txn);
+	batch->room = lmdb_room(&batch->txn);
+	return 0;
+}
+
+/*
+ * There was no room for all of them together: what deletes is tried again, by
+ * itself.  Its caller waits without a limit, so he is still there.
+ */
+static void rescue(struct store_lmdb *s, struct taken *taken)
+{
+	for (struct lmdb_job *job = taken->first; job; job = job->next) {
+		struct lmdb_batch batch;
+		int error;
+
+		if (!job->work.frees)
+			continue;
+		error = begin(s, &batch);
+		if (!error) {
+			error = job->work.run(&batch, job->work.args,
+					      &job->end);
+			error = finish(s, &batch, 1, error);
+		}
+		if (error)
+			job->end = lmdb_end(s, error);
+	}
+}
+
+static void uncount_note(struct store_lmdb *s, struct lmdb_job *job)
+{
+	s->notes[job->notes].count--;
+	if (job->bucket)
+		--*job->bucket;
+}
+
+static void settle(struct store_lmdb *s, struct taken *taken)
+{
+	struct lmdb_job *next;
+
+	pthread_mutex_lock(&s->lock);
+	for (struct lmdb_job *job = taken->first; job; job = next) {
+		next = job->next;
+		if (job->is_note)
+			uncount_note(s, job);
+		if (job->is_note || job->is_left) {
+			job_free(job);
+		} else {
+			job->state = JOB_DONE;
+			pthread_cond_signal(&job->changed);
+		}
+	}
+	/* what is left has been waiting for a while */
+	s->lazy_due = lmdb_clock_ms() + STORE_LAZY_MS / 2;
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* From now on notes are counted apart from those that are taken. */
+static void turn_notes(struct store_lmdb *s)
+{
+	pthread_mutex_lock(&s->lock);
+	if (s->notes[!s->notes_now].count == 0)
+		s->notes_now = !s->notes_now;
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* Nothing can be begun: all who wait now are told so. */
+static void fail_all(struct store_lmdb *s, struct taken *taken, int error)
+{
+	enum store_end end = lmdb_end(s, error);
+	struct lmdb_job *job;
+	size_t count;
+
+	pthread_mutex_lock(&s->lock);
+	count = s->queued;
+	pthread_mutex_unlock(&s->lock);
+	while (count-- > 0 && (job = take(s, taken)) != NULL) {
+		job->end = end;
+		keep(taken, job);
+	}
+}
+
+static void run_batch(struct store_lmdb *s)
+{
+	struct taken taken = { .last = &taken.first };
+	struct lmdb_batch batch;
+	enum store_end end;
+	int error;
+
+	turn_notes(s);
+	error = begin(s, &batch);
+	if (error) {
+		fail_all(s, &taken, error);
+		settle(s, &taken);
+		return;
+	}
+	taken.until = lmdb_clock_ms() + STORE_SLICE_MS / 2;
+	error = run_all(s, &batch, &taken);
+	error = finish(s, &batch, taken.count, error);
+	if (error) {
+		end = lmdb_end(s, error);
+		if (end == STORE_FULL)
+			s->on_disk = 0;
+		for (struct lmdb_job *job = taken.first; job; job = job->next)
+			job->end = end;
+		if (end == STORE_FULL)
+			rescue(s, &taken);
+	}
+	settle(s, &taken);
+}
+
+/* --- the thread ---------------------------------------------------------- */
+
+/* Readers that died hold on to pages that could be used again. */
+static void tidy(struct store_lmdb *s)
+{
+	int dead;
+
+	if (lmdb_clock_ms() < s->tidy_next)
+		return;
+	s->tidy_next = lmdb_clock_ms() + LMDB_TIDY_MS;
+	pthread_rwlock_rdlock(&s->env_lock);
+	if (s->env)
+		mdb_reader_check(s->env, &dead);
+	pthread_rwlock_unlock(&s->env_lock);
+}
+
+/* The store is locked. */
+static bool has_work(struct store_lmdb *s)
+{
+	return s->urgent > 0 || s->stopping || s->queued >= LMDB_LAZY_MANY ||
+	       (s->queued > 0 && lmdb_clock_ms() >= s->lazy_due);
+}
+
+static void wait_for_work(struct store_lmdb *s)
+{
+	while (!has_work(s)) {
+		int64_t until = s->lazy_due;
+		struct timespec limit;
+
+		if (s->queued == 0) {
+			pthread_cond_wait(&s->work, &s->lock);
+			continue;
+		}
+		limit.tv_sec = until / 1000;
+		limit.tv_nsec = until % 1000 * 1000000;
+		pthread_cond_timedwait(&s->work, &s->lock, &limit);
+	}
+}
+
+static void *write_all(void *arg)
+{
+	struct store_lmdb *s = arg;
+
+	pthread_mutex_lock(&s->lock);
+	for (;;) {
+		wait_for_work(s);
+		if (s->stopping && s->queued == 0)
+			break;
+		pthread_mutex_unlock(&s->lock);
+		tidy(s);
+		run_batch(s);
+		pthread_mutex_lock(&s->lock);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+int lmdb_writer_start(struct store_lmdb *s)
+{
+	sigset_t all, before;
+	int error;
+
+	/* signals are for those who wait for them */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&s->writer, NULL, write_all, s);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	s->has_writer = error == 0;
+	return error;
+}
+
+/* The store is locked.  The writer may be waiting for LMDB, and they for it. */
+static void stop_those_who_wait(struct store_lmdb *s)
+{
+	struct lmdb_job *all = s->first, *next;
+
+	s->first = NULL;
+	s->last = &s->first;
+	s->queued = s->urgent = 0;
+	for (struct lmdb_job *job = all; job; job = next) {
+		next = job->next;
+		if (job->is_note) {
+			append(s, job);
+		} else if (job->is_left) {
+			job_free(job);
+		} else {
+			job->end = STORE_STOPPED;
+			job->state = JOB_DONE;
+			pthread_cond_signal(&job->changed);
+		}
+	}
+}
+
+void lmdb_writer_stop(struct store_lmdb *s)
+{
+	if (!s->has_writer)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->stopping = true;
+	stop_those_who_wait(s);
+	pthread_cond_signal(&s->work);
+	pthread_mutex_unlock(&s->lock);
+	pthread_join(s->writer, NULL);
+}
