@@ -92,7 +92,6 @@ static enum store_end look(struct store_redis *redis,
 	return end;
 }
 
-/* The value as text that can be shown, whatever it is. */
 static void read_held(const struct item *item, const struct held *held,
 		      char value[GREYLIST_RECORD_SIZE + 1],
 		      struct store_entry *ret_entry)
@@ -100,11 +99,8 @@ static void read_held(const struct item *item, const struct held *held,
 	size_t len = held->len < GREYLIST_RECORD_SIZE ? held->len
 						      : GREYLIST_RECORD_SIZE;
 
-	for (size_t i = 0; i < len; i++) {
-		char c = held->text[i];
-
-		value[i] = c >= ' ' && c <= '~' ? c : '?';
-	}
+	if (len > 0)
+		memcpy(value, held->text, len);
 	value[len] = '\0';
 	*ret_entry = (struct store_entry){
 		.kind = item->kind,
@@ -162,6 +158,7 @@ struct listing {
 	const struct store_filter *filter;
 	const struct greylist_terms *terms;
 	const struct greylist_time *now;
+	uint64_t until_ms; /* then no other range is begun */
 	unsigned left; /* entries to be told */
 	bool enough; /* told, or `each` says so */
 	store_each *each;
@@ -371,7 +368,7 @@ static enum store_end list_some(struct store_redis *redis,
 		}
 		*ret_more = !whole || listing->at != 0;
 	} while (end == STORE_DONE && *ret_more && whole && !listing->enough &&
-		 redis_clock() < call->deadline_ms);
+		 redis_clock() < listing->until_ms);
 	return end;
 }
 
@@ -388,6 +385,7 @@ enum store_end redis_list(struct store *store,
 		.filter = filter,
 		.terms = terms,
 		.now = now,
+		.until_ms = redis_clock() + max_ms,
 		.left = limit,
 		.each = each,
 		.context = context,

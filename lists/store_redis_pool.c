@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { LEAST_MS = STORE_CONNECT_MS + 2 * STORE_COMMAND_MS };
+
 /* --- calls --------------------------------------------------------------- */
 
 struct redis_call redis_call_urgent(const struct greylist_time *now,
@@ -27,6 +29,9 @@ struct redis_call redis_call_urgent(const struct greylist_time *now,
 
 struct redis_call redis_call_patient(int64_t wall, unsigned max_ms)
 {
+	/* so that each page has an entry, be there as little time as it may */
+	if (max_ms < LEAST_MS)
+		max_ms = LEAST_MS;
 	return (struct redis_call){
 		.deadline_ms = redis_clock() + max_ms,
 		.command_ms = REDIS_PATIENCE_MS,

@@ -60,6 +60,7 @@ struct redis_call {
 	bool insists; /* asks even in a pause: people wait, not mail */
 };
 
+/* The second has time for a round trip or two, whatever max_ms. */
 struct redis_call redis_call_urgent(const struct greylist_time *now,
 				    unsigned max_ms);
 struct redis_call redis_call_patient(int64_t wall, unsigned max_ms);
