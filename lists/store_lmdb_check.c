@@ -31,6 +31,7 @@ enum {
 	NODE_BIG = 1, /* its data is on pages of its own */
 	NODE_TREE = 2, /* its data is the root of a tree */
 	FREE_FLAGS = 8, /* keys are integers */
+	ENV_FLAGS = 0x4000, /* stand there, too: the file is in no folder */
 	KEY_MAX = 511,
 	DEPTH_MAX = 32,
 	PAGE_MIN = 512,
@@ -582,7 +583,7 @@ static bool choose_meta(struct check *check)
 	    check->meta.last_page / 64 > check->file_size / check->page_size)
 		return say(check, LMDB_DAMAGED, "its size is wrong");
 	/* FIXEDMAP and the like are not ours, nor what changes a tree's form */
-	if (check->meta.free.flags != FREE_FLAGS)
+	if ((check->meta.free.flags & ~ENV_FLAGS) != FREE_FLAGS)
 		return say(check, LMDB_DAMAGED, "its flags are wrong");
 	if (check->meta.main.flags != 0)
 		return say(check, LMDB_FOREIGN, "is of another program");

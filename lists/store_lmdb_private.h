@@ -257,7 +257,10 @@ enum store_end lmdb_do(struct store_lmdb *s, const struct lmdb_work *work,
 bool lmdb_do_later(struct store_lmdb *s, const struct lmdb_work *work,
 		   const struct greylist_time *at, const char *address);
 
-/* May an answer be given from what is committed, notes left out? */
+/*
+ * May an answer be given from what is committed, notes left out?  With an
+ * address, it must not depend on whether one of ours wrote to it.
+ */
 bool lmdb_may_glance(struct store_lmdb *s, const struct greylist_time *now,
 		     const char *address);
 

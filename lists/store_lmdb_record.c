@@ -148,20 +148,20 @@ bool lmdb_record_read(enum store_kind kind, const MDB_val *key,
 	ret_record->indexed = 0;
 	ret_record->is_dated =
 		value->mv_size > 0 && dates(&at, end, ret_record);
-	/* what is too long, or has bytes of no text, is no line: so it reads */
 	len = (size_t)(end - at);
 	if (len >= sizeof(ret_record->value))
 		len = sizeof(ret_record->value) - 1;
-	for (size_t i = 0; i < len; i++)
-		ret_record->value[i] = is_printable(at + i, 1) ? at[i] : '?';
+	memcpy(ret_record->value, at, len);
 	ret_record->value[len] = '\0';
 	entry->kind = kind;
 	entry->key = ret_record->key;
 	entry->value = ret_record->value;
 	entry->expires = ret_record->stored;
 	store_entry_read(entry);
+	/* nor is it a line if it goes on behind that */
 	if (entry->reading == GREYLIST_READ &&
-	    (!ret_record->is_dated || (size_t)(end - at) > len))
+	    (!ret_record->is_dated ||
+	     (size_t)(end - at) != strlen(ret_record->value)))
 		entry->reading = GREYLIST_JUNK;
 	if (entry->reading == GREYLIST_READ &&
 	    entry->expires != GREYLIST_FOR_EVER)

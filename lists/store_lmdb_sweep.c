@@ -164,6 +164,8 @@ static bool is_due(struct store_lmdb *s, const struct greylist_time *now)
 	MDB_val key = { 0 };
 	bool due;
 
+	if (!lmdb_may_glance(s, now, NULL))
+		return true; /* who knows */
 	if (lmdb_read(s, &txn) != 0)
 		return false;
 	due = first_date(&txn, &key) == 0 &&

@@ -337,17 +337,41 @@ static int run_write_note(struct lmdb_batch *batch, void *args,
 		   &note->now);
 }
 
-/* Whether there is room, or a newer record, nobody waits to hear. */
+/* As far as it can be seen before it is written. */
+static enum store_end may_write(struct store_lmdb *s, const char *address,
+				const struct greylist_time *now)
+{
+	struct lmdb_record record = { .is_there = false };
+	struct lmdb_txn txn;
+	bool stopped;
+
+	if (lmdb_try_read(s, &txn) != 0)
+		return STORE_DONE; /* the writer finds out */
+	if (lmdb_get(&txn, STORE_OUTBOUND, address, now, &record) != 0)
+		record.is_there = true;
+	lmdb_abort(&txn);
+	if (is_newer(&record))
+		return STORE_NEWER;
+	pthread_mutex_lock(&s->lock);
+	stopped = s->share >= STORE_STOP_PERCENT;
+	pthread_mutex_unlock(&s->lock);
+	return stopped && !record.is_there ? STORE_FULL : STORE_DONE;
+}
+
 enum store_end lmdb_write_to(struct store *store, const char *address,
 			     const struct greylist_terms *terms,
 			     const struct greylist_time *now, unsigned max_ms)
 {
 	struct store_lmdb *s = (struct store_lmdb *)store;
+	enum store_end end = may_write(s, address, now);
 	size_t len = strlen(address) + 1;
-	struct write_note *note = malloc(sizeof(*note) + len);
-	const struct lmdb_work work = { .run = run_write_note, .args = note };
+	struct write_note *note;
+	struct lmdb_work work = { .run = run_write_note };
 
-	(void)max_ms;
+	(void)max_ms; /* nothing is waited for */
+	if (end != STORE_DONE)
+		return end;
+	note = work.args = malloc(sizeof(*note) + len);
 	if (!note)
 		return STORE_BROKEN;
 	note->terms = *terms;

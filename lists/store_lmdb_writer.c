@@ -234,7 +234,7 @@ bool lmdb_may_glance(struct store_lmdb *s, const struct greylist_time *now,
 	bool may;
 
 	pthread_mutex_lock(&s->lock);
-	may = *bucket == 0 && !s->stopping;
+	may = (!bucket || *bucket == 0) && !s->stopping;
 	for (int i = 0; i < 2; i++) {
 		const struct lmdb_notes *notes = &s->notes[i];
 

@@ -42,6 +42,8 @@ static struct store *reopen_it(struct store *store,
 	store = store_lmdb_open(&settings, now, why);
 	if (!store)
 		fail_msg("%s", why);
+	if (lmdb_set_aside > 0)
+		fail_msg("%s", lmdb_sentence);
 	return store;
 }
 
