@@ -228,8 +228,10 @@ static void print_advice(const json_t *advice)
 		print_windows(advice);
 	}
 	print_known(advice);
-	print_masks(json_object_get(advice, "masks4"), "4", "greylist_v4_bits");
-	print_masks(json_object_get(advice, "masks6"), "6", "greylist_v6_bits");
+	print_masks(json_object_get(advice, "masks4"), "4",
+		    "greylist_ipv4_bits");
+	print_masks(json_object_get(advice, "masks6"), "6",
+		    "greylist_ipv6_bits");
 	if (several > 0)
 		printf("%" PRId64 " times a mail was tried from a second "
 		       "network: pools that prove nothing.\n",

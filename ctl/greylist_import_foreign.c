@@ -92,6 +92,12 @@ static void print_counts(const struct reading *reading,
 
 /* --- reading ------------------------------------------------------------- */
 
+static void refuse(struct reading *reading, const char *why)
+{
+	greylist_import_at(reading->import, reading->file, 1);
+	greylist_import_refuse(reading->import, "%s", why);
+}
+
 /* False with the reason told. */
 static bool read_stream(struct reading *reading,
 			struct greylist_foreign *foreign, FILE *in)
@@ -104,8 +110,7 @@ static bool read_stream(struct reading *reading,
 	while ((len = fread(block, 1, sizeof(block), in)) > 0) {
 		binary = first ? greylist_foreign_binary(block, len) : NULL;
 		if (binary) {
-			failed(reading->command, "%s: %s", reading->file,
-			       binary);
+			refuse(reading, binary);
 			return false;
 		}
 		first = false;
@@ -113,8 +118,7 @@ static bool read_stream(struct reading *reading,
 			return false; /* and told */
 	}
 	if (ferror(in)) {
-		failed(reading->command, "%s: %s", reading->file,
-		       strerror(errno));
+		refuse(reading, strerror(errno));
 		return false;
 	}
 	return greylist_foreign_end(foreign);
@@ -153,12 +157,12 @@ static enum exit_code read_all(struct reading *reading,
 	reading->import = greylist_import_open(reading->command);
 	if (read_stream(reading, foreign, in)) {
 		counts = greylist_foreign_counts(foreign);
-		if (counts->records == 0 && reading->problems == 0)
-			failed(reading->command,
-			       "%s: there is nothing of %s in it",
-			       reading->file, greylist_foreign_name(kind));
 		good = counts->records > 0 && reading->problems == 0;
-		print_counts(reading, counts);
+		if (counts->records > 0 || reading->problems > 0)
+			print_counts(reading, counts);
+		else
+			refuse(reading, "there is nothing in it that such a "
+					"greylist writes");
 	}
 	sent = greylist_import_close(reading->import);
 	if (good)
