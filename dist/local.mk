@@ -5,7 +5,8 @@ dist_shippedrules_DATA = rules/default/verdicts.rules rules/default/dnsbl.rules 
 	rules/default/rdns.rules rules/default/helo.rules \
 	rules/default/sender.rules rules/default/manners.rules \
 	rules/default/authentication.rules \
-	rules/default/header.rules rules/default/local.rules
+	rules/default/header.rules rules/default/local.rules \
+	rules/default/greylist.rules
 
 # DNS lists that are asked only where a postmaster includes their file.
 optionalrulesdir = $(sysconfdir)/steelyard/rules/optional

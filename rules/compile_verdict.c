@@ -117,6 +117,7 @@ static void greylist_compile(struct compiler *c, struct rule_class *class,
 
 	if (was_said(c, &said->greylist, statement, "greylist"))
 		return;
+	info->place = statement->place;
 	if (greylist->never) {
 		info->never = true;
 		return;

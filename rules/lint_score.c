@@ -1,7 +1,8 @@
 /*
  * lint_score.c - what is wrong with a rule set that compiles: sums.
  *
- * Thresholds that no mail reaches or that a more severe verdict hides, rules
+ * Thresholds that no mail reaches or that a more severe verdict hides, also of
+ * greylisting, rules
  * that refuse by themselves, groups that change nothing, and negative weights
  * that become known too late for a refusal at RCPT.
  */
@@ -140,6 +141,46 @@ static void lint_thresholds(const struct ruleset *rules,
 				score_text(info->threshold, mine),
 				score_text((int32_t)reach->highest, most));
 		}
+	}
+}
+
+/*
+ * Greylisting is for who is not refused: at a threshold where all that comes
+ * is, nobody is asked.
+ */
+static void lint_greylist(const struct ruleset *rules,
+			  const struct reach *reach, struct diag *diag)
+{
+	char mine[SCORE_TEXT], other[SCORE_TEXT];
+
+	for (size_t i = 0; i < rules->class_count; i++) {
+		const struct rule_class *class = &rules->classes[i];
+		const struct greylist_info *info = &class->greylist;
+		int word = VERDICT_DEFER;
+
+		if (info->never ||
+		    (i > 0 &&
+		     same_place(info->place, rules->classes[0].greylist.place)))
+			continue;
+		while (word < VERDICT_WORDS &&
+		       (class->verdicts[word].never ||
+			class->verdicts[word].threshold > info->threshold))
+			word++;
+		if (word < VERDICT_WORDS)
+			diag_warning(diag, info->place,
+				     "greylist at %s never asks anybody to "
+				     "wait: %s comes at %s already",
+				     score_text(info->threshold, mine),
+				     verdict_word_name((enum verdict_word)word),
+				     score_text(class->verdicts[word].threshold,
+						other));
+		else if (info->threshold > reach->highest)
+			diag_warning(diag, info->place,
+				     "greylist at %s is never reached: all "
+				     "rules together add up to %s",
+				     score_text(info->threshold, mine),
+				     score_text((int32_t)reach->highest,
+						other));
 	}
 }
 
@@ -288,6 +329,7 @@ void lint_score(const struct ruleset *rules, struct diag *diag)
 	}
 	add_up(rules, sums, &reach);
 	lint_thresholds(rules, &reach, diag);
+	lint_greylist(rules, &reach, diag);
 	lint_alone(rules, refusal, diag);
 	lint_groups(rules, sums, diag);
 	lint_in_time(rules, &reach, refusal, diag);

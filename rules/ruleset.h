@@ -228,6 +228,7 @@ struct greylist_info {
 	bool never; /* also where no statement asks for it */
 	int32_t threshold; /* hundredths */
 	int64_t wait, window, keep; /* seconds */
+	struct place place; /* of the statement; a class may have inherited */
 };
 const struct greylist_info *ruleset_greylist(const struct ruleset *rules,
 					     size_t class_index);

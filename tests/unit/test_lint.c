@@ -65,6 +65,38 @@ static void test_warnings(void **state)
 		{ "an exemption", "exempt if client.port > 70000",
 		  "1 this exemption can never apply" },
 
+		/* who would wait */
+		{ "greylisting below all refusals",
+		  MUCH "verdict reject at 10\ngreylist at 2.0", NULL },
+		{ "where all is refused already",
+		  MUCH "verdict reject at 10\ngreylist at 10",
+		  "5 greylist at 10.00 never asks anybody to wait: reject "
+		  "comes at 10.00" },
+		{ "or deferred",
+		  MUCH "verdict reject at 10\nverdict defer at 8\n"
+		       "greylist at 9",
+		  "6 greylist at 9.00 never asks anybody to wait: defer comes "
+		  "at 8.00" },
+		{ "but not where it is tagged",
+		  MUCH "verdict tag at 5\ngreylist at 9", NULL },
+		{ "where no mail gets", "rule A 6 if helo.is_ip\ngreylist at 7",
+		  "2 greylist at 7.00 is never reached" },
+		{ "a class of its own",
+		  MUCH "verdict reject at 10\n"
+		       "class k if rcpt.local is \"x\" "
+		       "{ greylist at 11 }",
+		  "5 greylist at 11.00 never asks anybody to wait" },
+		{ "one that has it from elsewhere is left in peace",
+		  MUCH "verdict reject at 10\ngreylist at 5\n"
+		       "class k if rcpt.local is \"x\" "
+		       "{ verdict reject at 4 }",
+		  NULL },
+		{ "one that is spared",
+		  MUCH "verdict reject at 10\ngreylist at 5\n"
+		       "class k if rcpt.local is \"x\" "
+		       "{ greylist never }",
+		  NULL },
+
 		/* switched off, worth nothing, read by nobody */
 		{ "a rule that is off is not looked at",
 		  "rule X 1 if from.count < 0\noverride X off", NULL },
