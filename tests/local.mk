@@ -22,6 +22,12 @@ check_PROGRAMS += tests/faults/scarce.so
 tests_faults_scarce_so_SOURCES = tests/faults/scarce.c
 tests_faults_scarce_so_CFLAGS = $(AM_CFLAGS) -fPIC
 tests_faults_scarce_so_LDFLAGS = -shared -Wl,-z,relro
+
+# The same way: time passes for the filter as a test likes.
+check_PROGRAMS += tests/faults/clock.so
+tests_faults_clock_so_SOURCES = tests/faults/clock.c
+tests_faults_clock_so_CFLAGS = $(AM_CFLAGS) -fPIC
+tests_faults_clock_so_LDFLAGS = -shared -Wl,-z,relro
 EXTRA_DIST += tests/faults
 
 # The fault tests with all their rounds, instead of a fiftieth.

@@ -35,7 +35,8 @@ class Steelyard:
 
     def __init__(self, rules: str, milter_socket: pathlib.Path,
                  *, files: dict[str, str] | None = None,
-                 options: Sequence[str | pathlib.Path] = ()) -> None:
+                 options: Sequence[str | pathlib.Path] = (),
+                 environment: dict[str, str] | None = None) -> None:
         """Start with `rules` (settings and rules as in a rule file).
 
         `files` (relative name -> text) are laid beside the rule file, for
@@ -44,6 +45,8 @@ class Steelyard:
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="sy-filter-"))
         self.milter_socket = milter_socket
         self.options = options  # of the command line
+        if environment is not None:
+            self.environment = environment
         self.process: subprocess.Popen[bytes] | None = None
         try:
             for name, text in (files or {}).items():

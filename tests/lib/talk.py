@@ -11,6 +11,7 @@ import pathlib
 import re
 
 from . import fakesmtp, message, mta, wait
+from .clock import Clock
 from .dnsserver import DnsServer
 from .milter import Step as Flag
 from .steelyard import Steelyard
@@ -48,6 +49,11 @@ class Talk:
     dns: str | None = None  # what the filter's DNS server knows, if it has one
     macros: dict[str, str] = dataclasses.field(default_factory=dict)
 
+    @property
+    def moves_time(self) -> bool:
+        """The filter's clocks are the talk's."""
+        return any(isinstance(step, Later) for _, step in self.steps)
+
     def settings(self, resolver: DnsServer | None) -> str:
         """What stands before the talk's own rules."""
         if resolver is None:
@@ -59,8 +65,10 @@ class Conversation:
     """A talk in progress."""
 
     def __init__(self, talk: Talk, server: mta.Mta, filt: Steelyard,
-                 resolver: DnsServer | None = None) -> None:
+                 resolver: DnsServer | None = None,
+                 clock: Clock | None = None) -> None:
         self.talk = talk
+        self.clock = clock
         self.server = server
         self.filter = filt
         self.resolver = resolver
@@ -289,6 +297,17 @@ class Asked(Step):
             raise Mismatch(f"{self.name} {self.qtype} was asked for {seen()} "
                            f"times, not {self.count}; all questions: "
                            + ", ".join(asked))
+
+
+@dataclasses.dataclass
+class Later(Step):
+    """So much time passes for the filter."""
+
+    seconds: int
+
+    def run(self, conv: Conversation) -> None:
+        assert conv.clock
+        conv.clock.later(self.seconds)
 
 
 @dataclasses.dataclass

@@ -8,6 +8,7 @@ import re
 import dns.name
 
 from . import dnstext, dnszone, mta, talk
+from .clock import seconds
 from .talk import BadTalk, Talk
 
 _SAY = re.compile(r"(fake|postfix|sendmail)?> ?(.*)")
@@ -99,6 +100,8 @@ class _Reader:
             self.repeat(int(words[1]), result)
         elif words == ["hang", "up"]:
             self.add(talk.HangUp())
+        elif words[0] == "later":
+            self.add(talk.Later(seconds(words[1])))
         elif words == ["connect", "again"]:
             self.add(talk.Again())
         elif words[0] in ("delivered", "held", "discarded"):

@@ -9,6 +9,7 @@ import pytest
 
 from conftest import MtaFactory, chosen_mtas
 from lib import talkfile
+from lib.clock import Clock
 from lib.dnsserver import DnsServer
 from lib.steelyard import Steelyard
 from lib.talk import Conversation
@@ -31,12 +32,16 @@ def test_talk(talk, name: str, mta_named: MtaFactory) -> None:
         if talk.dns is not None:
             resolver = stack.enter_context(DnsServer())
             resolver.load(talk.dns, talk.path.name)
+        clock = None
+        if talk.moves_time:
+            clock = stack.enter_context(contextlib.closing(Clock()))
         filt = Steelyard(talk.settings(resolver) + talk.rules,
-                         server.milter_socket, files=talk.files)
+                         server.milter_socket, files=talk.files,
+                         environment=clock.environment if clock else {})
         stack.callback(filt.close)
         seen = len(server.log())
         try:
-            Conversation(talk, server, filt, resolver).run()
+            Conversation(talk, server, filt, resolver, clock).run()
             code = filt.stop()
             assert code == 0, f"the filter ended with {code}"
         finally:  # pytest shows these only when the test fails
