@@ -98,10 +98,10 @@ enum exit_code greylist_import_close(struct greylist_import *import);
  * NULL or "-" for standard input.
  */
 int greylist_import_foreign(const struct command *command, const char *what,
-			    const char *file) __attribute__((weak));
+			    const char *file);
 
 /* greylist_advise.c: `advise`. */
-int greylist_advise(const struct command *command) __attribute__((weak));
+int greylist_advise(const struct command *command);
 
 /* --- the actions of the verb ---------------------------------------------- */
 

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "ctl/ask.h"
 #include "ctl/greylist.h"
@@ -42,6 +44,35 @@ void greylist_asker_close(struct greylist_asker *asker)
 	free(asker);
 }
 
+/*
+ * What root writes must stay the filter's own, or it could not open it: so it
+ * is opened as whoever owns the folder.
+ */
+static struct store *open_store(const struct greylist_asker *asker,
+				char why[STORE_WHY_SIZE])
+{
+	const struct settings *settings = &asker->gen->settings;
+	bool look = asker->use == GREYLIST_LOOK, become = false;
+	gid_t group = getegid();
+	struct store *store;
+	struct stat st;
+
+	if (!look && geteuid() == 0 &&
+	    stat(settings->process.state_dir, &st) == 0 && st.st_uid != 0) {
+		become = setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0;
+		if (!become) {
+			snprintf(why, STORE_WHY_SIZE,
+				 "cannot become the owner of %.100s",
+				 settings->process.state_dir);
+			return NULL;
+		}
+	}
+	store = greylist_open_store(settings, look, why);
+	if (become && (seteuid(0) != 0 || setegid(group) != 0))
+		err(EXIT_NO, "root again");
+	return store;
+}
+
 /* Opens what the filter would; false with the reason told. */
 static bool open_files(struct greylist_asker *asker)
 {
@@ -53,8 +84,7 @@ static bool open_files(struct greylist_asker *asker)
 	asker->gen = ask_generation(asker->command);
 	if (asker->gen == NULL)
 		return false;
-	asker->store = greylist_open_store(&asker->gen->settings,
-					   asker->use == GREYLIST_LOOK, why);
+	asker->store = open_store(asker, why);
 	if (asker->store == NULL)
 		failed(asker->command, "%s", why);
 	return asker->store != NULL;

@@ -354,8 +354,6 @@ int greylist_import(const struct command *command)
 	enum exit_code code = EXIT_NO;
 	FILE *in, *file;
 
-	if (from != NULL && greylist_import_foreign == NULL)
-		return failed(command, "--from is not in this build");
 	if (from != NULL)
 		return greylist_import_foreign(command, from, path);
 	in = is_stdin ? stdin : fopen(path, "re");
