@@ -58,7 +58,16 @@ tests_bench_bench_dkim_LDADD = filter/inspect/libinspect.a \
 bench_dkim = tests/bench/bench_dkim$(EXEEXT)
 endif
 
+# What it costs to remember a greylist.
+EXTRA_PROGRAMS += tests/bench/bench_store
+tests_bench_bench_store_SOURCES = tests/bench/bench_store.c \
+	tests/bench/bare_lmdb.c tests/bench/bare_lmdb.h \
+	tests/bench/redis_server.c tests/bench/redis_server.h \
+	tests/bench/store_load.c tests/bench/store_load.h
+tests_bench_bench_store_LDADD = lists/liblists.a $(STORE_LIBS) $(PSL_LIBS)
+
 bench_parts = tests/bench/bench_lists$(EXEEXT) tests/bench/bench_rules$(EXEEXT) \
+	tests/bench/bench_store$(EXEEXT) \
 	tests/bench/bench_inspector$(EXEEXT) tests/bench/bench_dns$(EXEEXT) \
 	tests/bench/bench_spf$(EXEEXT) tests/bench/bench_vouch$(EXEEXT) \
 	$(bench_dkim)
