@@ -40,6 +40,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "alone: measures how quick something is, or brings a load "
+        "of its own; tests/run-pytest runs all others side by side")
     given = config.getoption("conformance")
     if given and not pathlib.Path(given).is_dir():
         raise pytest.UsageError(f"--conformance {given}: no such folder")

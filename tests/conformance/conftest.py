@@ -20,6 +20,18 @@ def running() -> Iterator[visits.Filter]:
         one.close()
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker process (pytest -n) hands over what it has counted ..."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["suites"] = suites.give()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    """... to the one that shows it."""
+    suites.take(getattr(node, "workeroutput", {}).get("suites", {}))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter,
                             config: pytest.Config) -> None:
     """Cases, right, listed, wrong of each suite; then what is listed."""

@@ -92,6 +92,20 @@ class Count:
 counts: dict[str, Count] = collections.defaultdict(Count)
 
 
+def give() -> dict[str, tuple[int, list[str], list[str]]]:
+    """The counts in plain words, for another process."""
+    return {suite: (count.right, count.listed, count.wrong)
+            for suite, count in counts.items()}
+
+
+def take(given: dict[str, tuple[int, list[str], list[str]]]) -> None:
+    """What another process has counted."""
+    for suite, (right, its_listed, wrong) in given.items():
+        counts[suite].right += right
+        counts[suite].listed += its_listed
+        counts[suite].wrong += wrong
+
+
 def settle(suite: str, case: str, got: str, wanted: str, right: bool,
            contradicted: str = "") -> None:
     """The end of each case: right, listed with its cause, or wrong.

@@ -219,6 +219,7 @@ def test_a_text_may_bring_zones_and_faults() -> None:
         assert time.monotonic() - start >= 0.1
 
 
+@pytest.mark.alone
 def test_a_delay_for_all_names() -> None:
     with DnsServer() as server:
         server.load("$DELAY 300ms\na A 192.0.2.1\nb DELAY 0ms\nb A 192.0.2.2")
@@ -338,6 +339,7 @@ def test_a_parallel_start_shows(server: DnsServer) -> None:
     assert sorted(q.name for q in queries) == names
 
 
+@pytest.mark.alone
 def test_it_is_quick_enough(server: DnsServer) -> None:
     """Far below what it does on an idle machine (see lib/dnsserver.py)."""
     rate = dnsask.rate(server.address, A_TEST, 0.5)

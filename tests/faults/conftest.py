@@ -1,10 +1,22 @@
-"""Shows the figures, and keeps one filter for the tests of a module."""
+"""Shows the figures, of all processes that tests ran in."""
 
 from __future__ import annotations
 
 import pytest
 
 from . import figures
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker process (pytest -n) hands over what it has noted ..."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["figures"] = figures.all_lines()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    """... to the one that shows it."""
+    figures.take(getattr(node, "workeroutput", {}).get("figures", []))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -28,6 +28,11 @@ def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+def take(lines: list[str]) -> None:
+    """What was noted in another process."""
+    _lines.extend(lines)
+
+
 def all_lines() -> list[str]:
     """Everything noted so far, in the order of the ids."""
     return sorted(_lines)

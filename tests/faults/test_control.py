@@ -209,6 +209,7 @@ def test_rubbish_is_answered(control: Control, data: bytes) -> None:
     assert control.ask(verb="ping")["ok"]
 
 
+@pytest.mark.alone
 def test_mail_is_not_affected(filt: Filter) -> None:
     """Latency of mail with a flood on the socket, and without."""
     count = rounds(10_000)

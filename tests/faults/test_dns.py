@@ -58,6 +58,7 @@ def heal(server: DnsServer, how: str) -> None:
         server.behave_well()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how", ["silent", "servfail", "gone"])
 def test_dead_resolver(world: DnsServer, filt: Asking, how: str) -> None:
     """D1: nobody is refused or waits for long, and soon nobody waits at all."""
@@ -97,6 +98,7 @@ def test_dead_resolver(world: DnsServer, filt: Asking, how: str) -> None:
 # --- D2: slow, and some is lost -----------------------------------------------
 
 
+@pytest.mark.alone
 def test_slow_answers_are_awaited_together(world: DnsServer,
                                            filt: Asking) -> None:
     """D2: all questions of a message take as long as the slowest one."""

@@ -171,6 +171,7 @@ def test_broken_names(dns_server: DnsServer, which: str) -> None:
         assert filt.pid == pid
 
 
+@pytest.mark.alone
 def test_many_cnames(dns_server: DnsServer) -> None:
     """D6: chains and circles of CNAMEs end, as unknown."""
     zone = dns_server.zone("zen.test")

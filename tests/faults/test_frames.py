@@ -314,6 +314,7 @@ def has_odd_macros(data: bytes) -> bool:
                for command, payload in seen_by_libmilter(data))
 
 
+@pytest.mark.alone
 def test_odd_macros() -> None:
     """A name without a value may crash libmilter; mail goes on at once."""
     if sanitized():

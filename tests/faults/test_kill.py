@@ -25,8 +25,9 @@ from . import watch
 from .figures import SOAK, figure, rounds
 from .running import Filter, sanitized
 
-pytestmark = pytest.mark.skipif("postfix" not in chosen_mtas(),
-                                reason="needs a real Postfix")
+pytestmark = [pytest.mark.alone,
+              pytest.mark.skipif("postfix" not in chosen_mtas(),
+                                 reason="needs a real Postfix")]
 
 RULES = """\
 set inspect_timeout 1s

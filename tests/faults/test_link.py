@@ -127,6 +127,7 @@ HALVES = [
 ]
 
 
+@pytest.mark.alone
 def test_half_frames() -> None:
     """P6: links that never finish a frame cost a thread each, and no more."""
     count = 2000 if SOAK else 40

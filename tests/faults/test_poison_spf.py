@@ -117,6 +117,7 @@ def deaths(filt: Filter, hangs: bool) -> int:
     return filt.log().count("hangs, killed" if hangs else " lived_ms=")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("fault", FAULTS)
 def test_poisoned_envelope(filt: Filter, fault: str) -> None:
     """P2, P3: three deaths in SPF, then it is looked at no more."""

@@ -58,6 +58,7 @@ def seeded(name: str) -> random.Random:
 # --- the start ---------------------------------------------------------------
 
 
+@pytest.mark.alone
 def test_start(start: Start) -> None:
     began = time.monotonic()
     family = start()
@@ -207,6 +208,7 @@ class Knocker(threading.Thread):
         self.join(30)
 
 
+@pytest.mark.alone
 def test_p1_filter_killed(start: Start) -> None:
     """New connections wait for the next filter and are answered by it."""
     count = rounds(2000)
@@ -247,6 +249,7 @@ def test_p1_goes_on_with_the_last_good_rules(start: Start) -> None:
     assert f"{family.config}:" in family.events("R1")[-1]
 
 
+@pytest.mark.alone
 def test_p2_inspector_killed(start: Start) -> None:
     """The conversation goes on; another one is there within 50 ms."""
     count = rounds(2000)
@@ -386,6 +389,7 @@ def test_p8_foreign_socket(tmp_path: pathlib.Path, start: Start) -> None:
 # --- stopping ------------------------------------------------------------------
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_p9_idle(start: Start, number: signal.Signals) -> None:
     family = start()
@@ -456,6 +460,7 @@ class Sender(threading.Thread):
                 return
 
 
+@pytest.mark.alone
 def test_p9_under_load(start: Start) -> None:
     """No message whose sender was accepted stays without an answer."""
     count = rounds(1000)

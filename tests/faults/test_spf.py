@@ -223,6 +223,7 @@ def test_badly_written(dns_server: DnsServer) -> None:
 # --- D1: nobody answers -------------------------------------------------------
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how", ["silent", "servfail", "gone"])
 def test_dead_resolver(dns_server: DnsServer, how: str) -> None:
     """D1: SPF is unknown then, and that refuses nobody."""
@@ -265,6 +266,7 @@ def test_dead_resolver(dns_server: DnsServer, how: str) -> None:
 # --- clients that fall silent -------------------------------------------------
 
 
+@pytest.mark.alone
 def test_silent_after_mail(dns_server: DnsServer) -> None:
     """Answers that nobody comes to take do not keep channels from others."""
     dns_server.zone("example").add("*", "TXT", '"v=spf1 +all"')

@@ -213,6 +213,7 @@ def asked(server: DnsServer) -> int:
                 if "_domainkey" in query.name})
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", ["ed25519", "rsa"])
 def test_crowd(kind: str, mta_named: MtaFactory) -> None:
     """A6: of many signatures a few are verified, the author's among them."""
