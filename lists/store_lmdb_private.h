@@ -190,8 +190,8 @@ int lmdb_get(struct lmdb_txn *txn, enum store_kind kind, const char *key,
 
 /*
  * Writes what record->entry says in place of what was read into the record,
- * to expire `expires` (wall clock; GREYLIST_FOR_EVER).  One that is absent, or
- * not needed any more, is deleted.
+ * to expire `expires` (wall clock; GREYLIST_FOR_EVER).  One that is absent is
+ * deleted.
  */
 int lmdb_put(struct lmdb_txn *txn, struct lmdb_record *record, int64_t expires,
 	     const struct greylist_time *now);

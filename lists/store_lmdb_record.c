@@ -25,6 +25,9 @@
 
 enum { DATE_SIZE = 5, PREFIX_SIZE = 40 };
 
+/* A hundred years after the last second that a clock can show, and more. */
+#define DATE_MAX (((int64_t)1 << 8 * DATE_SIZE) - 1)
+
 static const struct {
 	enum store_kind kind;
 	enum lmdb_db db;
@@ -70,20 +73,20 @@ static const struct greylist_time *stamp_of(const struct store_entry *entry)
 	return &none;
 }
 
-/* A clock that is merely steered has not moved. */
+/* Of one second it is but the clocks' rounding. */
 static int64_t drift_of(const struct store_entry *entry,
 			const struct greylist_time *now)
 {
 	int64_t drift = greylist_drift(stamp_of(entry), now);
 
-	return drift > GREYLIST_SKEW || drift < -GREYLIST_SKEW ? drift : 0;
+	return drift > 1 || drift < -1 ? drift : 0;
 }
 
 static int64_t in_bounds(int64_t second)
 {
 	if (second < 1)
 		return 1; /* 0 says that there is none */
-	return second < GREYLIST_TIME_MAX ? second : GREYLIST_TIME_MAX;
+	return second < DATE_MAX ? second : DATE_MAX;
 }
 
 /* --- reading ------------------------------------------------------------- */
@@ -99,7 +102,7 @@ static bool number(const char **at, const char *end, char behind,
 		return false;
 	for (; c < end && *c >= '0' && *c <= '9'; c++) {
 		value = value * 10 + (*c - '0');
-		if (value > GREYLIST_TIME_MAX)
+		if (value > DATE_MAX)
 			return false;
 	}
 	if (c == end || *c != behind)
@@ -286,7 +289,7 @@ int lmdb_put(struct lmdb_txn *txn, struct lmdb_record *record, int64_t expires,
 {
 	int error;
 
-	if (expires <= now->wall || line_write(record) == 0)
+	if (line_write(record) == 0)
 		return lmdb_delete(txn, record);
 	record->stored = expires;
 	if (expires != GREYLIST_FOR_EVER)

@@ -80,13 +80,6 @@ static int judge(struct lmdb_txn *txn, const struct store_visit *visit,
 
 /* --- writing ------------------------------------------------------------- */
 
-static int64_t expiry(int64_t left, const struct greylist_time *now)
-{
-	if (left == GREYLIST_FOR_EVER || left > GREYLIST_TIME_MAX - now->wall)
-		return left == GREYLIST_FOR_EVER ? left : GREYLIST_TIME_MAX;
-	return now->wall + left;
-}
-
 static bool is_stopped(const struct lmdb_batch *batch)
 {
 	return batch->room.share >= STORE_STOP_PERCENT;
@@ -102,8 +95,12 @@ static int put(struct lmdb_batch *batch, struct lmdb_record *record,
 	       int64_t left, const struct greylist_time *now)
 {
 	batch->changed++;
+	if (left == 0)
+		return lmdb_delete(&batch->txn, record);
 	batch->began += !record->is_there;
-	return lmdb_put(&batch->txn, record, expiry(left, now), now);
+	return lmdb_put(&batch->txn, record,
+			left == GREYLIST_FOR_EVER ? left : now->wall + left,
+			now);
 }
 
 /* An empty file in a damaged one's place is young until nobody waits twice. */
