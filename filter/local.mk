@@ -13,8 +13,8 @@ filter_libsession_a_SOURCES = \
 	filter/enquiry.c filter/enquiry_spf.c filter/fault.c filter/fault.h \
 	filter/generation.c filter/generation.h filter/generation_lists.c \
 	filter/generation_parts.h filter/generation_print.c \
-	filter/generation_resolver.c filter/grey.c filter/greylist.c \
-	filter/greylist.h filter/log.c filter/log.h \
+	filter/generation_resolver.c filter/grey.c \
+	filter/greylist.c filter/greylist.h filter/greylist_store.c filter/log.c filter/log.h \
 	filter/lookups.c filter/lookups.h filter/message.h \
 	filter/phases.c filter/phases.h filter/ref.c filter/ref.h \
 	filter/report.c filter/resolver.c filter/resolver.h filter/session.c \
@@ -70,7 +70,8 @@ filter_libinspector_a_SOURCES = \
 	filter/guess.c filter/guess.h \
 	filter/inspector.c filter/inspector.h filter/inspector_dns.c \
 	filter/inspector_io.c \
-	filter/inspector_pool.c filter/inspector_pool.h filter/poison.c \
+	filter/inspector_pool.c filter/inspector_pool.h \
+	filter/inspector_read.c filter/poison.c \
 	filter/poison.h
 
 # The program: one binary, two kinds of process (main.c tells them apart).
@@ -84,7 +85,8 @@ steelyard_sources = \
 	filter/listen.h filter/listener.c filter/listener.h filter/lock.c \
 	filter/lock.h filter/main.c filter/milter.c filter/milter.h \
 	filter/notify.c filter/notify.h filter/privileges.c \
-	filter/privileges.h filter/serve.c filter/serve.h \
+	filter/privileges.h filter/remember.c filter/remember.h \
+	filter/serve.c filter/serve.h \
 	filter/supervisor.c filter/supervisor.h
 steelyard_SOURCES = $(steelyard_sources)
 steelyard_LDADD = filter/libcontrol.a filter/libsession.a \

@@ -36,6 +36,7 @@
 #include "filter/log.h"
 #include "filter/milter.h"
 #include "filter/privileges.h"
+#include "filter/remember.h"
 #include "filter/resolver.h"
 #include "lists/suffix.h"
 
@@ -51,7 +52,6 @@ static struct {
 	struct filter_start start;
 	struct inspector_pool *pool;
 	struct resolver *resolver; /* the newest generation's; loaders' alone */
-	_Atomic(struct store *) store; /* greylisting's memory, once open */
 
 	char *socket; /* the milter's, as at the start */
 
@@ -127,13 +127,28 @@ static bool take_resolver(struct generation *gen, char error[DNS_ERROR_SIZE])
 	return generation_use_resolver(gen, filter.resolver);
 }
 
+/* Without a memory nobody waits, unless that is not wanted. */
+static bool take_store(const struct generation *gen, char **ret_why)
+{
+	char why[STORE_WHY_SIZE];
+
+	if (remember_open(gen, why) || !gen->settings.store.required)
+		return true;
+	if (asprintf(ret_why,
+		     "greylist_required is on, and greylisting has "
+		     "no memory: %s",
+		     why) < 0)
+		*ret_why = NULL;
+	return false;
+}
+
 /* Before a reload: who asks for other servers is told that he has them not. */
 static bool prepare_reload(struct generation *gen, char **ret_why)
 {
 	char error[DNS_ERROR_SIZE];
 
 	if (take_resolver(gen, error))
-		return true;
+		return take_store(gen, ret_why);
 	log_dns(error);
 	*ret_why = strdup(error);
 	return false;
@@ -157,6 +172,22 @@ static void take_settings(struct generation *gen)
 	close(fd);
 }
 
+/*
+ * A filter that takes the place of one that died starts all the same: mail
+ * would be held up, and not by what whoever has set greylist_required saw.
+ */
+static bool first_store(const struct generation *gen)
+{
+	char *why = NULL;
+	bool done = take_store(gen, &why);
+
+	if (!done && filter.start.starting)
+		fprintf(stderr, "steelyard: %s\n",
+			why != NULL ? why : "out of memory");
+	free(why);
+	return done || !filter.start.starting;
+}
+
 static bool load_first(void)
 {
 	const struct current_start start = { .path = filter.start.config,
@@ -175,8 +206,9 @@ static bool load_first(void)
 	gen = serve_generation();
 	log_facility(gen->settings.process.syslog_facility);
 	filter.socket = strdup(gen->settings.process.milter_socket);
+	done = first_store(gen);
 	generation_unref(gen);
-	return filter.socket;
+	return done && filter.socket;
 }
 
 /* --- the keeper --------------------------------------------------------- */
@@ -201,10 +233,12 @@ static bool await_work(bool *ret_stop)
 	return wanted;
 }
 
-/* DNS lists are tested whether mail comes or not. */
+/* DNS lists are tested whether mail comes or not, and what is old expires. */
 static void look_after_lists(void)
 {
 	struct generation *gen = serve_generation();
+
+	remember_tick(gen);
 
 	if (gen->resolver != NULL)
 		dnsbls_tick(gen->resolver->dnsbls, gen->dnsbls,
@@ -310,6 +344,7 @@ static void *run_milter(void *unused)
 		.socket = filter.socket,
 		.pool = filter.pool,
 		.current = serve_generation,
+		.store = serve_store,
 		.ready = milter_is_ready,
 		.drained = milter_has_ended,
 	};
@@ -519,8 +554,10 @@ int filter_main(const struct filter_start *start)
 	pthread_join(filter.keeper, NULL);
 	/*
 	 * The pool and the configuration stay: libmilter leaves threads behind
-	 * that may still be in a callback.
+	 * that may still be in a callback, unless it was drained.
 	 */
+	if (milter_is_at_rest())
+		remember_end();
 	log_close();
 	return code;
 }
@@ -532,7 +569,7 @@ struct inspector_pool *serve_pool(void)
 
 struct store *serve_store(void)
 {
-	return atomic_load(&filter.store);
+	return remember_store();
 }
 
 struct serve_stats serve_stats(void)
