@@ -103,7 +103,8 @@ endif
 
 # A store in a file of LMDB's: the contract, the file, its room.
 if HAVE_CMOCKA
-store_lmdb_tests = tests/unit/test_store_lmdb
+store_lmdb_tests = tests/unit/test_store_lmdb \
+	tests/unit/test_store_lmdb_file
 check_PROGRAMS += $(store_lmdb_tests)
 TESTS += $(store_lmdb_tests)
 
@@ -111,4 +112,7 @@ lmdb_folder = tests/unit/lmdb_folder.c tests/unit/lmdb_folder.h
 tests_unit_test_store_lmdb_SOURCES = tests/unit/test_store_lmdb.c \
 	$(lmdb_folder) $(store_contract)
 tests_unit_test_store_lmdb_LDADD = $(lists_test_libs) $(STORE_LIBS)
+tests_unit_test_store_lmdb_file_SOURCES = \
+	tests/unit/test_store_lmdb_file.c $(lmdb_folder)
+tests_unit_test_store_lmdb_file_LDADD = $(lists_test_libs) $(STORE_LIBS)
 endif
