@@ -32,9 +32,13 @@ lists_liblists_a_SOURCES = \
 	lists/listfile.c lists/listfile.h \
 	lists/namelist.c lists/namelist.h \
 	lists/sender_key.c lists/sender_key.h \
-	lists/store.c lists/store.h lists/store_entry.c lists/store_pair.h \
+	lists/store.c lists/store.h lists/store_entry.c \
+	lists/store_pair.c lists/store_pair.h \
+	lists/store_pair_private.h lists/store_pair_tell.c \
+	lists/store_queue.c lists/store_queue.h \
 	lists/store_lmdb.c lists/store_lmdb.h lists/store_lmdb_private.h \
 	lists/store_lmdb_check.c lists/store_lmdb_check.h \
+	lists/store_lmdb_check_private.h lists/store_lmdb_page.c \
 	lists/store_lmdb_env.c lists/store_lmdb_file.c \
 	lists/store_lmdb_look.c lists/store_lmdb_record.c \
 	lists/store_lmdb_sweep.c lists/store_lmdb_visit.c \

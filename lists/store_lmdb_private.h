@@ -4,7 +4,7 @@
  *
  *   store_lmdb.c         open, close, the engine's table
  *   store_lmdb_file.c    whose file it is; what is damaged is set aside
- *   store_lmdb_check.c   reads the file before LMDB does
+ *   store_lmdb_check.c, store_lmdb_page.c   read the file before LMDB does
  *   store_lmdb_env.c     LMDB's environment and transactions, room, errors
  *   store_lmdb_record.c  one record and its place in the index
  *   store_lmdb_writer.c  the queue, the thread that writes, what it commits

@@ -155,7 +155,7 @@ static void test_truncated(void **state)
 	bytes = lmdb_file_read(&len);
 	assert_true(len > 20 * PAGE);
 	for (size_t at = 512; at < len; at += 512) {
-		if (at % (16 * PAGE) == 0)
+		if (at % (8 * PAGE) == 0)
 			forget_those_set_aside();
 		lmdb_file_write(bytes, at);
 		if (is_set_aside())
