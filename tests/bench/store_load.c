@@ -100,11 +100,30 @@ static void visit(struct worker *worker, uint64_t n)
 	worker->visits++;
 }
 
+/* Until it is this thread's turn again. */
+static void keep_pace(const struct worker *worker, double begin)
+{
+	const struct load *load = worker->load;
+	double due, left;
+
+	if (load->per_second <= 0)
+		return;
+	due = begin + (double)worker->visits * load->threads / load->per_second;
+	left = due - load_clock();
+	if (left > 0) {
+		struct timespec span = { .tv_sec = (time_t)left };
+
+		span.tv_nsec = (long)((left - (double)span.tv_sec) * 1e9);
+		nanosleep(&span, NULL);
+	}
+}
+
 static void *work(void *argument)
 {
 	struct worker *worker = argument;
 	const struct load *load = worker->load;
 	uint64_t chance = worker->number;
+	double begin = load_clock();
 
 	while (!atomic_load_explicit(worker->stop, memory_order_relaxed)) {
 		uint64_t n = atomic_fetch_add(worker->next, 1);
@@ -115,6 +134,7 @@ static void *work(void *argument)
 			n = (chance = scatter(chance)) % load->known;
 		else
 			n += load->first;
+		keep_pace(worker, begin);
 		visit(worker, n);
 	}
 	return NULL;

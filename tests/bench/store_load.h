@@ -24,6 +24,7 @@ struct load {
 	uint64_t visits; /* so many, if not 0 */
 	uint64_t first; /* triplets from here on, each once */
 	uint64_t known; /* not 0: of the first so many, by chance */
+	double per_second; /* of all threads; 0: as fast as it goes */
 };
 
 struct load_figures {
