@@ -86,6 +86,15 @@ tests_unit_test_greylist_model_SOURCES = tests/unit/test_greylist_model.c \
 	tests/unit/greylist_diary.c tests/unit/greylist_diary.h
 tests_unit_test_greylist_model_LDADD = $(lists_test_libs)
 
+# A store in front of another; without a server.
+check_PROGRAMS += tests/unit/test_store_queue tests/unit/test_store_pair
+TESTS += tests/unit/test_store_queue tests/unit/test_store_pair
+tests_unit_test_store_queue_SOURCES = tests/unit/test_store_queue.c
+tests_unit_test_store_queue_LDADD = $(lists_test_libs)
+tests_unit_test_store_pair_SOURCES = tests/unit/test_store_pair.c \
+	tests/unit/store_memory.c tests/unit/store_memory.h $(store_contract)
+tests_unit_test_store_pair_LDADD = $(lists_test_libs)
+
 # On a server of the test's own.
 check_PROGRAMS += tests/unit/test_store_redis
 TESTS += tests/unit/test_store_redis
@@ -104,7 +113,7 @@ endif
 # A store in a file of LMDB's: the contract, the file, its room.
 if HAVE_CMOCKA
 store_lmdb_tests = tests/unit/test_store_lmdb \
-	tests/unit/test_store_lmdb_file
+	tests/unit/test_store_lmdb_file tests/unit/test_store_lmdb_room
 check_PROGRAMS += $(store_lmdb_tests)
 TESTS += $(store_lmdb_tests)
 
@@ -115,4 +124,7 @@ tests_unit_test_store_lmdb_LDADD = $(lists_test_libs) $(STORE_LIBS)
 tests_unit_test_store_lmdb_file_SOURCES = \
 	tests/unit/test_store_lmdb_file.c $(lmdb_folder)
 tests_unit_test_store_lmdb_file_LDADD = $(lists_test_libs) $(STORE_LIBS)
+tests_unit_test_store_lmdb_room_SOURCES = \
+	tests/unit/test_store_lmdb_room.c $(lmdb_folder)
+tests_unit_test_store_lmdb_room_LDADD = $(lists_test_libs) $(STORE_LIBS)
 endif
