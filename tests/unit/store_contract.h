@@ -18,6 +18,7 @@ struct store_contract {
 	 */
 	bool is_local;
 	unsigned stories; /* of each of four sorts; 400 visits each */
+	enum store_health health; /* that it has from first to last */
 
 	/* An empty one; fails through cmocka. */
 	struct store *(*open)(const struct greylist_time *now);

@@ -436,6 +436,7 @@ int main(void)
 
 	failed += store_contract_run(&contract);
 	contract.name = "contract, of the one that is left";
+	contract.health = STORE_ALONE;
 	contract.open = open_alone;
 	contract.hold = hold;
 	contract.let_go = let_go;
