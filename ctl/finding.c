@@ -244,6 +244,27 @@ static const char *word_of(const struct outcome *outcome)
 	return verdict_word_name(outcome->verdict.word);
 }
 
+/* Where nobody is remembered each one is a stranger. */
+static void add_greylist(json_t *finding, const struct outcome *outcome)
+{
+	const struct greylist_said *said = &outcome->greylist;
+	char word[GREYLIST_WORD_SIZE];
+
+	if (!said->due) {
+		json_object_set_new(finding, "greylist", json_null());
+		return;
+	}
+	json_object_set_new(
+		finding, "greylist",
+		json_pack("{s:s, s:b, s:I, s:o}", "answer",
+			  said->asked ? greylist_word(said, word) : "stranger",
+			  "waits", !said->asked || greylist_defers(said),
+			  "wait", (json_int_t)said->left, "identity",
+			  text_of(outcome->identity[0] != '\0'
+					  ? outcome->identity
+					  : NULL)));
+}
+
 void finding_outcome(json_t *finding, const struct generation *gen,
 		     const struct outcome *outcome)
 {
@@ -268,6 +289,7 @@ void finding_outcome(json_t *finding, const struct generation *gen,
 			    json_boolean(verdict->softened));
 	finding_set(finding, "class",
 		    ruleset_class_name(gen->rules, verdict->class_index));
+	add_greylist(finding, outcome);
 	if (outcome->hits != NULL) {
 		hits_each(outcome->hits, add_weight, &weights);
 		add_caps(finding, gen, outcome->hits);

@@ -24,6 +24,7 @@
 #include "ctl/visit.h"
 #include "filter/generation.h"
 #include "filter/log.h"
+#include "lists/greylist.h"
 
 /* --- one message -------------------------------------------------------- */
 
@@ -95,6 +96,26 @@ static void print_verdict(const json_t *finding)
 	if (class != NULL && strcmp(class, "default") != 0) {
 		fputs(", class ", stdout);
 		print_escaped(stdout, class);
+	}
+	putchar('\n');
+}
+
+/* Whether others than strangers wait is for the filter that runs to know. */
+static void print_greylist(const json_t *finding)
+{
+	const json_t *greylist = json_object_get(finding, "greylist");
+	char span[GREYLIST_SPAN_SIZE];
+
+	if (!json_is_object(greylist) ||
+	    !json_is_true(json_object_get(greylist, "waits")))
+		return;
+	printf("%-10s a stranger would wait %s", "greylist",
+	       greylist_span(json_integer_value(
+				     json_object_get(greylist, "wait")),
+			     span));
+	if (text(greylist, "identity") != NULL) {
+		fputs(", known as ", stdout);
+		print_escaped(stdout, text(greylist, "identity"));
 	}
 	putchar('\n');
 }
@@ -260,6 +281,7 @@ static void print_one(const struct command *command, const json_t *finding)
 {
 	print_visit(finding);
 	print_verdict(finding);
+	print_greylist(finding);
 	print_replies(finding);
 	print_changes(finding);
 	print_weights(finding);

@@ -216,11 +216,12 @@ static void ask(struct session *s, const struct greylist_terms *terms,
 	struct text to = bare(&m->facts.fixed[FACT_RCPT]);
 
 	*said = (struct greylist_said){ .due = true, .left = terms->wait };
+	if (store != NULL || s->keep_outcome)
+		identify(s, true);
 	if (store == NULL)
 		return;
 	said->asked = true;
 	said->left = 0;
-	identify(s, true);
 	convict(s, store, max_ms);
 	sender_key(from.at, from.len, sender);
 	recipient_key(to.at, to.len, rcpt);

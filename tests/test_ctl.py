@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ from typing import Iterator
 import pytest
 
 from lib import wait
+from lib.clock import Clock
 from lib.steelyard import Steelyard, program
 
 TOP = pathlib.Path(__file__).resolve().parents[1]
@@ -783,7 +785,7 @@ VERDICTS = {
     "22-passed-on": "accept", "23-forged-author": "reject",
     "24-text-appended": "reject", "25-not-signed": "defer",
     "26-bounce-of-the-bank": "accept", "27-mailing-list": "accept",
-    "28-broken-record": "accept",
+    "28-broken-record": "accept", "29-stranger": "accept",
 }
 # What their facts and symbols have to say, beside others.
 VOUCHERS = {
@@ -827,10 +829,15 @@ def test_sample_messages(work: pathlib.Path) -> None:
 
 
 def test_sample_messages_through_a_filter() -> None:
-    """The same verdicts, scores and changes as offline."""
-    with tempfile.TemporaryDirectory(prefix="sy-ctl-") as name:
-        filt = Steelyard(SITE, pathlib.Path(name) / "m.sock", options=DNS)
+    """The same verdicts, scores and changes as offline, after a wait."""
+    with tempfile.TemporaryDirectory(prefix="sy-ctl-") as name, \
+            contextlib.closing(Clock()) as clock:
+        filt = Steelyard(SITE, pathlib.Path(name) / "m.sock", options=DNS,
+                         environment=clock.environment)
         try:
+            first = trial("test", "--via", f"unix:{filt.milter_socket}",
+                          *SAMPLES)
+            clock.later(301)
             via = trial("test", "--via", f"unix:{filt.milter_socket}",
                         *SAMPLES)
             both = trial("-c", filt.config, "test", *DNS, "--via",
@@ -843,6 +850,10 @@ def test_sample_messages_through_a_filter() -> None:
         text = json.dumps([one.get(key) for key in keys])
         return json.loads(re.sub(r"[0-9A-Z]{4}-[0-9A-Z]{4}", "REF", text))
 
+    strangers = [c["file"] for c in offline if c["greylist"]]
+    assert strangers == [a["file"] for a in first
+                         if "451 4.7.1 Greylisted" in (a["reply"] or "")]
+    assert "29-stranger" in str(strangers) and len(strangers) > 3
     for a, b, c in zip(via, both, offline):
         keys = ["file", "verdict", "stage", "reply", "changes", "replies"]
         assert essence(a, keys) == essence(c, keys)
