@@ -12,7 +12,6 @@
 
 #include "filter/clock.h"
 #include "filter/generation.h"
-#include "filter/holdings.h"
 #include "filter/log.h"
 #include "filter/serve.h"
 
@@ -59,7 +58,6 @@ static void switch_to(struct generation *gen)
 static void keep_frozen(const struct generation *old, struct generation *gen,
 			char **report)
 {
-	struct process_settings kept;
 	char names[NAMES_SIZE];
 	char *longer;
 
@@ -69,12 +67,8 @@ static void keep_frozen(const struct generation *old, struct generation *gen,
 		return;
 	log_event(LOG_WARNING, "frozen", "settings=\"%s\" until=restart",
 		  names);
-	if (process_settings_copy(&kept, &old->settings.process)) {
-		process_settings_done(&gen->settings.process);
-		gen->settings.process = kept;
-	} else {
-		process_settings_done(&kept);
-	}
+	if (!settings_keep_frozen(&gen->settings, &old->settings))
+		log_event(LOG_ERR, "X2", "reason=nomem at=reload");
 	if (asprintf(&longer, "%sonly a restart changes: %s\n",
 		     *report ? *report : "", names) >= 0) {
 		free(*report);

@@ -114,6 +114,13 @@ void settings_done(struct settings *settings);
  */
 bool settings_copy(struct settings *ret, const struct settings *settings);
 
+/*
+ * What needs a restart stays as it is: takes it over into the settings of a
+ * reload.  False without memory; some of it stands there, then.
+ */
+bool settings_keep_frozen(struct settings *wanted,
+			  const struct settings *running);
+
 /* One setting, for -T and the CLI. */
 struct setting_info {
 	const char *name;

@@ -302,3 +302,41 @@ bool settings_copy(struct settings *ret, const struct settings *settings)
 	}
 	return whole;
 }
+
+static size_t field_size(const struct setting_row *row)
+{
+	switch (row->kind) {
+	case KIND_STRING: return sizeof(char *);
+	case KIND_SIZE: return sizeof(uint64_t);
+	case KIND_WORD: return row->is_bool ? sizeof(bool) : sizeof(unsigned);
+	default: return sizeof(unsigned);
+	}
+}
+
+bool settings_keep_frozen(struct settings *wanted,
+			  const struct settings *running)
+{
+	bool whole = true;
+
+	for (size_t i = 0; i < settings_count(); i++) {
+		const struct setting_row *row = settings_row(i);
+		void *to = setting_field(wanted, row);
+		const void *from = setting_field_of(running, row);
+		char *copy;
+
+		if (!row->built || !row->needs_restart)
+			continue;
+		if (row->kind != KIND_STRING) {
+			memcpy(to, from, field_size(row));
+			continue;
+		}
+		copy = strdup(*(char *const *)from);
+		if (copy == NULL) {
+			whole = false;
+			continue;
+		}
+		free(*(char **)to);
+		*(char **)to = copy;
+	}
+	return whole;
+}
