@@ -25,7 +25,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,6 +36,7 @@
 
 #define KIB ((uint64_t)1024)
 #define MIB (KIB * 1024)
+#define RESERVE_MIN (128 * KIB)
 
 static const char *const names[] = {
 	[LMDB_TRIPLET] = "triplet",   [LMDB_IDENTITY] = "identity",
@@ -506,16 +509,72 @@ struct lmdb_room lmdb_room(struct lmdb_txn *txn)
 	pthread_mutex_lock(&s->lock);
 	disk_full = s->disk_full;
 	pthread_mutex_unlock(&s->lock);
-	/* what cannot grow has the room that it has */
-	if (disk_full && room.room > room.file)
-		room.room = room.file;
+	/* what cannot grow has the room that it has, but for what deletes take
+	 */
+	if (disk_full) {
+		uint64_t there =
+			s->on_disk > room.file ? s->on_disk : room.file;
+
+		there = there > RESERVE_MIN + s->page_size ? there - RESERVE_MIN
+							   : s->page_size;
+		if (room.room > there)
+			room.room = there;
+	}
 	room.share = room.used * 100 / room.room;
 	return room;
 }
 
-size_t lmdb_batch_max(const struct store_lmdb *s)
+/* Few where the reserve is all that there is. */
+size_t lmdb_batch_max(struct store_lmdb *s)
 {
-	return (size_t)between(s->room / 4096 / 32, 2, 2000);
+	bool disk_full;
+
+	pthread_mutex_lock(&s->lock);
+	disk_full = s->disk_full;
+	pthread_mutex_unlock(&s->lock);
+	return disk_full ? 2 : (size_t)between(s->room / 4096 / 32, 2, 2000);
+}
+
+/* A limit on the size of files is one on the disk. */
+static bool is_over_limit(uint64_t end)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+	       limit.rlim_cur != RLIM_INFINITY && end > limit.rlim_cur;
+}
+
+/* LMDB calls a write that was cut short an input/output error. */
+int lmdb_disk_error(struct store_lmdb *s, int error)
+{
+	struct statvfs vfs;
+	struct stat st;
+
+	if (error != EIO)
+		return error;
+	if (fstatvfs(s->fd, &vfs) == 0 &&
+	    (uint64_t)vfs.f_bavail * vfs.f_frsize < RESERVE_MIN)
+		return ENOSPC;
+	if (fstat(s->fd, &st) == 0 &&
+	    is_over_limit((uint64_t)st.st_size + RESERVE_MIN))
+		return ENOSPC;
+	return error;
+}
+
+/* As much as there is, up to what is wanted; errno says why not all. */
+static uint64_t reserve_from(struct store_lmdb *s, uint64_t end, uint64_t want)
+{
+	while (want >= RESERVE_MIN / 2) {
+		errno = EFBIG;
+		if (!is_over_limit(end + want) &&
+		    fallocate(s->fd, FALLOC_FL_KEEP_SIZE, (off_t)end,
+			      (off_t)want) == 0)
+			return want;
+		if (!is_want_of_space(errno))
+			break;
+		want /= 2;
+	}
+	return 0;
 }
 
 /*
@@ -525,10 +584,10 @@ size_t lmdb_batch_max(const struct store_lmdb *s)
 void lmdb_reserve(struct lmdb_txn *txn)
 {
 	struct store_lmdb *s = txn->s;
-	uint64_t reserve = between(s->room / 64, 128 * KIB, 4 * MIB);
+	uint64_t want = between(s->room / 64, 2 * RESERVE_MIN, 4 * MIB);
 	int64_t now = lmdb_clock_ms();
 	MDB_envinfo info;
-	uint64_t end;
+	uint64_t end, got = 0;
 	bool full;
 
 	mdb_env_info(s->env, &info);
@@ -536,18 +595,18 @@ void lmdb_reserve(struct lmdb_txn *txn)
 	pthread_mutex_lock(&s->lock);
 	full = s->disk_full;
 	pthread_mutex_unlock(&s->lock);
-	if ((!full && s->on_disk >= end + reserve / 2) || now < s->reserve_next)
+	if ((!full && s->on_disk >= end + want / 2) || now < s->reserve_next)
 		return;
 	full = false;
-	if (s->can_reserve && fallocate(s->fd, FALLOC_FL_KEEP_SIZE, (off_t)end,
-					(off_t)reserve) < 0) {
-		full = is_want_of_space(errno);
-		s->can_reserve = full || errno == EINTR;
-		if (full)
-			lmdb_note_trouble(s, "no space on its disk");
-	} else if (s->can_reserve) {
-		s->on_disk = end + reserve;
+	if (s->can_reserve) {
+		got = reserve_from(s, end, want);
+		full = got < want && is_want_of_space(errno);
+		s->can_reserve = got > 0 || full || errno == EINTR;
 	}
+	if (end + got > s->on_disk)
+		s->on_disk = end + got;
+	if (full)
+		lmdb_note_trouble(s, "no space on its disk");
 	if (full || !s->can_reserve)
 		s->reserve_next = now + LMDB_PAUSE_MS;
 	pthread_mutex_lock(&s->lock);

@@ -149,7 +149,10 @@ struct lmdb_room {
 struct lmdb_room lmdb_room(struct lmdb_txn *txn);
 
 /* So many records may change in one transaction, at most. */
-size_t lmdb_batch_max(const struct store_lmdb *s);
+size_t lmdb_batch_max(struct store_lmdb *s);
+
+/* ENOSPC, if that is what a failed commit means; else the error. */
+int lmdb_disk_error(struct store_lmdb *s, int error);
 
 /* Sees to it that the disk has what the next commits need. */
 void lmdb_reserve(struct lmdb_txn *txn);

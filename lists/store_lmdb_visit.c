@@ -80,9 +80,16 @@ static int judge(struct lmdb_txn *txn, const struct store_visit *visit,
 
 /* --- writing ------------------------------------------------------------- */
 
+/* For strangers; and for all that is new, as what is left is for deletes. */
 static bool is_stopped(const struct lmdb_batch *batch)
 {
 	return batch->room.share >= STORE_STOP_PERCENT;
+}
+
+static bool is_full(const struct lmdb_batch *batch,
+		    const struct lmdb_record *record)
+{
+	return !record->is_there && batch->room.share >= 100;
 }
 
 static void note_time(struct lmdb_batch *batch, const struct greylist_time *now)
@@ -152,8 +159,11 @@ static int run_visit(struct lmdb_batch *batch, void *args,
 
 	if (error || *ret_end != STORE_DONE)
 		return error;
-	if (asked->result->triplet_changed && !records.triplet.is_there &&
-	    is_stopped(batch)) {
+	note_time(batch, &asked->visit->now);
+	if ((asked->result->triplet_changed && !records.triplet.is_there &&
+	     is_stopped(batch)) ||
+	    (asked->result->identity_changed &&
+	     is_full(batch, &records.identity))) {
 		*ret_end = STORE_FULL;
 		return 0;
 	}
@@ -278,6 +288,10 @@ static int run_change(struct lmdb_batch *batch, void *args,
 	asked->done = asked->change(asked->context, identity);
 	if (!asked->done)
 		return 0;
+	if (is_full(batch, &record)) {
+		*ret_end = STORE_FULL;
+		return 0;
+	}
 	return put(batch, &record,
 		   greylist_identity_left(identity, asked->terms, asked->now),
 		   asked->now);

@@ -404,7 +404,7 @@ static void rescue(struct store_lmdb *s, struct taken *taken)
 			error = finish(s, &batch, 1, error);
 		}
 		if (error)
-			job->end = lmdb_end(s, error);
+			job->end = lmdb_end(s, lmdb_disk_error(s, error));
 	}
 }
 
@@ -479,7 +479,7 @@ static void run_batch(struct store_lmdb *s)
 	error = run_all(s, &batch, &taken);
 	error = finish(s, &batch, taken.count, error);
 	if (error) {
-		end = lmdb_end(s, error);
+		end = lmdb_end(s, lmdb_disk_error(s, error));
 		if (end == STORE_FULL)
 			s->on_disk = 0;
 		for (struct lmdb_job *job = taken.first; job; job = job->next)

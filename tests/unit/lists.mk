@@ -95,6 +95,13 @@ tests_unit_test_store_pair_SOURCES = tests/unit/test_store_pair.c \
 	tests/unit/store_memory.c tests/unit/store_memory.h $(store_contract)
 tests_unit_test_store_pair_LDADD = $(lists_test_libs)
 
+# On a server that lies.
+check_PROGRAMS += tests/unit/test_store_redis_lies
+TESTS += tests/unit/test_store_redis_lies
+tests_unit_test_store_redis_lies_SOURCES = tests/unit/test_store_redis_lies.c \
+	tests/unit/redis_stub.c tests/unit/redis_stub.h
+tests_unit_test_store_redis_lies_LDADD = $(lists_test_libs) $(HIREDIS_LIBS)
+
 # On a server of the test's own.
 check_PROGRAMS += tests/unit/test_store_redis
 TESTS += tests/unit/test_store_redis
