@@ -138,12 +138,45 @@ static void test_better(void **state)
 	}
 }
 
+/* Of what cannot be read nobody knows when it was seen, or what it says. */
+static void test_foreign_matches(void **state)
+{
+	static const struct {
+		const char *claim;
+		struct store_filter filter;
+		bool matches;
+	} rows[] = {
+		{ "any", { 0 }, true },
+		{ "its kind", { .kinds = STORE_IDENTITY }, true },
+		{ "its key", { .identity = "spf:*" }, true },
+		{ "since", { .seen_after = 1 }, false },
+		{ "before", { .seen_before = 1800000000 }, false },
+		{ "marked", { .mark = GREYLIST_ALLOW }, false },
+		{ "known", { .only_known = true }, false },
+		{ "trapped", { .only_trapped = true }, false },
+		{ "waiting", { .state = GREYLIST_WAITING }, false },
+	};
+	const struct greylist_terms terms = { .keep = 300, .known_after = 1 };
+	const struct greylist_time now = { 1700000000, 5000, 42 };
+	struct store_entry entry = { .kind = STORE_IDENTITY,
+				     .key = "spf:a.example",
+				     .value = "junk" };
+
+	(void)state;
+	store_entry_read(&entry);
+	for (size_t i = 0; i < ROWS(rows); i++)
+		if (store_matches(&rows[i].filter, &entry, &terms, &now) !=
+		    rows[i].matches)
+			fail_msg("%s", rows[i].claim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_reading),
 		cmocka_unit_test(test_better),
+		cmocka_unit_test(test_foreign_matches),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
