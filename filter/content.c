@@ -219,7 +219,6 @@ void content_finish(struct session *s)
 		inspection_unknown(&m->facts, rules, m->inspection_lost);
 		return;
 	}
-	inspection_finish(m->inspection);
 	m->inspection_lost = CAUSE_TIMEOUT;
 	for (;;) {
 		int64_t left = until - monotonic_ms();

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include "filter/guess.h"
@@ -15,6 +15,9 @@
 #include "filter/poison.h"
 #include "filter/resolver.h"
 #include "rules/ruleset.h"
+
+/* From so many bytes on what was collected goes out. */
+enum { LARGE = 32 * 1024 };
 
 /* --- what it will ask ----------------------------------------------------- */
 
@@ -43,12 +46,6 @@ static struct channel *channel_take(struct inspector_pool *pool)
 	return channel;
 }
 
-static struct timespec at_ms(int64_t when)
-{
-	return (struct timespec){ .tv_sec = (time_t)(when / 1000),
-				  .tv_nsec = (long)(when % 1000) * 1000000 };
-}
-
 static void waiter_leave(struct inspector_pool *pool, struct waiter *waiter)
 {
 	struct waiter **at = &pool->waiters;
@@ -64,7 +61,7 @@ static void waiter_leave(struct inspector_pool *pool, struct waiter *waiter)
 static struct channel *channel_wait(struct inspector_pool *pool,
 				    unsigned wait_ms)
 {
-	const struct timespec until = at_ms(pool_now() + wait_ms);
+	const struct timespec until = pool_moment(pool_now() + wait_ms);
 	struct waiter waiter = { 0 };
 	struct channel *channel = NULL;
 	int failed = 0;
@@ -130,165 +127,19 @@ static bool lease(struct inspector_pool *pool, struct inspection *inspection,
 	return channel != NULL;
 }
 
-/* --- sending ------------------------------------------------------------ */
-
-static void fail(struct inspection *inspection, enum fact_cause cause)
-{
-	inspection->mute = true;
-	pthread_mutex_lock(&inspection->pool->lock);
-	pool_fail(inspection, cause);
-	pthread_mutex_unlock(&inspection->pool->lock);
-}
-
-/* What it said cannot be true; none of it is believed. */
-static void accuse(struct inspection *inspection)
-{
-	struct inspector_pool *pool = inspection->pool;
-
-	pthread_mutex_lock(&pool->lock);
-	pool_blame(pool, &inspection->input);
-	inspection->mute = true;
-	inspection->state = INSPECTION_FAILED;
-	inspection->cause = CAUSE_CRASHED;
-	pool_fell(inspection->channel->inspector, pool, true);
-	pthread_mutex_unlock(&pool->lock);
-	pool_report_hangs(pool);
-}
-
-/* The lock is held; false if there is no room for `len` bytes in time. */
-static bool await_room(struct inspection *inspection, size_t len)
-{
-	struct inspector_pool *pool = inspection->pool;
-	struct timespec until;
-	int failed = 0;
-
-	if (inspection->out.bytes + len <= QUEUE_MAX)
-		return true;
-	until = at_ms(pool_now() + pool->stall_wait);
-	inspection->stalled = true;
-	while (inspection->out.bytes + len > QUEUE_MAX && failed == 0 &&
-	       inspection->state != INSPECTION_FAILED &&
-	       inspection->state != INSPECTION_ANSWERED)
-		failed = pthread_cond_timedwait(&inspection->channel->wake,
-						&pool->lock, &until);
-	inspection->stalled = false;
-	return inspection->out.bytes + len <= QUEUE_MAX;
-}
-
-/* The I/O thread sends it when there is room. */
-static void enqueue(struct inspection *inspection, const struct packet *packet)
-{
-	struct inspector_pool *pool = inspection->pool;
-	struct parcel *parcel = malloc(sizeof(*parcel) + packet->used);
-	bool room, wake = false, lies = false;
-
-	if (parcel == NULL) {
-		fail(inspection, CAUSE_BUSY);
-		return;
-	}
-	parcel->len = packet->used;
-	memcpy(parcel->bytes, packet->bytes, packet->used);
-	pthread_mutex_lock(&pool->lock);
-	room = await_room(inspection, parcel->len);
-	if (inspection->state == INSPECTION_ANSWERED) {
-		lies = true; /* it has not heard the question yet */
-		free(parcel);
-	} else if (!room || inspection->state == INSPECTION_FAILED) {
-		pool_fail(inspection, CAUSE_BUSY);
-		inspection->mute = true;
-		free(parcel);
-	} else {
-		parcels_add(&inspection->out, parcel);
-		if (inspection->deadline == 0)
-			wake |= pool_set_deadline(inspection);
-		wake |= pool_list_out(inspection->channel);
-	}
-	pthread_mutex_unlock(&pool->lock);
-	if (lies)
-		accuse(inspection);
-	if (wake)
-		pool_wake_io(pool);
-}
-
-/* False if it has to wait in line, or the inspector is gone. */
-static bool send_now(struct inspection *inspection, const struct packet *packet)
-{
-	ssize_t sent;
-
-	do
-		sent = send(inspection->channel->fd, packet->bytes,
-			    packet->used, MSG_DONTWAIT | MSG_NOSIGNAL);
-	while (sent < 0 && errno == EINTR);
-	if (sent < 0 && errno != EAGAIN && errno != ENOBUFS && errno != ENOMEM)
-		fail(inspection, CAUSE_CRASHED);
-	return sent >= 0;
-}
-
-/* The first packet: is it one that has killed before?  It is kept for blame. */
-static bool first_packet(struct inspection *inspection,
-			 const struct packet *packet)
-{
-	struct inspector_pool *pool = inspection->pool;
-	struct input *input = &inspection->input;
-	bool refused;
-
-	pthread_mutex_lock(&pool->lock);
-	input->packet = packet->bytes;
-	input->number = inspection->number;
-	refused = poison_refuses(pool->poison, input->packet + input->from,
-				 input->to - input->from);
-	if (refused) {
-		pool->stats.refused_inputs++;
-		pool_fail(inspection, CAUSE_CRASHED);
-		inspection->mute = true;
-	}
-	pthread_mutex_unlock(&pool->lock);
-	return !refused;
-}
-
-/* Sends what was collected and starts a new packet. */
-static void flush(struct inspection *inspection, bool last)
-{
-	struct inspector_pool *pool = inspection->pool;
-	struct packet packet = inspection->packet;
-	bool first = inspection->input.packet == NULL;
-	bool direct, wake = false;
-
-	inspection->packet = (struct packet){ .grows = true };
-	if (!first || first_packet(inspection, &packet)) {
-		pthread_mutex_lock(&pool->lock);
-		direct = inspection->out.first == NULL &&
-			 !inspection->channel->held;
-		inspection->mute |= inspection->state == INSPECTION_FAILED;
-		if (last && !inspection->mute) {
-			/* Before it is sent: the answer may be quick. */
-			inspection->state = INSPECTION_ASKED;
-			inspection->input.asked = true;
-			wake = pool_set_deadline(inspection);
-		}
-		pthread_mutex_unlock(&pool->lock);
-		if (wake)
-			pool_wake_io(pool);
-		if (!inspection->mute &&
-		    !(direct && send_now(inspection, &packet)) &&
-		    !inspection->mute)
-			enqueue(inspection, &packet);
-	}
-	if (!first)
-		packet_done(&packet);
-}
+/* --- packets ------------------------------------------------------------- */
 
 /* For a packet_put_*() that did not put: makes room, or gives up. */
 static bool make_room(struct inspection *inspection, enum packet_put put)
 {
 	if (put == PACKET_FULL && !packet_empty(&inspection->packet)) {
-		flush(inspection, false);
+		pool_send(inspection, SEND_PART, NULL);
 		put = packet_begin(&inspection->packet, inspection->number);
 		if (put == PACKET_PUT)
 			return !inspection->mute;
 	}
 	if (!inspection->mute)
-		fail(inspection, CAUSE_BUSY);
+		pool_lose(inspection, CAUSE_BUSY);
 	return false;
 }
 
@@ -370,14 +221,14 @@ struct inspection *inspection_begin_envelope(
 					  envelope->dns_ms, &names);
 	inspection->finished = true;
 	if (put != PACKET_PUT) {
-		fail(inspection, CAUSE_BUSY);
+		pool_lose(inspection, CAUSE_BUSY);
 		return inspection;
 	}
 	guess_envelope(&(struct guess){ .name = tell, .context = inspection },
 		       envelope->spf.sender, envelope->spf.helo);
 	inspection->input.from = names.from;
 	inspection->input.to = names.to;
-	flush(inspection, true);
+	pool_send(inspection, SEND_LAST, NULL);
 	return inspection;
 }
 
@@ -407,6 +258,23 @@ void inspection_expect(struct inspection *inspection, const char *name,
 	guess_field(&guess, name, name_len, value, value_len);
 }
 
+/* Sends the packet with a large piece behind it, which nobody need copy. */
+static size_t send_piece(struct inspection *inspection, const char *bytes,
+			 size_t len)
+{
+	struct iovec rest = { .iov_base = (void *)(uintptr_t)bytes };
+	enum packet_put put =
+		packet_put_body_head(&inspection->packet, len, &rest.iov_len);
+
+	if (put != PACKET_PUT)
+		return 0; /* it is copied then */
+	pool_send(inspection, SEND_PART, &rest);
+	put = packet_begin(&inspection->packet, inspection->number);
+	if (put != PACKET_PUT)
+		pool_lose(inspection, CAUSE_BUSY);
+	return rest.iov_len;
+}
+
 void inspection_body(struct inspection *inspection, const void *bytes,
 		     size_t len)
 {
@@ -423,6 +291,13 @@ void inspection_body(struct inspection *inspection, const void *bytes,
 		inspection->body_cut = true;
 	}
 	inspection->body_given += len;
+	if (inspection->packet.used + len >= LARGE) {
+		taken = send_piece(inspection, at, len);
+		at += taken;
+		len -= taken;
+	}
+	if (inspection->mute)
+		return;
 	do {
 		put = packet_put_body(&inspection->packet, at, len, &taken);
 		at += taken;
@@ -430,7 +305,7 @@ void inspection_body(struct inspection *inspection, const void *bytes,
 	} while (put != PACKET_PUT && make_room(inspection, put));
 }
 
-void inspection_finish(struct inspection *inspection)
+static void finish(struct inspection *inspection, enum send how)
 {
 	enum packet_put put;
 
@@ -443,7 +318,12 @@ void inspection_finish(struct inspection *inspection)
 		put = packet_put_end(&inspection->packet, inspection->body_cut);
 	while (put != PACKET_PUT && make_room(inspection, put));
 	if (!inspection->mute)
-		flush(inspection, true);
+		pool_send(inspection, how, NULL);
+}
+
+void inspection_finish(struct inspection *inspection)
+{
+	finish(inspection, SEND_LAST);
 }
 
 /* --- the answer --------------------------------------------------------- */
@@ -454,11 +334,14 @@ static enum inspection_state await(struct inspection *inspection,
 	struct inspector_pool *pool = inspection->pool;
 	enum inspection_state state;
 	struct timespec until;
+	int64_t until_ms;
 	int failed = 0;
 
+	until_ms = pool_now() + wait_ms;
+	if (inspection->reads)
+		pool_read_answer(inspection, until_ms);
+	until = pool_moment(until_ms);
 	pthread_mutex_lock(&pool->lock);
-	if (inspection->state == INSPECTION_ASKED)
-		until = at_ms(pool_now() + wait_ms);
 	while (inspection->state == INSPECTION_ASKED && failed == 0)
 		failed = pthread_cond_timedwait(&inspection->channel->wake,
 						&pool->lock, &until);
@@ -490,7 +373,7 @@ enum inspection_answer inspection_wait(struct inspection *inspection,
 				 .wants = inspection->wants,
 				 .want_count = inspection->want_count };
 
-	inspection_finish(inspection);
+	finish(inspection, wait_ms > 0 ? SEND_LAST_AND_WAIT : SEND_LAST);
 	switch (await(inspection, wait_ms)) {
 	case INSPECTION_ANSWERED: break;
 	case INSPECTION_ASKED: return INSPECTION_WAITING;
@@ -505,7 +388,7 @@ enum inspection_answer inspection_wait(struct inspection *inspection,
 		answer_fill(&answer, CAUSE_FAILED);
 		return INSPECTION_DONE;
 	}
-	accuse(inspection);
+	pool_accuse(inspection);
 	answer_fill(&answer, inspection->cause);
 	*ret_cause = inspection->cause;
 	return INSPECTION_LOST;

@@ -1,5 +1,5 @@
 /*
- * inspector_io.c - the one thread that reads all channels.
+ * inspector_io.c - the one thread that reads all channels that are watched.
  *
  * It sleeps in epoll_wait() until a packet comes, until the soonest deadline,
  * or until somebody has work for it (event_fd): queued packets to be sent, or
@@ -90,9 +90,10 @@ static struct parcel *parcel_copy(const unsigned char *bytes, size_t len)
 /* Facts. */
 static bool channel_deliver(struct inspector_pool *pool,
 			    struct channel *channel,
-			    const struct channel_head *head, size_t len)
+			    const struct channel_head *head,
+			    const unsigned char *bytes, size_t len)
 {
-	struct parcel *parcel = parcel_copy(pool->buffer, len);
+	struct parcel *parcel = parcel_copy(bytes, len);
 	struct inspection *inspection;
 	bool fine, wake = false;
 
@@ -126,36 +127,101 @@ static bool channel_deliver(struct inspector_pool *pool,
 	return fine;
 }
 
-static void channel_packet(struct inspector_pool *pool, struct channel *channel,
-			   size_t len)
+enum packet_kind pool_packet(struct inspector_pool *pool,
+			     struct channel *channel,
+			     const unsigned char *bytes, size_t len)
 {
-	struct cursor packet = cursor_over(pool->buffer, len);
+	enum packet_kind kind = PACKET_OF_FACTS;
+	struct cursor packet = cursor_over(bytes, len);
 	struct channel_record record;
 	struct channel_head head;
 	bool fine = channel_open(&packet, &head);
 
 	if (fine && channel_next(&packet, &record) == CHANNEL_RECORD &&
-	    record.type == CHANNEL_QUESTION)
+	    record.type == CHANNEL_QUESTION) {
+		kind = PACKET_ASKS;
 		fine = pool_question(channel, pool, &head, &record,
 				     cursor_whole(&packet));
-	else
-		fine = fine && channel_deliver(pool, channel, &head, len);
-	if (!fine)
-		channel_broken(pool, channel);
+	} else {
+		fine = fine &&
+		       channel_deliver(pool, channel, &head, bytes, len);
+	}
+	return fine ? kind : PACKET_BREAKS;
+}
+
+/*
+ * May we read?  A channel that nobody watches tells once that it has ended: to
+ * the session that reads it, or to us.
+ */
+static bool reading_begin(struct inspector_pool *pool, struct channel *channel)
+{
+	pthread_mutex_lock(&pool->lock);
+	if (!channel->watched &&
+	    (channel->inspection == NULL || !channel->inspection->reads))
+		pool_watch(channel, pool);
+	channel->reading = channel->watched;
+	pthread_mutex_unlock(&pool->lock);
+	return channel->reading;
+}
+
+static void reading_end(struct inspector_pool *pool, struct channel *channel)
+{
+	pthread_mutex_lock(&pool->lock);
+	channel->reading = false;
+	pthread_mutex_unlock(&pool->lock);
 }
 
 static void channel_read(struct inspector_pool *pool, struct channel *channel)
 {
-	ssize_t got = recv(channel->fd, pool->buffer, sizeof(pool->buffer),
-			   MSG_DONTWAIT | MSG_TRUNC);
+	ssize_t got;
 
-	if (got > CHANNEL_PACKET_MAX)
+	if (!reading_begin(pool, channel))
+		return;
+	got = recv(channel->fd, pool->buffer, sizeof(pool->buffer),
+		   MSG_DONTWAIT | MSG_TRUNC);
+	if (got > CHANNEL_PACKET_MAX ||
+	    (got > 0 && pool_packet(pool, channel, pool->buffer, (size_t)got) ==
+				PACKET_BREAKS))
 		channel_broken(pool, channel);
-	else if (got > 0)
-		channel_packet(pool, channel, (size_t)got);
-	else if (got == 0 ||
-		 (errno != EAGAIN && errno != EINTR && errno != ENOBUFS))
+	else if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR &&
+			      errno != ENOBUFS))
 		channel_ended(pool, channel);
+	reading_end(pool, channel);
+}
+
+/* --- who reads ------------------------------------------------------------ */
+
+static void channel_tell_epoll(struct inspector_pool *pool,
+			       struct channel *channel)
+{
+	struct epoll_event event = { .events = EPOLLONESHOT,
+				     .data.ptr = channel };
+
+	if (channel->watched)
+		event.events = EPOLLIN;
+	if (channel->armed)
+		event.events |= EPOLLOUT;
+	if (!channel->dead)
+		epoll_ctl(pool->epoll_fd, EPOLL_CTL_MOD, channel->fd, &event);
+}
+
+void pool_watch(struct channel *channel, struct inspector_pool *pool)
+{
+	if (channel->watched)
+		return;
+	channel->watched = true;
+	channel_tell_epoll(pool, channel);
+}
+
+bool pool_unwatch(struct channel *channel, struct inspector_pool *pool)
+{
+	if (channel->reading || channel->armed)
+		return false;
+	if (!channel->watched)
+		return true;
+	channel->watched = false;
+	channel_tell_epoll(pool, channel);
+	return true;
 }
 
 /* --- what goes out late ------------------------------------------------- */
@@ -163,14 +229,12 @@ static void channel_read(struct inspector_pool *pool, struct channel *channel)
 static void channel_arm(struct inspector_pool *pool, struct channel *channel,
 			bool armed)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = channel };
-
-	if (channel->armed == armed || channel->dead)
-		return;
-	if (armed)
-		event.events |= EPOLLOUT;
-	epoll_ctl(pool->epoll_fd, EPOLL_CTL_MOD, channel->fd, &event);
-	channel->armed = armed;
+	pthread_mutex_lock(&pool->lock);
+	if (channel->armed != armed) {
+		channel->armed = armed;
+		channel_tell_epoll(pool, channel);
+	}
+	pthread_mutex_unlock(&pool->lock);
 }
 
 /* Takes the oldest packet that waits; the channel is ours meanwhile. */

@@ -27,6 +27,12 @@ int64_t pool_now(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+struct timespec pool_moment(int64_t when)
+{
+	return (struct timespec){ .tv_sec = (time_t)(when / 1000),
+				  .tv_nsec = (long)(when % 1000) * 1000000 };
+}
+
 /* --- packets that wait -------------------------------------------------- */
 
 void parcels_add(struct parcels *parcels, struct parcel *parcel)
@@ -266,6 +272,7 @@ static struct inspector *inspector_new(struct inspector_pool *pool,
 	for (size_t i = 0; i < count; i++) {
 		inspector->channels[i].inspector = inspector;
 		inspector->channels[i].fd = fds[i];
+		inspector->channels[i].watched = true;
 		pthread_cond_init(&inspector->channels[i].wake,
 				  &pool->monotonic);
 	}
@@ -447,6 +454,12 @@ static void pool_free(struct inspector_pool *pool)
 		close(pool->epoll_fd);
 	if (pool->event_fd >= 0)
 		close(pool->event_fd);
+	while (pool->rooms != NULL) {
+		struct room *room = pool->rooms;
+
+		pool->rooms = room->next;
+		free(room);
+	}
 	poison_free(pool->poison);
 	pthread_condattr_destroy(&pool->monotonic);
 	pthread_mutex_destroy(&pool->lock);

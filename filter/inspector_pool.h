@@ -15,6 +15,12 @@
  * that ends its inspection while an answer is due, or while the I/O thread is
  * at it, leaves it behind `abandoned`; the I/O thread then ends it.
  *
+ * One thread at a time reads a channel: the I/O thread those that are watched;
+ * of others whoever waits for the facts, as it costs two threads a wake-up to
+ * have them handed over.  So a session that waits from END on has its channel
+ * to itself, until it is asked a question, or the channel ends; whoever goes
+ * away meanwhile leaves it watched.
+ *
  * Resolvers call back on their own threads, which take the lock for a moment.
  * So nobody gives an asker up, or drops a resolver, with the lock in his hand:
  * an inspection that has a resolver goes to the list `ended`, and whoever comes
@@ -27,6 +33,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
+#include <time.h>
 
 #include "filter/inspect/answer.h"
 #include "filter/inspect/channel.h"
@@ -45,6 +53,7 @@ enum {
 	/* After its channels broke an inspector has this long (ms) to be
 	 * reported dead before it is said to hang. */
 	DEATH_GRACE = 1000,
+	ROOMS_MAX = 8, /* that are kept */
 };
 
 /* A packet on its way in or out. */
@@ -87,6 +96,12 @@ struct inquiries {
 	unsigned open; /* without an answer yet */
 };
 
+/* Where a packet is read into. */
+struct room {
+	struct room *next;
+	unsigned char bytes[CHANNEL_PACKET_MAX + 1];
+};
+
 enum inspection_state {
 	INSPECTION_OPEN, /* END was not sent */
 	INSPECTION_ASKED,
@@ -109,6 +124,7 @@ struct inspection {
 	bool body_cut;
 	bool finished;
 	bool mute; /* nothing more is worth sending */
+	bool reads; /* the channel, which is not watched then */
 	unsigned told; /* KNOWNs in the message */
 
 	struct input input;
@@ -143,7 +159,9 @@ struct channel {
 	struct channel *next_out; /* on the list of those to send on */
 	bool listed_out;
 	bool held; /* the I/O thread is at its inspection */
-	bool armed; /* I/O thread's: waits for room */
+	bool watched; /* that thread reads it, when there is something */
+	bool reading; /* it does, just now */
+	bool armed; /* it waits for room */
 	bool dead;
 	struct input input; /* of the last inspection, if not answered */
 	uint64_t answered; /* the newest message whose facts came */
@@ -199,11 +217,14 @@ struct inspector_pool {
 	int epoll_fd, event_fd;
 	int64_t io_wakes; /* when the I/O thread wakes by itself */
 	bool closing;
+	struct room *rooms; /* for sessions that read, a few that wait */
+	unsigned room_count;
 	unsigned char buffer[CHANNEL_PACKET_MAX + 1]; /* I/O thread's */
 };
 
-/* Milliseconds, forward only. */
+/* Milliseconds, forward only; and a moment of that clock. */
 int64_t pool_now(void);
+struct timespec pool_moment(int64_t when);
 
 /* Without the lock. */
 void pool_wake_io(struct inspector_pool *pool);
@@ -224,6 +245,18 @@ void pool_clear_deadline(struct inspection *inspection);
 
 /* The I/O thread is to send on it; true if it must be woken for it. */
 bool pool_list_out(struct channel *channel);
+/* The I/O thread reads it from now on. */
+void pool_watch(struct channel *channel, struct inspector_pool *pool);
+/* It does no more, or false, if it is just at it. */
+bool pool_unwatch(struct channel *channel, struct inspector_pool *pool);
+
+/*
+ * Whoever waits for the facts reads them himself from now on, unless the I/O
+ * thread has something to do there; from now on the I/O thread does.
+ */
+void pool_take_reading(struct inspection *inspection);
+void pool_leave_reading(struct inspection *inspection);
+
 /* The I/O thread is no longer at its inspection. */
 void pool_let_go(struct channel *channel);
 
@@ -242,12 +275,40 @@ void pool_stop_asking(struct inspection *inspection);
 
 /* --- */
 
+/* Without the lock, as all that follows: the session gives it up. */
+void pool_lose(struct inspection *inspection, enum fact_cause cause);
+
+/* How much is sent, and who hears what is said to it. */
+enum send { SEND_PART, SEND_LAST, SEND_LAST_AND_WAIT };
+/*
+ * Sends what was collected and starts a new packet.  The bytes of a last record
+ * whose head alone was put may lie elsewhere: `rest`, or NULL.
+ */
+void pool_send(struct inspection *inspection, enum send what,
+	       const struct iovec *rest);
+
+/* What it said cannot be true; none of it is believed. */
+void pool_accuse(struct inspection *inspection);
+
+/*
+ * By the session that reads: takes what comes, until then at
+ * most.  When the inspector's own time is over, or it asks, or ends, the rest
+ * is left to the I/O thread.
+ */
+void pool_read_answer(struct inspection *inspection, int64_t until);
+
 /* Without the lock: frees what has ended, and waits for resolvers' callbacks.
  */
 void pool_dispose(struct inspector_pool *pool);
 
+enum packet_kind { PACKET_OF_FACTS, PACKET_ASKS, PACKET_BREAKS };
+/* Without the lock, by who reads the channel: takes a packet. */
+enum packet_kind pool_packet(struct inspector_pool *pool,
+			     struct channel *channel,
+			     const unsigned char *bytes, size_t len);
+
 /*
- * Without the lock, by the I/O thread: a packet with a question, `alone` in it.
+ * Without the lock, by who reads: a packet with a question, `alone` in it.
  * False if it breaks the protocol.
  */
 bool pool_question(struct channel *channel, struct inspector_pool *pool,

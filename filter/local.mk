@@ -71,7 +71,7 @@ filter_libinspector_a_SOURCES = \
 	filter/inspector.c filter/inspector.h filter/inspector_dns.c \
 	filter/inspector_io.c \
 	filter/inspector_pool.c filter/inspector_pool.h \
-	filter/inspector_read.c filter/poison.c \
+	filter/inspector_read.c filter/inspector_send.c filter/poison.c \
 	filter/poison.h
 
 # The program: one binary, two kinds of process (main.c tells them apart).

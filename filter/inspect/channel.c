@@ -274,25 +274,52 @@ enum packet_put packet_put_header(struct packet *packet, const char *name,
 	return PACKET_PUT;
 }
 
+/* How many bytes of a body go into the packet. */
+static size_t body_room(const struct packet *packet, size_t len)
+{
+	size_t over = packet->used + CHANNEL_RECORD_HEAD;
+
+	if (over >= CHANNEL_PACKET_MAX)
+		return 0;
+	return len < CHANNEL_PACKET_MAX - over ? len
+					       : CHANNEL_PACKET_MAX - over;
+}
+
 enum packet_put packet_put_body(struct packet *packet, const void *bytes,
 				size_t len, size_t *ret_taken)
 {
-	size_t over = packet->used + CHANNEL_RECORD_HEAD;
-	size_t piece = len;
+	size_t piece = body_room(packet, len);
 	enum packet_put put;
 
 	*ret_taken = 0;
 	if (len == 0)
 		return PACKET_PUT;
-	if (over >= CHANNEL_PACKET_MAX)
+	if (piece == 0)
 		return PACKET_FULL;
-	if (piece > CHANNEL_PACKET_MAX - over)
-		piece = CHANNEL_PACKET_MAX - over;
 	put = packet_put(packet, CHANNEL_BODY, 0, bytes, piece);
 	if (put != PACKET_PUT)
 		return put;
 	*ret_taken = piece;
 	return piece < len ? PACKET_FULL : PACKET_PUT;
+}
+
+enum packet_put packet_put_body_head(struct packet *packet, size_t len,
+				     size_t *ret_taken)
+{
+	size_t piece = body_room(packet, len);
+	struct pen pen;
+	enum packet_put put;
+
+	if (piece == 0)
+		return PACKET_FULL;
+	put = packet_open(packet, CHANNEL_BODY, 0, &pen);
+	if (put != PACKET_PUT)
+		return put;
+	packet_close(packet, &pen, 0);
+	pen = (struct pen){ .at = packet->bytes + packet->used - 2, .room = 2 };
+	pen_u16(&pen, (uint16_t)piece);
+	*ret_taken = piece;
+	return PACKET_PUT;
 }
 
 enum packet_put packet_put_end(struct packet *packet, bool body_cut)

@@ -141,6 +141,12 @@ enum packet_put packet_put_header(struct packet *packet, const char *name,
  */
 enum packet_put packet_put_body(struct packet *packet, const void *bytes,
 				size_t len, size_t *ret_taken);
+/*
+ * The same, but their bytes are to follow those of the packet, when it is sent:
+ * nothing else can be put into it any more.
+ */
+enum packet_put packet_put_body_head(struct packet *packet, size_t len,
+				     size_t *ret_taken);
 enum packet_put packet_put_end(struct packet *packet, bool body_cut);
 
 /* May these travel?  The filter looks before it leases a channel. */

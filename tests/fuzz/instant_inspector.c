@@ -154,6 +154,23 @@ void inspection_header(struct inspection *i, const char *name, size_t name_len,
 	message_header(i->message, name, name_len, value, value_len, false);
 }
 
+/* There is no channel that it could save a question on. */
+void inspection_expect(struct inspection *i, const char *name, size_t name_len,
+		       const char *value, size_t value_len)
+{
+	(void)i;
+	(void)name;
+	(void)name_len;
+	(void)value;
+	(void)value_len;
+}
+
+bool inspection_lasts(const struct inspection *i, uint64_t *ret_until_ms)
+{
+	*ret_until_ms = UINT64_MAX;
+	return !i->lost;
+}
+
 void inspection_body(struct inspection *i, const void *bytes, size_t len)
 {
 	uint64_t most = i->body_limit - i->body_given;

@@ -21,7 +21,13 @@ struct inspection *test_begin(struct inspector_pool *pool,
 			      unsigned wait_ms);
 void test_header(struct inspection *inspection, const char *name,
 		 const char *value);
-/* A message with this Subject and, if not NULL, this fault; it is finished. */
+/*
+ * Are messages finished when all was said, so that the I/O thread reads what is
+ * answered, or by who waits, who reads himself then?  They are, until set.
+ */
+extern bool test_finishes;
+
+/* A message with this Subject and, if not NULL, this fault. */
 void test_say(struct inspection *inspection, const char *subject,
 	      const char *fault);
 

@@ -168,6 +168,44 @@ static void a_body_fills_packets_to_the_brim(void **state)
 	free(text);
 }
 
+static void bytes_of_a_body_may_follow_the_packet(void **state)
+{
+	static const char text[] = "bytes that lie elsewhere";
+	struct packet packet = { .grows = true };
+	size_t taken, left = 200000;
+	struct channel_record record;
+	struct channel_head head;
+	struct cursor cursor;
+	unsigned char sent[256];
+
+	(void)state;
+	packet_begin(&packet, 1);
+	packet_put_header(&packet, "a", 1, "b", 1);
+	assert_int_equal(packet_put_body_head(&packet, strlen(text), &taken),
+			 PACKET_PUT);
+	assert_int_equal(taken, strlen(text));
+	memcpy(sent, packet.bytes, packet.used);
+	memcpy(sent + packet.used, text, taken);
+	cursor = cursor_over(sent, packet.used + taken);
+	assert_true(channel_open(&cursor, &head));
+	next(&cursor, CHANNEL_HEADER);
+	record = next(&cursor, CHANNEL_BODY);
+	assert_int_equal(record.payload.left, taken);
+	assert_memory_equal(record.payload.at, text, taken);
+	assert_true(cursor_whole(&cursor));
+
+	/* As many as there is room for */
+	packet_begin(&packet, 1);
+	packet_put_header(&packet, "a", 1, "b", 1);
+	assert_int_equal(packet_put_body_head(&packet, left, &taken),
+			 PACKET_PUT);
+	assert_int_equal(packet.used + taken, CHANNEL_PACKET_MAX);
+	packet.used = CHANNEL_PACKET_MAX - CHANNEL_RECORD_HEAD;
+	assert_int_equal(packet_put_body_head(&packet, left, &taken),
+			 PACKET_FULL);
+	packet_done(&packet);
+}
+
 static void a_full_packet_is_left_as_it_was(void **state)
 {
 	struct packet packet = { .bytes = fixed_bytes,
@@ -413,6 +451,7 @@ int main(void)
 		cmocka_unit_test(a_message_comes_out_as_it_went_in),
 		cmocka_unit_test(large_fields_are_cut_with_a_mark),
 		cmocka_unit_test(a_body_fills_packets_to_the_brim),
+		cmocka_unit_test(bytes_of_a_body_may_follow_the_packet),
 		cmocka_unit_test(a_full_packet_is_left_as_it_was),
 		cmocka_unit_test(broken_packets_are_refused),
 		cmocka_unit_test(an_envelope_comes_out_as_it_went_in),

@@ -3,6 +3,7 @@
  */
 #include "filter/inspector.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -120,6 +121,50 @@ static void questions_may_come_before_the_end(void **state)
 	while (scene_receive(&scene, packet).type == CHANNEL_HEADER)
 		; /* END is behind the last of these */
 	scene_end_well(&scene);
+	scene_close(&scene);
+}
+
+/* The inspector, while the session waits and reads by itself. */
+static void *ask_and_say_nothing(void *context)
+{
+	static unsigned char packet[CHANNEL_PACKET_MAX];
+	struct scene *scene = context;
+
+	scene_receive(scene, packet); /* all of it, END too */
+	scene_ask(scene, "a.test", DNS_A);
+	scene_ask(scene, "slow.test", DNS_A);
+	scene_hear_status(scene, 0, DNS_FOUND);
+	scene_hear_status(scene, 1, DNS_FOUND);
+	scene_ask(scene, "nowhere.test", DNS_A);
+	scene_hear_status(scene, 2, DNS_NXDOMAIN);
+	scene_say_nothing(scene);
+	return NULL;
+}
+
+static void who_reads_by_himself_may_be_asked(void **state)
+{
+	static const struct inspection_request none = { .arrival = 1000 };
+	struct scene scene;
+
+	(void)state;
+	scene_open(&scene, scene_world);
+	for (int i = 0; i < 3; i++) {
+		struct inspection_request request = none;
+		struct test_outcome outcome;
+		pthread_t thread;
+
+		request.resolver = scene.resolver;
+		request.dns_ms = 4000;
+		scene.asked = 0;
+		scene.inspection = test_begin(scene.pool, &request, LONG);
+		assert_non_null(scene.inspection);
+		pthread_create(&thread, NULL, ask_and_say_nothing, &scene);
+		outcome = test_take(scene.inspection, LONG);
+		pthread_join(thread, NULL);
+		assert_int_equal(outcome.answer, INSPECTION_DONE);
+		inspection_end(scene.inspection);
+		scene.inspection = NULL;
+	}
 	scene_close(&scene);
 }
 
@@ -351,6 +396,7 @@ int main(void)
 		cmocka_unit_test(what_dns_says_is_passed_on),
 		cmocka_unit_test(answers_come_when_they_are_known),
 		cmocka_unit_test(questions_may_come_before_the_end),
+		cmocka_unit_test(who_reads_by_himself_may_be_asked),
 		cmocka_unit_test(without_a_resolver_nothing_is_known),
 		cmocka_unit_test(as_many_as_are_allowed_are_answered),
 		cmocka_unit_test(answers_wait_for_room),
