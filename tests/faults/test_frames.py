@@ -294,10 +294,11 @@ def mutate(frames: list[bytes], generator: random.Random) -> bytes:
 
 
 def seen_by_libmilter(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Each command with its data: a length of 0 is taken for one of 1."""
+    """Each command with its data: a length of 0 is taken for one of 1, and so
+    is one from 2^31 on, which is read as negative."""
     at = 0
     while at + 5 <= len(data):
-        length = max(int.from_bytes(data[at:at + 4], "big"), 1)
+        length = max(int.from_bytes(data[at:at + 4], "big", signed=True), 1)
         if length > 65536:
             return
         yield data[at + 4:at + 5], data[at + 5:at + 4 + length]
