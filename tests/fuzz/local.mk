@@ -45,7 +45,8 @@ endif
 
 # The control socket's requests.
 check_PROGRAMS += tests/fuzz/fuzz_control
-tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c $(fuzz_main)
+tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c \
+	tests/unit/store_memory.c tests/unit/store_memory.h $(fuzz_main)
 tests_fuzz_fuzz_control_LDADD = filter/libcontrol.a filter/libsession.a \
 	rules/librules.a lists/liblists.a $(PCRE2_LIBS) $(JANSSON_LIBS) \
 	$(IDN2_LIBS) $(CARES_LIBS) $(STORE_LIBS) $(PSL_LIBS)
@@ -210,4 +211,14 @@ tests_fuzz_fuzz_greylist_foreign_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/seeds/greylist_foreign
 if !FUZZING
 TESTS += tests/fuzz/fuzz_greylist_foreign
+endif
+
+# Any bytes as a store's file.
+check_PROGRAMS += tests/fuzz/fuzz_store_file
+tests_fuzz_fuzz_store_file_SOURCES = tests/fuzz/fuzz_store_file.c $(fuzz_main)
+tests_fuzz_fuzz_store_file_LDADD = lists/liblists.a $(STORE_LIBS) $(PSL_LIBS)
+tests_fuzz_fuzz_store_file_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/seeds/store_file
+if !FUZZING
+TESTS += tests/fuzz/fuzz_store_file
 endif
