@@ -150,17 +150,19 @@ static double per_second(const struct load_figures *figures)
 }
 
 /* As many puts in transactions of that mean size, for as long. */
-static double bare_rate(double batch, bool sync, uint64_t first)
+static double bare_rate(double batch, bool sync, uint64_t first,
+			double *ret_cpu_us)
 {
 	struct load_triplet triplet;
 	char path[256];
 	struct bare *bare;
-	double begin, took, due = 0;
+	double begin, took, cpu, due = 0;
 	uint64_t n = 0;
 
 	path_of("bare.mdb", path);
 	remove_store(path);
 	bare = bare_open(path, 8 * GIB, sync);
+	cpu = load_cpu_us();
 	begin = load_clock();
 	do {
 		bare_begin(bare);
@@ -175,6 +177,7 @@ static double bare_rate(double batch, bool sync, uint64_t first)
 		bare_commit(bare);
 		took = load_clock() - begin;
 	} while (took < options.seconds);
+	*ret_cpu_us = (load_cpu_us() - cpu) / (double)n;
 	bare_close(bare);
 	remove_store(path);
 	return (double)n / took;
@@ -196,7 +199,7 @@ static double median(double *values, unsigned count)
 static void strangers(unsigned threads, bool sync)
 {
 	double rate[ROUNDS_MAX], bare[ROUNDS_MAX], ratio[ROUNDS_MAX];
-	double batch = 1, p50 = 0, p99 = 0;
+	double batch = 1, p50 = 0, p99 = 0, cpu = 0, bare_cpu = 0;
 	char path[256];
 
 	path_of("store.mdb", path);
@@ -210,6 +213,7 @@ static void strangers(unsigned threads, bool sync)
 		remove_store(path);
 		load.store = open_lmdb(path, 8 * GIB, sync);
 		got = load_run(&load);
+		cpu = got.cpu_us;
 		check(&got, load.store, "lmdb");
 		store_stats(load.store, &stats);
 		store_close(load.store);
@@ -217,16 +221,17 @@ static void strangers(unsigned threads, bool sync)
 						(double)stats.commits
 				      : 1;
 		rate[i] = per_second(&got);
-		bare[i] = bare_rate(batch < 1 ? 1 : batch, sync, KNOWN);
+		bare[i] = bare_rate(batch < 1 ? 1 : batch, sync, KNOWN,
+				    &bare_cpu);
 		ratio[i] = rate[i] / bare[i];
 		p50 = got.p50_us, p99 = got.p99_us;
 	}
 	remove_store(path);
 	printf("store lmdb strangers threads=%u synced=%s per_s=%.0f "
-	       "p50_us=%.0f p99_us=%.0f per_commit=%.1f bare_per_s=%.0f "
-	       "ratio=%.2f\n",
+	       "p50_us=%.0f p99_us=%.0f cpu_us=%.1f per_commit=%.1f "
+	       "bare_per_s=%.0f bare_cpu_us=%.1f ratio=%.2f\n",
 	       threads, sync ? "yes" : "no", median(rate, options.rounds), p50,
-	       p99, batch, median(bare, options.rounds),
+	       p99, cpu, batch, median(bare, options.rounds), bare_cpu,
 	       median(ratio, options.rounds));
 	fflush(stdout);
 }

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "lists/greylist_clock.h"
@@ -41,6 +42,15 @@ double load_clock(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+double load_cpu_us(void)
+{
+	struct rusage used;
+
+	getrusage(RUSAGE_SELF, &used);
+	return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
+	       (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
 }
 
 /* The same numbers each time, in no order (splitmix64's last step). */
@@ -179,7 +189,7 @@ struct load_figures load_run(const struct load *load)
 	struct load_figures figures = { 0 };
 	atomic_uint_least64_t next;
 	atomic_bool stop;
-	double begin = load_clock();
+	double begin = load_clock(), cpu = load_cpu_us();
 
 	atomic_init(&next, 0);
 	atomic_init(&stop, false);
@@ -209,7 +219,10 @@ struct load_figures load_run(const struct load *load)
 	for (unsigned i = 0; i < load->threads; i++)
 		pthread_join(threads[i], NULL);
 	figures.seconds = load_clock() - begin;
+	cpu = load_cpu_us() - cpu;
 	add_up(workers, load->threads, &figures);
+	if (figures.visits > 0)
+		figures.cpu_us = cpu / (double)figures.visits;
 	for (unsigned i = 0; i < load->threads; i++)
 		free(workers[i].samples);
 	return figures;

@@ -32,11 +32,13 @@ struct load_figures {
 	uint64_t ends[STORE_STOPPED + 1];
 	double seconds;
 	double p50_us, p99_us, longest_us;
+	double cpu_us; /* of a visit, the store's own threads included */
 };
 
 /* Ends the program where something fails that is not the store. */
 struct load_figures load_run(const struct load *load);
 
 double load_clock(void); /* seconds */
+double load_cpu_us(void); /* of this process */
 
 #endif
