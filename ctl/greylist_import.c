@@ -293,32 +293,40 @@ static bool take_line(struct greylist_import *import, const char *line,
 	return good;
 }
 
+/* The bytes up to LF or the end, which is left out; false at the end. */
+static bool read_bytes(FILE *in, char line[LINE_SIZE], size_t *ret_len)
+{
+	size_t len = 0;
+	int c = getc(in);
+
+	if (c == EOF)
+		return false;
+	for (; c != EOF && c != '\n' && len < LINE_SIZE - 1; c = getc(in))
+		line[len++] = (char)c;
+	line[len] = '\0';
+	*ret_len = len;
+	return true;
+}
+
 static bool take_file(struct greylist_import *import, FILE *in,
 		      const char *name, bool send)
 {
 	char line[LINE_SIZE];
-	size_t number = 0;
+	size_t number = 0, len;
 
-	while (fgets(line, sizeof(line), in) != NULL) {
-		size_t len = strlen(line);
-
+	while (read_bytes(in, line, &len)) {
 		greylist_import_at(import, name, ++number);
-		if (len == sizeof(line) - 1 && line[len - 1] != '\n') {
+		if (len == LINE_SIZE - 1)
 			greylist_import_refuse(import, "no record is so long");
-			return false;
-		}
-		if (len > 0 && line[len - 1] != '\n' && !feof(in)) {
+		else if (strlen(line) != len)
 			greylist_import_refuse(import, "there is a NUL in it");
-			return false;
-		}
-		if (!take_line(import, line, send))
-			return false;
-	}
-	if (ferror(in)) {
-		greylist_import_refuse(import, "%s", strerror(errno));
+		else if (take_line(import, line, send))
+			continue;
 		return false;
 	}
-	return true;
+	if (ferror(in))
+		greylist_import_refuse(import, "%s", strerror(errno));
+	return !ferror(in);
 }
 
 /* What cannot be read twice is kept first; NULL with errno. */

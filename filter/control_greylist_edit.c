@@ -45,7 +45,7 @@ static bool set_mark(struct grey_call *call, enum greylist_mark mark)
 		end = store_set_mark(call->store, identity, mark, &call->terms,
 				     &call->now, span, GREYLIST_ASK_MS);
 	/* an identity holds nothing that would have to be escaped */
-	log_event(LOG_NOTICE, "greylist",
+	log_event(LOG_NOTICE, "control",
 		  "did=%s identity=%s for=%" PRId64 " end=%s", call->did,
 		  identity, span, store_end_name(end));
 	if (end != STORE_DONE)

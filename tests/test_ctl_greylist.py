@@ -1,0 +1,598 @@
+"""steelyardctl greylist, with a filter that remembers and without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import pty
+import re
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Iterable, Iterator
+
+import pytest
+
+from lib import wait
+from lib.dnsserver import DnsServer
+from lib.fakemta import FakeMta
+from lib.steelyard import Steelyard, program
+
+RULES = """\
+set greylist_known_after 5
+greylist at 0 wait 5m window 2d keep 36d
+"""
+NOW = int(time.time())
+SOAK = os.environ.get("SOAK") == "1"
+MANY = 1000000 if SOAK else 100000
+NET = "net:192.0.2.0/24"
+KEY = f"{NET} a@example.org b@dest.example"
+USE = "steelyardctl greylist: "
+
+
+class Site:
+    """A configuration, whose filter runs or not, and the tool for it."""
+
+    def __init__(self, config: pathlib.Path, runs: bool) -> None:
+        self.config, self.runs = config, runs
+
+    def run(self, *words: object, stdin: str = "",
+            ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [program("STEELYARDCTL", "steelyardctl"), "-c", self.config,
+             "greylist", *map(str, words)], input=stdin, text=True,
+            capture_output=True, timeout=600, check=False)
+
+    def ctl(self, *words: object, code: int = 0, stdin: str = "") -> str:
+        """What it prints, be it an error."""
+        done = self.run(*words, stdin=stdin)
+        assert done.returncode == code, (done.stdout, done.stderr)
+        told = done.stderr.splitlines(keepends=True)
+        # that no filter runs is told first, where none does
+        if told and told[0].endswith("this is from its files\n"):
+            assert not self.runs
+            told = told[1:]
+        return done.stdout + "".join(told)
+
+    def json(self, *words: object, code: int = 0) -> dict:
+        return json.loads(self.ctl("--json", *words, code=code))
+
+    def keys(self, *words: object) -> list[str]:
+        return [row["key"] for row in self.json("list", *words)["entries"]]
+
+    def clear(self) -> None:
+        """What other tests left behind, in a filter that has a store."""
+        self.ctl("forget", "*", "--yes")
+        self.ctl("forget", "--kind", "outbound", "--yes")
+
+    def bring(self, rows: Iterable[dict]) -> None:
+        """Records of our own."""
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        self.ctl("import", stdin=text)
+
+
+def triplet(identity: str, sender: str = "a@example.org",
+            ago: int = 100, tries: int = 1) -> dict:
+    return {"kind": "triplet", "key": f"{identity} {sender} b@dest.example",
+            "value": f"1 waiting first={NOW - ago} tried={NOW - ago} "
+                     f"tries={tries} round=0", "expires": NOW + 172800 - ago}
+
+
+def passed(identity: str, sender: str = "c@example.org",
+           ago: int = 7200, waited: int = 400) -> dict:
+    return {"kind": "triplet", "key": f"{identity} {sender} b@dest.example",
+            "value": f"1 passed last={NOW - ago} first={NOW - ago - waited} "
+                     f"waited={waited} uses=3", "expires": NOW + 3000000}
+
+
+def known(identity: str) -> dict:
+    return {"kind": "identity", "key": identity,
+            "value": f"1 identity passes=9 round=0 counted={NOW - 7200} "
+                     f"last={NOW - 7200}", "expires": NOW + 3000000}
+
+
+def trapped(identity: str) -> dict:
+    return {"kind": "identity", "key": identity,
+            "value": f"1 identity passes=0 round={NOW - 60} "
+                     f"trapped={NOW - 60} for=86400", "expires": NOW + 90000}
+
+
+def written(address: str) -> dict:
+    return {"kind": "outbound", "key": address,
+            "value": f"1 outbound last={NOW - 60}", "expires": NOW + 2000000}
+
+
+ROWS = [triplet(NET), passed("spf:example.org"), known("spf:example.org"),
+        trapped("net:198.51.100.0/24"), written("d@example.com")]
+
+
+@pytest.fixture(scope="module")
+def quiet_dns() -> Iterator[DnsServer]:
+    """DNS that knows nothing."""
+    with DnsServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def filt(quiet_dns: DnsServer) -> Iterator[Steelyard]:
+    """A filter that runs and greylists everybody."""
+    with tempfile.TemporaryDirectory(prefix="sy-grey-") as name:
+        running = Steelyard(f'set dns_servers "{quiet_dns.servers}"\n' + RULES,
+                            pathlib.Path(name) / "milter.sock")
+        try:
+            site = Site(running.config, True)
+            wait.until("its memory", 10, lambda: site.run(
+                "stats", "--quick").returncode == 0)
+            yield running
+        finally:
+            running.close()
+
+
+def alone(folder: pathlib.Path, rules: str = RULES) -> Site:
+    """A configuration whose filter does not run."""
+    (folder / "state").mkdir(0o700, exist_ok=True)
+    config = folder / "s.conf"
+    config.write_text(f'set control_socket "unix:{folder}/control.sock"\n'
+                      f'set state_dir "{folder}/state"\n' + rules)
+    return Site(config, False)
+
+
+@pytest.fixture
+def empty(tmp_path: pathlib.Path) -> Site:
+    """Nothing runs, nothing is remembered."""
+    return alone(tmp_path)
+
+
+@pytest.fixture(params=["filter", "files"])
+def site(request: pytest.FixtureRequest, tmp_path: pathlib.Path
+         ) -> Iterator[Site]:
+    """A site with ROWS, through a filter and without one."""
+    if request.param == "files":
+        site = alone(tmp_path)
+    else:
+        site = Site(request.getfixturevalue("filt").config, True)
+        site.clear()
+    site.bring(ROWS)
+    yield site
+
+
+# --- wrong use is one line --------------------------------------------------
+
+WRONG = {
+    "": "usage: steelyardctl greylist",
+    "lst": 'unknown action "lst", did you mean "list"?',
+    "list x": "usage: steelyardctl greylist list",
+    "list --for 3d": "list takes no --for",
+    "list --stat waiting": 'unknown option "stat"',
+    "list --state new": '--state is waiting or passed, not "new"',
+    "list --kind all": "--kind is triplet, identity or outbound",
+    "list --older yesterday": "--older wants a time such as 90s",
+    "list --newer 1h30": "--newer wants a time",
+    "list --limit many": "--limit wants a number",
+    "list --limit 0": "--limit wants a number",
+    "list --allowed --blocked": "not both",
+    "list --identity 192.0.2.7": "its network is net:192.0.2.0/24",
+    "list --identity example.org": "is spf:example.org or ptr:example.org",
+    "show": "show whom?",
+    "show a b": "show whom?",
+    "show --client 192.0.2.7 x": "show whom?",
+    "show --ptr x spf:example.org": "go with --client",
+    "show --client example.org": "example.org is no IP address",
+    "show --client 192.0.2.7 --sender a@b": "go together",
+    "show 192.0.2.7": "its network is net:192.0.2.0/24",
+    "allow": "usage: steelyardctl greylist allow",
+    "allow 192.0.2.7": "192.0.2.7 is no identity; its network is "
+                       "net:192.0.2.0/24",
+    "allow 2001:db8::1": "net:2001:db8::/64",
+    "allow example.org": "is spf:example.org or ptr:example.org meant?",
+    "allow anna@example.org": "is spf:example.org or ptr:example.org meant?",
+    "allow nonsense": "an identity looks like spf:example.org",
+    "allow spf:example.org --for ever": "--for wants a time",
+    "allow spf:example.org --for 0": "--for wants a time",
+    "unmark spf:example.org --for 3d": "unmark takes no --for",
+    "forget": "forget what?",
+    "forget --yes": "forget what?",
+    "forget 192.0.2.7 --yes": "its network is net:192.0.2.0/24",
+    "forget spf:* --identity ptr:*": "two patterns for the identity",
+    "forget spf:*": "--yes forgets, --dry-run counts",
+    "export a b": "usage: steelyardctl greylist export",
+    "import a b": "usage: steelyardctl greylist import",
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_wrong_use_is_one_clear_line(site: Site, words: str) -> None:
+    told = site.ctl(*words.split(), code=2)
+    assert WRONG[words] in told
+    assert told.count("\n") == 1
+
+
+def test_help_has_every_action(empty: Site) -> None:
+    told = empty.run("list", "--help").stdout
+    for action in ("list", "show", "stats", "allow", "block", "unmark",
+                   "forget", "export", "import", "advise"):
+        assert f"steelyardctl greylist {action}" in told, action
+
+
+# --- looking ----------------------------------------------------------------
+
+LISTS = {
+    "--state waiting": [KEY],
+    "--state passed": ["spf:example.org c@example.org b@dest.example"],
+    "--known": ["spf:example.org"],
+    "--trapped": ["net:198.51.100.0/24"],
+    "--allowed": [],
+    "--kind outbound": ["d@example.com"],
+    "--kind identity": ["net:198.51.100.0/24", "spf:example.org"],
+    "--identity SPF:*": ["spf:example.org c@example.org b@dest.example",
+                         "spf:example.org"],
+    "--sender a@*": [KEY],
+    "--recipient *@elsewhere": [],
+    "--kind triplet --older 1h": ["spf:example.org c@example.org "
+                                  "b@dest.example"],
+    "--kind triplet --newer 1h": [KEY],
+    "--older 5w": [],
+}
+
+
+@pytest.mark.parametrize("words", LISTS)
+def test_list(site: Site, words: str) -> None:
+    assert sorted(site.keys(*words.split())) == sorted(LISTS[words])
+
+
+def test_list_for_people(site: Site) -> None:
+    lines = site.ctl("list").splitlines()
+    rows = {line.split(maxsplit=1)[0]: line for line in lines}
+    assert list(rows)[0] == "STATE"
+    assert len(lines) == 1 + len(ROWS)
+    assert re.search(r"1m ago +in 4m +1 +" + re.escape(KEY), rows["waiting"])
+    assert re.search(r"2h ago +for 36d +3 +spf:", rows["passed"])
+    assert re.search(r"2h ago +for 36d +9 +spf:example.org$", rows["known"])
+    assert re.search(r"1m ago +for 24h +0 +net:198", rows["trapped"])
+    assert re.search(r"1m ago +for 30d +- +d@example.com", rows["written"])
+
+
+def test_limit(site: Site) -> None:
+    assert len(site.keys("--limit", 2)) == 2
+    assert len(site.keys("--limit", 1000000)) == len(ROWS)
+
+
+SHOWS = {
+    f"{NET} a@example.org b@dest.example": ("wait", "early", 0),
+    f"{NET} A+tag@Example.ORG b@dest.example": ("wait", "early", 0),
+    f"{NET} x@example.org b@dest.example": ("wait", "new", 1),
+    "spf:example.org": ("pass", "known", 0),
+    "net:198.51.100.0/24": ("refused", "trapped", 0),
+    "net:203.0.113.0/24": ("wait", "new", 1),
+    "--client 192.0.2.7 --sender a@example.org --recipient b@dest.example":
+        ("wait", "early", 0),
+    "--client 192.0.2.7 --spf example.org": ("pass", "known", 0),
+    "--client 203.0.113.7 --ptr mx.example.com --sender d@example.com "
+    "--recipient b@dest.example": ("pass", "outbound", 1),
+}
+
+
+@pytest.mark.parametrize("words", SHOWS)
+def test_show(site: Site, words: str) -> None:
+    answer, why, code = SHOWS[words]
+    shown = site.json("show", *words.split(), code=code)
+    assert (shown["next"]["answer"], shown["next"]["why"]) == (answer, why)
+    assert shown["there"] is (code == 0)
+
+
+def test_show_takes_a_key_as_one_word(site: Site) -> None:
+    told = site.ctl("show", KEY)
+    assert "triplet   waiting" in told
+    assert re.search(r"waits +for another 3m", told)
+    assert re.search(r"A visit now would have to wait for 3m\d+s: early", told)
+    assert "one of ours wrote to it" in site.ctl("show", "d@example.com")
+
+
+def test_stats(site: Site) -> None:
+    stats = site.json("stats")
+    assert stats["engine"] == "lmdb" and stats["health"] == "well"
+    assert (stats["triplets"], stats["identities"], stats["outbound"]) \
+        == (2, 2, 1)
+    assert stats["count"]["waiting"] == stats["count"]["passed"] == 1
+    assert stats["count"]["waits"][9] == 1  # 400 s
+    assert "count" not in site.json("stats", "--quick")
+    told = site.ctl("stats")
+    assert "triplets    2: 1 wait (1 tried once), 1 have passed" in told
+    assert re.search(r"up to 8m32s +1  #+", told)
+
+
+# --- an admin's word ---------------------------------------------------------
+
+
+def test_marks(site: Site) -> None:
+    assert site.ctl("allow", NET, "--for", "30d") == \
+        f"{NET} is allowed for 30d\n"
+    assert site.json("show", KEY)["next"]["why"] == "allowed"
+    assert site.keys("--allowed") == [NET]
+    assert site.ctl("block", NET) == \
+        f"{NET} is blocked until that is taken back\n"
+    assert site.json("show", KEY)["next"]["why"] == "blocked"
+    assert site.keys("--blocked") == [NET]
+    assert site.ctl("unmark", NET) == f"{NET} is no longer blocked\n"
+    assert site.ctl("unmark", NET) == f"{NET} was not marked\n"
+    assert site.json("show", KEY)["next"]["why"] == "early"
+
+
+def test_forget(site: Site) -> None:
+    assert site.ctl("forget", "spf:*", "--dry-run") == \
+        "2 records would be forgotten\n"
+    assert len(site.keys()) == len(ROWS)
+    assert site.ctl("forget", "spf:*", "--yes") == \
+        "2 records are forgotten\n"
+    assert site.json("forget", "spf:*", "--yes")["count"] == 0
+    assert site.ctl("forget", KEY, "--yes") == "1 record is forgotten\n"
+    assert sorted(site.keys()) == ["d@example.com", "net:198.51.100.0/24"]
+
+
+def test_a_key_is_no_pattern(site: Site) -> None:
+    """What senders look like may be patterns."""
+    site.bring([triplet(NET, "list-#-*@x.org"), triplet(NET, "list-#-a@x.org")])
+    site.ctl("forget", f"{NET} list-#-*@x.org b@dest.example", "--yes")
+    assert site.keys("--sender", "list-*") == \
+        [f"{NET} list-#-a@x.org b@dest.example"]
+
+
+@pytest.mark.parametrize("answer, left", [("y", 0), ("n", 1), ("", 1)])
+def test_forget_asks_on_a_terminal(empty: Site, answer: str, left: int
+                                   ) -> None:
+    empty.bring([triplet(NET)])
+    ours, theirs = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            [program("STEELYARDCTL", "steelyardctl"), "-c", empty.config,
+             "greylist", "forget", "*"], stdin=theirs, stdout=theirs,
+            stderr=theirs)
+        os.close(theirs)
+        text = b""
+        while b"[y/N]" not in text:
+            assert select.select([ours], [], [], 20)[0], text
+            text += os.read(ours, 4096)
+        assert b"Forget 1 record?" in text
+        os.write(ours, answer.encode() + b"\n")
+        assert process.wait(20) == left
+    finally:
+        os.close(ours)
+    assert len(empty.keys()) == left
+
+
+# --- out and in --------------------------------------------------------------
+
+
+def test_export_and_import_are_one_another(site: Site,
+                                           tmp_path: pathlib.Path) -> None:
+    site.ctl("allow", "spf:example.net")
+    file = tmp_path / "all.jsonl"
+    assert site.ctl("export", file) == f"{len(ROWS) + 1} records in {file}\n"
+    assert file.read_text() == site.ctl("export")
+    assert file.stat().st_mode & 0o777 == 0o600
+    (tmp_path / "other").mkdir()
+    other = alone(tmp_path / "other")
+    assert other.ctl("import", file) == \
+        f"{len(ROWS) + 1} records read, {len(ROWS) + 1} taken\n"
+    assert other.ctl("export") == file.read_text()
+    assert " 0 taken" in other.ctl("import", file)
+    assert len(site.ctl("export", "--known").splitlines()) == 1
+
+
+GOOD = json.dumps(triplet(NET))
+BAD = {
+    "cut off": (GOOD[:50], "not JSON"),
+    "text": ("hello", "not JSON"),
+    "another JSON": ('["a"]', "not an object"),
+    "another's records": ('{"ip":"192.0.2.7","first":5}', "kind is none"),
+    "a kind that is none": (GOOD.replace('"triplet"', '"triple"'),
+                            "kind is none"),
+    "a key of another kind": (GOOD.replace('"triplet"', '"identity"'),
+                              "key is none of that kind"),
+    "a key that is none": (GOOD.replace("net:192.0.2.0/24", "192.0.2.7"),
+                           "key is none of that kind"),
+    "a value that is none": (GOOD.replace("tries=1", "tries=-1"),
+                             "value is none of that kind"),
+    "a newer value": (GOOD.replace('"1 waiting', '"2 waiting'),
+                      "value is of a newer version"),
+    "no expiry": (GOOD.replace('"expires"', '"expired"'),
+                  "expires is neither"),
+    "an expiry as text": (re.sub(r'"expires": (\d+)', r'"expires": "\1"',
+                                 GOOD), "expires is neither"),
+    "a member twice": (GOOD[:-1] + ',"kind":"triplet"}', "not JSON"),
+    "a line without end": ("x" * 10000, "no record is so long"),
+    "a NUL": ("\0" + GOOD, "NUL"),
+}
+
+
+@pytest.mark.parametrize("claim", BAD)
+def test_a_foreign_file_is_refused_at_its_line(
+        empty: Site, tmp_path: pathlib.Path, claim: str) -> None:
+    line, why = BAD[claim]
+    file = tmp_path / "bad.jsonl"
+    # good ones before it, by the thousand, are not taken either
+    good = "".join(json.dumps(triplet(NET, f"s{i}@example.org")) + "\n"
+                   for i in range(2000))
+    file.write_text(good + line + "\n" + GOOD + "\n")
+    for words, name, stdin in (([file], file, ""),
+                               ([], "-", file.read_text())):
+        told = empty.ctl("import", *words, code=1, stdin=stdin)
+        assert f"{name}:2001: " in told and why in told
+        assert told.count("\n") == 1
+    assert not (empty.config.parent / "state" / "greylist.mdb").exists()
+
+
+def test_a_file_that_is_cut_off_is_refused(site: Site,
+                                           tmp_path: pathlib.Path) -> None:
+    text = site.ctl("export")
+    site.ctl("forget", "*", "--yes")
+    file = tmp_path / "half"
+    file.write_text(text[:-20])
+    told = site.ctl("import", file, code=1)
+    assert f"{file}:{len(ROWS)}: not JSON" in told
+    assert site.keys() == ["d@example.com"]
+
+
+def test_files_that_cannot_be(empty: Site, tmp_path: pathlib.Path) -> None:
+    assert "No such file" in empty.ctl("import", tmp_path / "x", code=1)
+    assert "directory" in empty.ctl("import", tmp_path, code=1)
+    empty.bring(ROWS)
+    assert "No such file" in empty.ctl("export", tmp_path / "x/y", code=1)
+    told = empty.ctl("export", "/dev/full", code=1)
+    assert "No space left" in told and told.count("\n") == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["s.conf", "state"]
+
+
+# --- without a store ---------------------------------------------------------
+
+
+def test_nothing_is_remembered_yet(empty: Site) -> None:
+    told = empty.ctl("list", code=1)
+    assert "greylist.mdb" in told and told.count("\n") == 1
+    assert list((empty.config.parent / "state").iterdir()) == []
+
+
+def test_a_filter_that_greylists_nobody() -> None:
+    with tempfile.TemporaryDirectory(prefix="sy-grey-") as name:
+        running = Steelyard("", pathlib.Path(name) / "milter.sock")
+        try:
+            site = Site(running.config, True)
+            told = wait.until("an answer", 10, lambda: [
+                text for text in [site.run("list").stderr] if "rules" in text])
+            assert told == [USE + "the rules greylist nobody, so nothing is "
+                                  "remembered\n"]
+        finally:
+            running.close()
+
+
+def test_what_root_changes_is_the_filters() -> None:
+    """Without a filter its file is opened as whoever owns the folder."""
+    if os.geteuid() != 0:
+        pytest.skip("not root")
+    with tempfile.TemporaryDirectory(prefix="sy-grey-") as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        site = alone(folder)
+        os.chown(folder / "state", 65534, 65534)
+        site.ctl("allow", NET)
+        assert {path.stat().st_uid for path in (folder / "state").iterdir()} \
+            == {65534}
+        assert site.keys("--allowed") == [NET]
+        assert site.ctl("export", folder / "out")
+        assert (folder / "out").stat().st_uid == 0
+
+
+# --- with a filter -----------------------------------------------------------
+
+
+def test_what_mail_does_is_seen(filt: Steelyard) -> None:
+    site = Site(filt.config, True)
+    site.clear()
+    key = "net:203.0.113.0/24 new@example.org b@dest.example"
+
+    def visit() -> list[str]:
+        link = FakeMta(f"unix:{filt.milter_socket}")
+        link.connect("unknown", "203.0.113.9", 40000)
+        link.helo(b"mx.example.org")
+        link.mail(b"<new@example.org>")
+        reply = link.rcpt(b"<b@dest.example>")
+        link.abort()
+        link.quit()
+        return reply.smtp() if reply.refuses else []
+
+    assert visit()[0].startswith("451 4.7.1 Greylisted")
+    assert site.keys("--state", "waiting") == [key]
+    assert site.json("show", key)["next"]["why"] == "early"
+    site.ctl("allow", "net:203.0.113.0/24")
+    assert visit() == []
+    site.ctl("unmark", "net:203.0.113.0/24")
+    assert visit()[0].startswith("451 4.7.1 Greylisted")
+    answers = site.json("stats", "--quick")["answers"]
+    assert answers["new"] == 1 and answers["early"] == 1
+    assert answers["allowed"] == 1
+
+
+def test_what_is_changed_is_logged(filt: Steelyard) -> None:
+    site = Site(filt.config, True)
+    before = filt.log().count(" verb=greylist")
+    site.ctl("block", NET, "--for", "1d")
+    site.ctl("list")
+    site.ctl("forget", "*", "--dry-run")
+    site.ctl("forget", "*", "--yes")
+    site.bring([triplet(NET, f"s{i}@example.org") for i in range(900)])
+    lines = [line for line in filt.log().splitlines()
+             if " verb=greylist" in line][before:]
+    assert [re.findall(r"verb=(\S+)", line)[0] for line in lines] == \
+        ["greylist-block", "greylist-forget", "greylist-import"]
+    assert f"did=greylist-block identity={NET} for=86400 end=done" \
+        in filt.log()
+
+
+def test_writers_meet_nothing_odd_while_others_look(filt: Steelyard) -> None:
+    site = Site(filt.config, True)
+    site.clear()
+    site.bring(triplet(f"net:10.0.{i % 256}.0/24", f"u{i}@x.org")
+               for i in range(3000))
+    command = [program("STEELYARDCTL", "steelyardctl"), "-c", filt.config,
+               "greylist", "list", "--json"]
+    lists = [subprocess.Popen(command, stdout=subprocess.PIPE)
+             for _ in range(4)]
+    site.ctl("forget", "net:10.0.7.0/24", "--yes")
+    for process in lists:
+        rows = json.loads(process.communicate(timeout=60)[0])["entries"]
+        assert process.returncode == 0
+        keys = [row["key"] for row in rows]
+        assert len(set(keys)) == len(keys)
+        assert 3000 - 12 <= len(keys) <= 3000
+
+
+# --- very many ---------------------------------------------------------------
+
+
+# A process begins with the peak of who forked it, and pytest is large.
+MEASURE = """\
+import os, sys
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(pid, 0)
+print(usage.ru_maxrss, file=sys.stderr)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+def peak(site: Site, out: pathlib.Path, *words: object) -> int:
+    """KiB that the tool had at most, its output in `out`."""
+    with open(out, "wb") as file:
+        done = subprocess.run(
+            [sys.executable, "-S", "-E", "-c", MEASURE,
+             program("STEELYARDCTL", "steelyardctl"), "-c", site.config,
+             "greylist", *map(str, words)],
+            stdout=file, stderr=subprocess.PIPE, text=True, check=True)
+    return int(done.stderr)
+
+
+def test_very_many_need_no_more_memory(filt: Steelyard,
+                                       tmp_path: pathlib.Path) -> None:
+    site = Site(filt.config, True)
+    site.clear()
+    file, out = tmp_path / "many", tmp_path / "out"
+    with open(file, "w") as rows:
+        for i in range(MANY):
+            row = triplet(f"net:10.{i >> 8 & 255}.{i & 255}.0/24",
+                          f"s{i}@example.org")
+            rows.write(json.dumps(row) + "\n")
+    few = peak(site, out, "list", "--limit", 2000, "--json")
+    assert peak(site, out, "import", file) < few + 4096
+    assert f"{MANY} taken" in out.read_text()
+    assert peak(site, out, "list", "--json") < few + 4096
+    keys = [row["key"] for row in json.loads(out.read_bytes())["entries"]]
+    assert len(set(keys)) == len(keys) == MANY
+    assert peak(site, out, "list") < few + 4096
+    assert len(out.read_bytes().splitlines()) == MANY + 1
+    assert peak(site, out, "export") < few + 4096
+    assert len(out.read_bytes().splitlines()) == MANY
+    assert site.json("stats")["count"]["waiting"] == MANY
+    assert site.json("forget", "net:10.*", "--yes")["count"] == MANY
+    assert site.keys("--identity", "net:10.*") == []
