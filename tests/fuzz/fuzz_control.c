@@ -3,7 +3,8 @@
  *
  * Any bytes are answered: by lines that are JSON objects with "ok", the last of
  * which ends the answer.  Nothing on disk is touched, as the lists are written
- * between braces, and DNS is a zone file.
+ * between braces, DNS is a zone file, and greylisting remembers in memory, anew
+ * for each input.
  */
 #include <jansson.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@
 #include "filter/generation.h"
 #include "filter/log.h"
 #include "filter/resolver.h"
+#include "tests/unit/store_memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -29,6 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 	} while (0)
 
 static struct generation *generation;
+static struct store *store;
 
 static struct generation *current(void)
 {
@@ -55,6 +58,11 @@ static struct milter_stats milter(void)
 static struct inspector_stats inspectors(void)
 {
 	return (struct inspector_stats){ .alive = 1 };
+}
+
+static struct store *memory(void)
+{
+	return store;
 }
 
 static struct serve_stats served(void)
@@ -112,6 +120,7 @@ static void load(void)
 		"rule A 1.0 if client.ip in nets\n"
 		"rule B 1.0 if helo.name in names and helo.name in words\n"
 		"rule C 1.0 if sender in people\n"
+		"greylist at 0.5 wait 5m window 2d keep 36d\n"
 		"dnsbl \"l.test\" { L 1.0 on 127.0.0.2 - 127.0.0.9 \"why\" }\n"
 		"dnsbl \"all.test\" { ALL 1.0 on 127.0.0.2 }\n"
 		"dnsbl \"refuses.test\" test none { R 1.0 on 127.0.0.2 }\n"
@@ -128,6 +137,36 @@ static void load(void)
 	generation = result.generation;
 	generation_result_done(&result);
 	give_dns();
+}
+
+static void remember(void)
+{
+	static const struct {
+		enum store_kind kind;
+		const char *key, *value;
+	} records[] = {
+		{ STORE_TRIPLET, "net:192.0.2.0/24 a@a.test b@b.test",
+		  "1 waiting first=1790000000 tried=1790000100 tries=2 "
+		  "round=0" },
+		{ STORE_TRIPLET, "spf:a.test <> b@b.test",
+		  "1 passed last=1790000000 first=1789990000 waited=310 "
+		  "uses=3" },
+		{ STORE_IDENTITY, "spf:a.test",
+		  "1 identity passes=5 round=0 counted=1790000000 "
+		  "last=1790000000" },
+		{ STORE_IDENTITY, "ptr:b.test",
+		  "1 identity passes=0 round=7 trapped=1790000000 for=86400 "
+		  "block=1790000000 for=0" },
+		{ STORE_OUTBOUND, "c@c.test", "1 outbound last=1790000000" },
+		{ STORE_IDENTITY, "net:192.0.2.0/24", "2 newer" },
+		{ STORE_OUTBOUND, "d@d.test", "\377\001" },
+	};
+
+	store = store_memory_open();
+	CLAIM(store != NULL);
+	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++)
+		store_memory_put(store, records[i].kind, records[i].key,
+				 records[i].value, 1890000000);
 }
 
 struct answer {
@@ -158,6 +197,7 @@ static void ask(const char *request, size_t len, bool may_write)
 		.milter = milter,
 		.inspectors = inspectors,
 		.served = served,
+		.store = memory,
 		.config = "fuzz",
 	};
 	struct answer answer = { 0 };
@@ -174,6 +214,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (generation == NULL)
 		load();
+	remember();
 	while (at < end) {
 		const char *next = memchr(at, '\n', (size_t)(end - at));
 		size_t len = next != NULL ? (size_t)(next - at) + 1
@@ -183,5 +224,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ask(at, len, false);
 		at += len;
 	}
+	store_close(store);
 	return 0;
 }
