@@ -2,7 +2,8 @@
  * dns_batch.c - many questions, one deadline.
  *
  * Slots come in pieces that never move, as the resolver knows the askers in
- * them by address.
+ * them by address.  Each is twice as large as the one before: a session that
+ * has asked for the client's name, and idles, holds little.
  */
 #include "lists/dns_batch.h"
 
@@ -10,8 +11,12 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define PIECE 16
-#define PIECES (DNS_BATCH_MAX / PIECE)
+enum {
+	FIRST = 4, /* slots in the first piece */
+	PIECES = 9,
+};
+
+_Static_assert(FIRST *((1 << PIECES) - 1) >= DNS_BATCH_MAX, "room for all");
 
 struct slot {
 	struct dns_asker asker;
@@ -48,9 +53,18 @@ struct dns_batch *dns_batch_new(struct dns *dns)
 	return batch;
 }
 
+/* Piece p holds FIRST << p slots, from number FIRST * (2^p - 1) on. */
+static unsigned piece_of(int number)
+{
+	return 31U - (unsigned)__builtin_clz((unsigned)number / FIRST + 1);
+}
+
 static struct slot *slot_at(struct dns_batch *batch, int number)
 {
-	return &batch->pieces[number / PIECE][number % PIECE];
+	unsigned piece = piece_of(number);
+	unsigned before = FIRST * ((1U << piece) - 1);
+
+	return &batch->pieces[piece][(unsigned)number - before];
 }
 
 /* Takes the answer's reference. */
@@ -75,12 +89,15 @@ static void done(struct dns_asker *asker, struct dns_answer *answer)
 static struct slot *new_slot(struct dns_batch *batch)
 {
 	struct slot *slot = NULL, **piece;
+	unsigned number;
 
 	pthread_mutex_lock(&batch->lock);
 	if (!batch->closing && batch->count < DNS_BATCH_MAX) {
-		piece = &batch->pieces[batch->count / PIECE];
+		number = piece_of(batch->count);
+		piece = &batch->pieces[number];
 		if (!*piece)
-			*piece = calloc(PIECE, sizeof(**piece));
+			*piece = calloc((size_t)FIRST << number,
+					sizeof(**piece));
 		if (*piece) {
 			slot = slot_at(batch, batch->count);
 			slot->number = batch->count++;
