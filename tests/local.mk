@@ -6,7 +6,7 @@ AM_TESTS_ENVIRONMENT = PYTHON3='$(PYTHON3)'; export PYTHON3; \
 	CONFORMANCE='$(CONFORMANCE)'; export CONFORMANCE;
 TESTS += tests/run-pytest
 EXTRA_DIST += tests/run-pytest tests/conftest.py tests/lib tests/mta tests/dns \
-	tests/talks tests/conformance tests/fuzz/seeds/milter
+	tests/redis tests/talks tests/conformance tests/fuzz/seeds/milter
 
 # Folders are copied as they are, that of the build included: what was built, and
 # Python's caches, are nobody's business.

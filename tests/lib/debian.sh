@@ -67,6 +67,7 @@ download() {
 # package_of SONAME - which package brings a library.
 package_of() {
 	case $1 in
+	libatomic.*) echo libatomic1 ;;
 	libcap.*) echo libcap2 ;;
 	libcom_err.*) echo libcom-err2 ;;
 	libcrypto.* | libssl.*) echo libssl3 ;;
@@ -83,12 +84,14 @@ package_of() {
 	libhogweed.*) echo libhogweed6 ;;
 	libicu*) echo libicu72 ;;
 	libidn2.*) echo libidn2-0 ;;
+	libjemalloc.*) echo libjemalloc2 ;;
 	libk5crypto.*) echo libk5crypto3 ;;
 	libkeyutils.*) echo libkeyutils1 ;;
 	libkrb5.*) echo libkrb5-3 ;;
 	libkrb5support.*) echo libkrb5support0 ;;
 	liblber-* | libldap-*) echo libldap-2.5-0 ;;
 	liblz4.*) echo liblz4-1 ;;
+	liblzf.*) echo liblzf1 ;;
 	liblzma.*) echo liblzma5 ;;
 	libnettle.*) echo libnettle8 ;;
 	libnghttp2.*) echo libnghttp2-14 ;;

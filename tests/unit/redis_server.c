@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -19,14 +20,32 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { OPTIONS_MAX = 8, ARGS_MAX = 16 + OPTIONS_MAX, TRIES = 500 };
+enum { OPTIONS_MAX = 8, ARGS_MAX = 16 + OPTIONS_MAX, TRIES = 500, LEVELS = 4 };
+
+/* Returns if there is none. */
+static void run_unpacked(const char *folder, char *const *args)
+{
+	char program[512], libraries[512];
+	glob_t found;
+
+	if (folder == NULL)
+		return;
+	snprintf(program, sizeof(program), "%s/root/usr/bin/redis-server",
+		 folder);
+	snprintf(libraries, sizeof(libraries), "%s/root/usr/lib/*-linux-gnu*",
+		 folder);
+	if (access(program, X_OK) != 0)
+		return;
+	if (glob(libraries, 0, NULL, &found) == 0)
+		setenv("LD_LIBRARY_PATH", found.gl_pathv[0], 1);
+	execv(program, args);
+}
 
 static void run(const struct redis_server *server)
 {
 	static char name[] = "redis-server";
 	char *args[ARGS_MAX] = { name };
-	char path[512], libraries[512], socket[96];
-	const char *root = getenv("STEELYARD_REDIS");
+	char socket[96], folder[3 * LEVELS + sizeof("../redis")] = "redis";
 	int count = 1, null;
 
 	snprintf(socket, sizeof(socket), "%s/redis.sock", server->folder);
@@ -43,13 +62,11 @@ static void run(const struct redis_server *server)
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (root != NULL) {
-		snprintf(path, sizeof(path), "%s/bin/redis-server", root);
-		snprintf(libraries, sizeof(libraries), "%s/lib", root);
-		if (access(path, X_OK) == 0) {
-			setenv("LD_LIBRARY_PATH", libraries, 1);
-			execv(path, args);
-		}
+	run_unpacked(getenv("STEELYARD_REDIS"), args);
+	/* `make distcheck` builds inside a build tree that has it */
+	for (int up = 0; up <= LEVELS; up++) {
+		run_unpacked(folder, args);
+		strcpy(folder + 3 * up, "../redis");
 	}
 	execvp("redis-server", args);
 	_exit(127);
@@ -78,9 +95,8 @@ static void begin(struct redis_server *server)
 		server->us = NULL;
 		if (waitpid(server->pid, &status, WNOHANG) == server->pid)
 			fail_msg("redis-server is missing or does not start: "
-				 "install it, or fill a folder by "
-				 "tests/redis/unpack and name it in "
-				 "STEELYARD_REDIS");
+				 "install it, or have it "
+				 "unpacked: tests/redis/unpack redis");
 		pause_a_moment();
 	}
 	fail_msg("redis-server does not answer");

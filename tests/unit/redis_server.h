@@ -2,9 +2,10 @@
  * redis_server.h - a Redis server of the test's own, on a unix socket in a
  * folder of its own, with nothing on disk.
  *
- * The program is the machine's redis-server, or that of the folder which
- * tests/redis/unpack has filled (STEELYARD_REDIS); where there is neither the
- * test fails and says so.  It ends with the test, however that ends.
+ * The program is that of the folder which tests/redis/unpack has filled
+ * (STEELYARD_REDIS, else `redis` in the build's folder or one above it), or
+ * the machine's; where there is neither the test fails and says so.  It ends
+ * with the test, however that ends.
  */
 #ifndef TESTS_UNIT_REDIS_SERVER_H
 #define TESTS_UNIT_REDIS_SERVER_H
