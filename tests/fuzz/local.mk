@@ -222,3 +222,13 @@ EXTRA_DIST += tests/fuzz/seeds/store_file
 if !FUZZING
 TESTS += tests/fuzz/fuzz_store_file
 endif
+
+# What a Redis server says.
+check_PROGRAMS += tests/fuzz/fuzz_redis_reply
+tests_fuzz_fuzz_redis_reply_SOURCES = tests/fuzz/fuzz_redis_reply.c $(fuzz_main)
+tests_fuzz_fuzz_redis_reply_LDADD = lists/liblists.a $(HIREDIS_LIBS)
+tests_fuzz_fuzz_redis_reply_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/seeds/redis_reply
+if !FUZZING
+TESTS += tests/fuzz/fuzz_redis_reply
+endif
