@@ -102,9 +102,15 @@ static bool takes(const struct action *action, const char *option)
 static enum exit_code run_greylist(const struct command *command)
 {
 	const char *name = command->arguments[0];
-	const struct action *action = action_find(name);
+	const struct action *action;
 	size_t words = command->argument_count - 1;
 
+	if (command->argument_count == 0)
+		return wrong_use(command,
+				 "which action? list, show, stats, allow, "
+				 "block, unmark, forget, export, import, "
+				 "advise");
+	action = action_find(name);
 	if (action == NULL)
 		return unknown(command, name);
 	if (words < action->least || words > action->most)
@@ -166,24 +172,38 @@ static const char *const greylist_examples[] = {
 
 const struct verb verb_greylist = {
 	.name = "greylist",
-	.arguments = "list | show WHO | stats | allow ID | block ID | unmark "
-		     "ID | forget PATTERN... | export [FILE] | import [FILE] | "
-		     "advise",
+	.arguments = "ACTION ...",
 	.help = "who has waited: shown, counted, changed, moved",
-	.more = "An identity is by what a client is known: spf:example.org if "
-		"SPF passes for it, else\nptr:example.org by its name, else "
-		"net:192.0.2.0/24 by its network.  A triplet is an\nidentity, "
-		"a sender and a recipient.  Patterns are those of the shell.  "
-		"Times are as\n90s, 5m, 12h, 2d, 1d12h.\n\nThe running filter "
-		"is asked; without one, its file is opened.  show has exit "
-		"code 0 if\nthere is such a record and 1 if not.  forget asks "
-		"before it does, and wants --yes\nwhere nobody can be asked.  "
-		"export and import are lines of JSON; a batch is taken\nas a "
-		"whole or not at all, and what is there already stays unless "
-		"the other is better\nfor the sender.\n",
+	.more = "\n"
+		"  list [FILTER...]         one record a line\n"
+		"  show KEY | IDENTITY | IDENTITY SENDER RECIPIENT | --client "
+		"IP\n"
+		"                           one, and what a visit would hear "
+		"now\n"
+		"  stats [--quick]          sizes, states, how long they "
+		"waited\n"
+		"  allow | block IDENTITY [--for TIME], unmark IDENTITY\n"
+		"                           your word on an identity\n"
+		"  forget [IDENTITY [SENDER [RECIPIENT]]] [FILTER...]\n"
+		"                           patterns; asks, or wants --yes\n"
+		"  export [FILTER...] [FILE]\n"
+		"                           lines of JSON\n"
+		"  import [--from PROGRAM] [FILE]\n"
+		"                           takes them in, or another's "
+		"dump\n"
+		"  advise                   what other waits would have "
+		"meant\n\n"
+		"An identity is by what a client is known: spf:example.org if "
+		"SPF passes for it,\nelse ptr:example.org by its name, else "
+		"net:192.0.2.0/24 by its network.  A key is\nan identity, a "
+		"sender and a recipient.  Patterns are those of the shell.  "
+		"Times are\nas 90s, 5m, 12h, 2d, 1d12h.  A FILTER is one of the "
+		"options from --kind to --newer.\n\n"
+		"The running filter is asked; without one, its file is opened. "
+		" show has exit code 0\nif there is such a record and 1 if "
+		"not.\n",
 	.options = greylist_options,
 	.examples = greylist_examples,
-	.least = 1,
 	.most = 4,
 	.run = run_greylist,
 };

@@ -162,7 +162,8 @@ def site(request: pytest.FixtureRequest, tmp_path: pathlib.Path
 # --- wrong use is one line --------------------------------------------------
 
 WRONG = {
-    "": "usage: steelyardctl greylist",
+    "": "which action? list, show, stats, allow, block, unmark, forget, "
+        "export, import, advise",
     "lst": 'unknown action "lst", did you mean "list"?',
     "list x": "usage: steelyardctl greylist list",
     "list --for 3d": "list takes no --for",
