@@ -42,10 +42,10 @@ static int mark(const struct command *command, const char *action)
 	int64_t span = 0;
 
 	if (given != NULL && (!greylist_read_span(given, &span) || span == 0))
-		return wrong_use(command,
-				 "--for wants a time such as 12h or "
-				 "30d, not \"%s\"",
-				 given);
+		return (int)wrong_use(command,
+				      "--for wants a time such as 12h or "
+				      "30d, not \"%s\"",
+				      given);
 	request = json_pack("{s:s, s:s}", "action", action, "identity",
 			    command->arguments[1]);
 	if (span > 0)
@@ -227,8 +227,8 @@ int greylist_forget(const struct command *command)
 	json_t *request;
 
 	if (!says_what(command))
-		return wrong_use(command,
-				 "forget what? IDENTITY [SENDER [RECIPIENT]] "
+		return (int)wrong_use(
+			command, "forget what? IDENTITY [SENDER [RECIPIENT]] "
 				 "as patterns, or options; '*' is all");
 	if (!request_of(command, &request))
 		return EXIT_WRONG;

@@ -366,7 +366,7 @@ int greylist_import(const struct command *command)
 		return greylist_import_foreign(command, from, path);
 	in = is_stdin ? stdin : fopen(path, "re");
 	if (in == NULL)
-		return failed(command, "%s: %s", path, strerror(errno));
+		return (int)failed(command, "%s: %s", path, strerror(errno));
 	errno = 0;
 	file = rereadable(in);
 	if (file == NULL) {

@@ -25,7 +25,6 @@ RULES = """\
 set greylist_known_after 5
 greylist at 0 wait 5m window 2d keep 36d
 """
-NOW = int(time.time())
 SOAK = os.environ.get("SOAK") == "1"
 MANY = 1000000 if SOAK else 100000
 NET = "net:192.0.2.0/24"
@@ -68,45 +67,54 @@ class Site:
         self.ctl("forget", "*", "--yes")
         self.ctl("forget", "--kind", "outbound", "--yes")
 
-    def bring(self, rows: Iterable[dict]) -> None:
-        """Records of our own."""
-        text = "".join(json.dumps(row) + "\n" for row in rows)
+    def bring(self, records: Iterable[dict]) -> None:
+        text = "".join(json.dumps(record) + "\n" for record in records)
         self.ctl("import", stdin=text)
 
 
+def now() -> int:
+    return int(time.time())
+
+
 def triplet(identity: str, sender: str = "a@example.org",
-            ago: int = 100, tries: int = 1) -> dict:
+            ago: int = 90) -> dict:
     return {"kind": "triplet", "key": f"{identity} {sender} b@dest.example",
-            "value": f"1 waiting first={NOW - ago} tried={NOW - ago} "
-                     f"tries={tries} round=0", "expires": NOW + 172800 - ago}
+            "value": f"1 waiting first={now() - ago} tried={now() - ago} "
+                     "tries=1 round=0", "expires": now() + 172800 - ago}
 
 
-def passed(identity: str, sender: str = "c@example.org",
-           ago: int = 7200, waited: int = 400) -> dict:
+def passed(identity: str, sender: str = "c@example.org") -> dict:
     return {"kind": "triplet", "key": f"{identity} {sender} b@dest.example",
-            "value": f"1 passed last={NOW - ago} first={NOW - ago - waited} "
-                     f"waited={waited} uses=3", "expires": NOW + 3000000}
+            "value": f"1 passed last={now() - 7300} first={now() - 7700} "
+                     "waited=400 uses=3", "expires": now() + 3000000}
 
 
 def known(identity: str) -> dict:
     return {"kind": "identity", "key": identity,
-            "value": f"1 identity passes=9 round=0 counted={NOW - 7200} "
-                     f"last={NOW - 7200}", "expires": NOW + 3000000}
+            "value": f"1 identity passes=9 round=0 counted={now() - 7300} "
+                     f"last={now() - 7300}", "expires": now() + 3000000}
 
 
 def trapped(identity: str) -> dict:
     return {"kind": "identity", "key": identity,
-            "value": f"1 identity passes=0 round={NOW - 60} "
-                     f"trapped={NOW - 60} for=86400", "expires": NOW + 90000}
+            "value": f"1 identity passes=0 round={now() - 90} "
+                     f"trapped={now() - 90} for=86400",
+            "expires": now() + 90000}
 
 
 def written(address: str) -> dict:
     return {"kind": "outbound", "key": address,
-            "value": f"1 outbound last={NOW - 60}", "expires": NOW + 2000000}
+            "value": f"1 outbound last={now() - 90}",
+            "expires": now() + 2000000}
 
 
-ROWS = [triplet(NET), passed("spf:example.org"), known("spf:example.org"),
-        trapped("net:198.51.100.0/24"), written("d@example.com")]
+def rows() -> list[dict]:
+    """One who waits, one who has passed and is known, and so on."""
+    return [triplet(NET), passed("spf:example.org"), known("spf:example.org"),
+            trapped("net:198.51.100.0/24"), written("d@example.com")]
+
+
+ROWS = 5
 
 
 @pytest.fixture(scope="module")
@@ -149,13 +157,13 @@ def empty(tmp_path: pathlib.Path) -> Site:
 @pytest.fixture(params=["filter", "files"])
 def site(request: pytest.FixtureRequest, tmp_path: pathlib.Path
          ) -> Iterator[Site]:
-    """A site with ROWS, through a filter and without one."""
+    """A site with rows(), through a filter and without one."""
     if request.param == "files":
         site = alone(tmp_path)
     else:
         site = Site(request.getfixturevalue("filt").config, True)
         site.clear()
-    site.bring(ROWS)
+    site.bring(rows())
     yield site
 
 
@@ -246,19 +254,19 @@ def test_list(site: Site, words: str) -> None:
 
 def test_list_for_people(site: Site) -> None:
     lines = site.ctl("list").splitlines()
-    rows = {line.split(maxsplit=1)[0]: line for line in lines}
-    assert list(rows)[0] == "STATE"
-    assert len(lines) == 1 + len(ROWS)
-    assert re.search(r"1m ago +in 4m +1 +" + re.escape(KEY), rows["waiting"])
-    assert re.search(r"2h ago +for 36d +3 +spf:", rows["passed"])
-    assert re.search(r"2h ago +for 36d +9 +spf:example.org$", rows["known"])
-    assert re.search(r"1m ago +for 24h +0 +net:198", rows["trapped"])
-    assert re.search(r"1m ago +for 30d +- +d@example.com", rows["written"])
+    row = {line.split(maxsplit=1)[0]: line for line in lines}
+    assert list(row)[0] == "STATE"
+    assert len(lines) == 1 + ROWS
+    assert re.search(r"1m ago +in 4m +1 +" + re.escape(KEY), row["waiting"])
+    assert re.search(r"2h ago +for 36d +3 +spf:", row["passed"])
+    assert re.search(r"2h ago +for 36d +9 +spf:example.org$", row["known"])
+    assert re.search(r"1m ago +for 24h +0 +net:198", row["trapped"])
+    assert re.search(r"1m ago +for 30d +- +d@example.com", row["written"])
 
 
 def test_limit(site: Site) -> None:
     assert len(site.keys("--limit", 2)) == 2
-    assert len(site.keys("--limit", 1000000)) == len(ROWS)
+    assert len(site.keys("--limit", 1000000)) == ROWS
 
 
 SHOWS = {
@@ -325,7 +333,7 @@ def test_marks(site: Site) -> None:
 def test_forget(site: Site) -> None:
     assert site.ctl("forget", "spf:*", "--dry-run") == \
         "2 records would be forgotten\n"
-    assert len(site.keys()) == len(ROWS)
+    assert len(site.keys()) == ROWS
     assert site.ctl("forget", "spf:*", "--yes") == \
         "2 records are forgotten\n"
     assert site.json("forget", "spf:*", "--yes")["count"] == 0
@@ -371,13 +379,13 @@ def test_export_and_import_are_one_another(site: Site,
                                            tmp_path: pathlib.Path) -> None:
     site.ctl("allow", "spf:example.net")
     file = tmp_path / "all.jsonl"
-    assert site.ctl("export", file) == f"{len(ROWS) + 1} records in {file}\n"
+    assert site.ctl("export", file) == f"{ROWS + 1} records in {file}\n"
     assert file.read_text() == site.ctl("export")
     assert file.stat().st_mode & 0o777 == 0o600
     (tmp_path / "other").mkdir()
     other = alone(tmp_path / "other")
     assert other.ctl("import", file) == \
-        f"{len(ROWS) + 1} records read, {len(ROWS) + 1} taken\n"
+        f"{ROWS + 1} records read, {ROWS + 1} taken\n"
     assert other.ctl("export") == file.read_text()
     assert " 0 taken" in other.ctl("import", file)
     assert len(site.ctl("export", "--known").splitlines()) == 1
@@ -433,14 +441,14 @@ def test_a_file_that_is_cut_off_is_refused(site: Site,
     file = tmp_path / "half"
     file.write_text(text[:-20])
     told = site.ctl("import", file, code=1)
-    assert f"{file}:{len(ROWS)}: not JSON" in told
+    assert f"{file}:{ROWS}: not JSON" in told
     assert site.keys() == ["d@example.com"]
 
 
 def test_files_that_cannot_be(empty: Site, tmp_path: pathlib.Path) -> None:
     assert "No such file" in empty.ctl("import", tmp_path / "x", code=1)
     assert "directory" in empty.ctl("import", tmp_path, code=1)
-    empty.bring(ROWS)
+    empty.bring(rows())
     assert "No such file" in empty.ctl("export", tmp_path / "x/y", code=1)
     told = empty.ctl("export", "/dev/full", code=1)
     assert "No space left" in told and told.count("\n") == 1
@@ -543,9 +551,9 @@ def test_writers_meet_nothing_odd_while_others_look(filt: Steelyard) -> None:
              for _ in range(4)]
     site.ctl("forget", "net:10.0.7.0/24", "--yes")
     for process in lists:
-        rows = json.loads(process.communicate(timeout=60)[0])["entries"]
+        listed = json.loads(process.communicate(timeout=60)[0])["entries"]
         assert process.returncode == 0
-        keys = [row["key"] for row in rows]
+        keys = [row["key"] for row in listed]
         assert len(set(keys)) == len(keys)
         assert 3000 - 12 <= len(keys) <= 3000
 
@@ -579,11 +587,11 @@ def test_very_many_need_no_more_memory(filt: Steelyard,
     site = Site(filt.config, True)
     site.clear()
     file, out = tmp_path / "many", tmp_path / "out"
-    with open(file, "w") as rows:
+    with open(file, "w") as lines:
         for i in range(MANY):
             row = triplet(f"net:10.{i >> 8 & 255}.{i & 255}.0/24",
                           f"s{i}@example.org")
-            rows.write(json.dumps(row) + "\n")
+            lines.write(json.dumps(row) + "\n")
     few = peak(site, out, "list", "--limit", 2000, "--json")
     assert peak(site, out, "import", file) < few + 4096
     assert f"{MANY} taken" in out.read_text()
