@@ -19,10 +19,12 @@ struct lookups {
 	const struct generation *gen;
 	/* Those of sender and content are NULL until something is asked. */
 	struct dns_batch *client, *sender_batch, *content;
-	struct dnsbl_asking lists, content_lists;
+	struct dnsbl_asking lists;
 	struct rdns rdns;
 	struct helo_dns helo;
-	struct sender_dns sender;
+	/* These go with the batches of their name. */
+	struct sender_dns *sender;
+	struct dnsbl_asking *content_lists;
 	bool skips_client;
 	bool client_told, sender_told;
 };
@@ -70,8 +72,10 @@ void lookups_free(struct lookups *lookups)
 	dnsbl_asking_done(&lookups->lists);
 	if (lookups->content != NULL) {
 		dns_batch_free(lookups->content);
-		dnsbl_asking_done(&lookups->content_lists);
+		dnsbl_asking_done(lookups->content_lists);
 	}
+	free(lookups->content_lists);
+	free(lookups->sender);
 	free(lookups);
 }
 
@@ -187,7 +191,9 @@ void lookups_sender(struct lookups *lookups, const struct facts *facts)
 	const struct fact *domain = &facts->fixed[FACT_SENDER_DOMAIN];
 	bool lists_mx = dnsbl_reads(gen, FACT_SENDER_MX);
 
-	lookups->sender_batch = dns_batch_new(gen->resolver->dns);
+	lookups->sender = calloc(1, sizeof(*lookups->sender));
+	if (lookups->sender != NULL)
+		lookups->sender_batch = dns_batch_new(gen->resolver->dns);
 	if (lookups->sender_batch == NULL)
 		return;
 	lookups->lists.of_others = lookups->sender_batch;
@@ -198,9 +204,9 @@ void lookups_sender(struct lookups *lookups, const struct facts *facts)
 				 FACT_SENDER_NULL_MX, FACT_SENDER_BOGUS_MX)))
 		return;
 	if (lists_mx)
-		lookups->sender.on_host = host_came;
-	lookups->sender.context = lookups;
-	sender_dns_ask(&lookups->sender, lookups->sender_batch, domain->text.at,
+		lookups->sender->on_host = host_came;
+	lookups->sender->context = lookups;
+	sender_dns_ask(lookups->sender, lookups->sender_batch, domain->text.at,
 		       domain->state == FACT_KNOWN ? domain->text.len : 0,
 		       ruleset_reads(gen->rules, FACT_SENDER_BOGUS_MX));
 }
@@ -219,12 +225,14 @@ void lookups_content(struct lookups *lookups, const struct facts *facts)
 {
 	const struct generation *gen = lookups->gen;
 
-	lookups->content = dns_batch_new(gen->resolver->dns);
+	lookups->content_lists = calloc(1, sizeof(*lookups->content_lists));
+	if (lookups->content_lists != NULL)
+		lookups->content = dns_batch_new(gen->resolver->dns);
 	if (lookups->content == NULL)
 		return;
-	dnsbl_asking_init(&lookups->content_lists, gen);
-	lookups->content_lists.of_others = lookups->content;
-	ask_lists(&lookups->content_lists, PHASE_RCPT, PHASE_EOM, facts);
+	dnsbl_asking_init(lookups->content_lists, gen);
+	lookups->content_lists->of_others = lookups->content;
+	ask_lists(lookups->content_lists, PHASE_RCPT, PHASE_EOM, facts);
 }
 
 /* --- waiting ------------------------------------------------------------ */
@@ -294,9 +302,9 @@ static void settle_sender(struct lookups *lookups, struct facts *facts)
 		return;
 	dns_batch_stop(lookups->sender_batch);
 	if (facts->fixed[FACT_SENDER_DOMAIN].state != FACT_UNKNOWN)
-		sender_dns_tell(&lookups->sender, lookups->sender_batch,
+		sender_dns_tell(lookups->sender, lookups->sender_batch,
 				facts->arena, facts);
-	if (lookups->sender.more_hosts)
+	if (lookups->sender->more_hosts)
 		dnsbl_miss(&lookups->lists, FACT_SENDER_MX);
 	dnsbl_tell(&lookups->lists, PHASE_MAIL, DNSBL_REST,
 		   lookups->skips_client, facts);
@@ -310,7 +318,7 @@ void lookups_settle(struct lookups *lookups, enum phase phase,
 		settle_sender(lookups, facts);
 	} else if (lookups->content != NULL) {
 		dns_batch_stop(lookups->content);
-		dnsbl_tell(&lookups->content_lists, PHASE_EOM, DNSBL_REST,
+		dnsbl_tell(lookups->content_lists, PHASE_EOM, DNSBL_REST,
 			   lookups->skips_client, facts);
 	}
 }
