@@ -3,9 +3,19 @@
  * by hiredis: the one door to it.
  *
  * Opening never waits for a server: who is away is asked again later.  A server
- * that has failed is not asked for a moment, which grows while it fails
- * (STORE_AWAY at once); so a dead server costs a visit STORE_CONNECT_MS or
- * STORE_COMMAND_MS once in a while, and otherwise nothing.
+ * that has failed is not asked for a moment, which grows while it fails, from
+ * 0.2 s to 5 s (STORE_AWAY at once); so a dead server costs a visit
+ * STORE_CONNECT_MS or STORE_COMMAND_MS once in a while, and otherwise nothing.
+ * What people wait for, such as a listing, is asked all the same.
+ *
+ * Keys are PREFIX t:KEY, i:KEY and o:KEY, for triplets, identities and outbound,
+ * without blanks behind the prefix; the values are the lines of
+ * greylist_record.h, and the server drops them when they are no longer needed.
+ * The server is not believed: see store_redis_reply.h.
+ *
+ * There is no TLS: Debian 12's hiredis (0.14) has none.  A tunnel, or a unix
+ * socket, is the way where others can listen.  Names are not looked up, as
+ * getaddrinfo() has no deadline; see store_redis_place.h.
  */
 #ifndef LISTS_STORE_REDIS_H
 #define LISTS_STORE_REDIS_H
