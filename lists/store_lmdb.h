@@ -2,8 +2,9 @@
  * store_lmdb.h - a store in a file of this host, by LMDB: the one door to it.
  *
  * One file (and LMDB's own lock beside it, PATH-lock), which several processes
- * may have open at once: the filter, and steelyardctl.  See store.h for what it
- * promises, store_lmdb.c for how.
+ * may have open at once: the filter, and steelyardctl; within one process, only
+ * once.  Fork before opening, not after.  See store.h for what it promises,
+ * store_lmdb.c for how.
  */
 #ifndef LISTS_STORE_LMDB_H
 #define LISTS_STORE_LMDB_H
@@ -14,14 +15,20 @@
 
 struct store_lmdb_settings {
 	const char *path; /* of the file; its folder is there */
-	uint64_t room; /* bytes that it may grow to; STORE_ROOM_MIN or more */
+	/*
+	 * Bytes that it may grow to, STORE_ROOM_MIN or more.  An eighth of that
+	 * on top (256 KiB to 64 MiB) is for deletes.
+	 */
+	uint64_t room;
 	bool sync; /* what must last outlasts a loss of power, too */
 	bool read_only; /* looks, changes nothing, makes no file */
 	/*
 	 * A damaged file is set aside as PATH.damaged-YYYYMMDDThhmmssZ and an
 	 * empty one begun, which is told here, in a sentence; NULL: not
 	 * wanted.  Anything else that is wrong with the file is left alone: a
-	 * newer version, another owner, no right to write.
+	 * newer version, another program's, another owner, no right to write.
+	 * Mostly while it is opened; but what is found later is told later, in
+	 * a thread of the store's.
 	 */
 	void (*set_aside)(void *context, const char *sentence);
 	void *context;

@@ -107,6 +107,15 @@ enum store_end lmdb_end(struct store_lmdb *s, int error)
 	return STORE_FULL;
 }
 
+static void note_size(struct store_lmdb *s)
+{
+	struct stat st;
+
+	if (fstat(s->fd, &st) == 0 &&
+	    (uint64_t)st.st_size > atomic_load(&s->least))
+		atomic_store(&s->least, (uint64_t)st.st_size);
+}
+
 /* --- opening ------------------------------------------------------------- */
 
 int lmdb_refuse(const struct store_lmdb *s, char why[STORE_WHY_SIZE],
@@ -300,8 +309,11 @@ int lmdb_env_open(struct store_lmdb *s, char why[STORE_WHY_SIZE])
 		else
 			error = begin_databases(s, why);
 	}
+	atomic_store(&s->least, 0);
 	if (error)
 		lmdb_env_close(s);
+	else
+		note_size(s);
 	return error ? -1 : 0;
 }
 
@@ -364,13 +376,30 @@ static int mend(struct store_lmdb *s, int error)
 	}
 }
 
+/*
+ * A file that somebody has cut off ends before the map does, and who reads
+ * behind its end dies of SIGBUS.  So each transaction looks first.
+ */
+static bool was_cut(struct store_lmdb *s)
+{
+	struct stat st;
+
+	if (fstat(s->fd, &st) < 0 ||
+	    (uint64_t)st.st_size >= atomic_load(&s->least))
+		return false;
+	lmdb_note_trouble(s, "the file was cut off");
+	atomic_store(&s->is_suspect, true);
+	atomic_store(&s->is_bad, true);
+	return true;
+}
+
 /* One that was reset, else a new one. */
 static int begin_read(struct store_lmdb *s, MDB_txn **ret_txn)
 {
 	MDB_txn *txn = NULL;
 	int error;
 
-	if (!s->env)
+	if (!s->env || was_cut(s))
 		return EIO;
 	pthread_mutex_lock(&s->parked_lock);
 	if (s->parked_count > 0)
@@ -426,7 +455,7 @@ static int write_once(struct store_lmdb *s, struct lmdb_txn *ret_txn)
 	int error = 0;
 
 	*ret_txn = (struct lmdb_txn){ .s = s, .is_write = true };
-	if (atomic_load(&s->is_bad) || !s->env) {
+	if (atomic_load(&s->is_bad) || !s->env || was_cut(s)) {
 		pthread_rwlock_wrlock(&s->env_lock);
 		error = reopen(s);
 		pthread_rwlock_unlock(&s->env_lock);
@@ -459,6 +488,8 @@ int lmdb_commit(struct lmdb_txn *txn)
 {
 	int error = mdb_txn_commit(txn->txn);
 
+	if (!error)
+		note_size(txn->s);
 	txn->txn = NULL;
 	pthread_rwlock_unlock(&txn->s->env_lock);
 	return error;

@@ -205,6 +205,8 @@ static enum try_end check_file(struct store_lmdb *s,
 	switch (check.file) {
 	case LMDB_SOUND: return TRY_OPEN;
 	case LMDB_EMPTY:
+		if (anew) /* it was not, when it was used last */
+			return set_aside(s, now, "was emptied", why);
 		return s->read_only ? refused(s, why, check.what) : TRY_OPEN;
 	case LMDB_DAMAGED: return set_aside(s, now, check.what, why);
 	case LMDB_FOREIGN:
@@ -224,6 +226,25 @@ static void take_back(struct store_lmdb *s, const struct stat *st)
 		unlink(s->path);
 }
 
+/* A file that has just been made is there after a loss of power, too. */
+static void sync_folder(const struct store_lmdb *s)
+{
+	char folder[PATH_MAX];
+	const char *slash = strrchr(s->path, '/');
+	size_t len = slash ? (size_t)(slash - s->path) + 1 : 0;
+	int fd;
+
+	if (len >= sizeof(folder))
+		return;
+	memcpy(folder, s->path, len);
+	folder[len] = '\0';
+	fd = open(len > 0 ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	fsync(fd); /* where folders cannot be synced they need not be */
+	close(fd);
+}
+
 static enum try_end try_open(struct store_lmdb *s,
 			     const struct greylist_time *now, bool anew,
 			     char why[STORE_WHY_SIZE])
@@ -239,6 +260,8 @@ static enum try_end try_open(struct store_lmdb *s,
 			take_back(s, &st);
 		end = TRY_REFUSED;
 	}
+	if (end == TRY_OPEN && s->sync && st.st_size == 0)
+		sync_folder(s);
 	if (end == TRY_OPEN && is_alone && flock(s->fd, LOCK_SH) < 0) {
 		lmdb_refuse(s, why, strerror(errno));
 		lmdb_env_close(s);

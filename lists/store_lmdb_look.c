@@ -253,6 +253,29 @@ static uint64_t entries(struct lmdb_txn *txn, enum lmdb_db db)
 							     : 0;
 }
 
+/* The store is locked. */
+static enum store_health health(struct store_lmdb *s)
+{
+	if (atomic_load(&s->is_bad))
+		return STORE_SILENT;
+	if (s->disk_full || s->share >= STORE_STOP_PERCENT)
+		return STORE_STOPPED_INSERTING;
+	if (s->is_young)
+		return STORE_YOUNG;
+	return s->share > STORE_PRUNE_PERCENT ? STORE_CROWDED : STORE_WELL;
+}
+
+/* The store is locked. */
+static void note_health(struct store_lmdb *s)
+{
+	enum store_health now = health(s);
+
+	if (now == s->numbers.health && s->numbers.since != 0)
+		return;
+	s->numbers.health = now;
+	s->numbers.since = greylist_now().wall;
+}
+
 void lmdb_count(struct lmdb_txn *txn)
 {
 	struct store_lmdb *s = txn->s;
@@ -268,19 +291,8 @@ void lmdb_count(struct lmdb_txn *txn)
 	s->numbers.bytes_used = room.used;
 	s->numbers.bytes_room = s->room;
 	s->share = room.share;
+	note_health(s);
 	pthread_mutex_unlock(&s->lock);
-}
-
-/* The store is locked. */
-static enum store_health health(struct store_lmdb *s)
-{
-	if (atomic_load(&s->is_bad))
-		return STORE_SILENT;
-	if (s->disk_full || s->share >= STORE_STOP_PERCENT)
-		return STORE_STOPPED_INSERTING;
-	if (s->is_young)
-		return STORE_YOUNG;
-	return s->share > STORE_PRUNE_PERCENT ? STORE_CROWDED : STORE_WELL;
 }
 
 /* What only looks has no writer that counts. */
@@ -297,16 +309,11 @@ static void count_anew(struct store_lmdb *s)
 void lmdb_stats(struct store *store, struct store_stats *ret_stats)
 {
 	struct store_lmdb *s = (struct store_lmdb *)store;
-	enum store_health now;
 
 	if (s->read_only)
 		count_anew(s);
 	pthread_mutex_lock(&s->lock);
-	now = health(s);
-	if (now != s->numbers.health || s->numbers.since == 0)
-		s->numbers.since = greylist_now().wall;
-	s->numbers.health = now;
-	s->numbers.queued = 0;
+	note_health(s);
 	*ret_stats = s->numbers;
 	pthread_mutex_unlock(&s->lock);
 }

@@ -39,7 +39,7 @@ enum {
 	LMDB_NEAR_S = 2, /* so far apart, notes cannot change an answer */
 	LMDB_PARKED = 16, /* read transactions, kept for the next */
 	LMDB_BUCKETS = 256,
-	LMDB_CHECK_MS = 120, /* at a start */
+	LMDB_CHECK_MS = 80, /* at a start */
 	LMDB_TIDY_MS = 60000, /* between looks at the readers */
 	LMDB_PAUSE_MS = 1000, /* between two tries, when the disk is full */
 	LMDB_LOOK_MS = 5, /* of reading, or of sweeping, in one go */
@@ -71,6 +71,7 @@ struct store_lmdb {
 	size_t page_size;
 	atomic_bool is_bad; /* to be opened anew */
 	atomic_bool is_suspect; /* and looked at from end to end */
+	_Atomic uint64_t least; /* bytes that the file has had: it only grows */
 
 	/* the writer's, and of nobody else */
 	uint64_t on_disk; /* bytes that are surely there to be written to */

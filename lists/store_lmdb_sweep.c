@@ -61,6 +61,18 @@ static int drop_date(struct lmdb_txn *txn, MDB_val *key)
 	return mdb_del(txn->txn, txn->s->dbi[LMDB_EXPIRY], key, NULL);
 }
 
+/* With a record that has lost its dates, and would never expire. */
+static int drop_stale(struct lmdb_txn *txn, MDB_val *key,
+		      const struct lmdb_record *record)
+{
+	int error = drop_date(txn, key);
+
+	if (!error && record->is_there && !record->is_dated &&
+	    record->entry.reading == GREYLIST_JUNK)
+		error = lmdb_delete(txn, record);
+	return error;
+}
+
 /* --- sweeping ------------------------------------------------------------ */
 
 struct sweep_args {
@@ -109,7 +121,7 @@ static int sweep_one(struct lmdb_batch *batch, struct sweep_args *asked)
 		return error;
 	batch->changed++;
 	switch (found) {
-	case FOUND_NOTHING: return drop_date(&batch->txn, &key);
+	case FOUND_NOTHING: return drop_stale(&batch->txn, &key, &record);
 	case FOUND_LATER: return lmdb_move(&batch->txn, &record);
 	case FOUND_DUE: break;
 	}
@@ -264,7 +276,7 @@ int lmdb_prune(struct lmdb_batch *batch)
 			break;
 		batch->changed++;
 		if (found == FOUND_NOTHING) {
-			error = drop_date(&batch->txn, &key);
+			error = drop_stale(&batch->txn, &key, &record);
 		} else if (record.entry.expires > date.second) {
 			error = lmdb_move(&batch->txn, &record);
 		} else if (may_go(&record)) {

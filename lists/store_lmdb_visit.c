@@ -115,7 +115,8 @@ static void grow_up(struct store_lmdb *s, const struct store_visit *visit)
 {
 	if (visit->terms.wait > s->young_for)
 		s->young_for = visit->terms.wait;
-	if (greylist_since(&s->begun, &visit->now, 0) >= s->young_for)
+	if (s->young_for > 0 &&
+	    greylist_since(&s->begun, &visit->now, 0) >= s->young_for)
 		s->is_young = false;
 }
 
