@@ -19,7 +19,7 @@ static const struct action {
 	const char *name;
 	size_t least, most; /* arguments behind it */
 	const char *usage;
-	int (*run)(const struct command *command);
+	enum exit_code (*run)(const struct command *command);
 	const char *options[ACTION_OPTIONS];
 } actions[] = {
 	{ "list",
@@ -123,7 +123,7 @@ static enum exit_code run_greylist(const struct command *command)
 			return wrong_use(command, "%s takes no --%s",
 					 action->name, option);
 	}
-	return (enum exit_code)action->run(command);
+	return action->run(command);
 }
 
 /* --- the verb ------------------------------------------------------------ */

@@ -97,26 +97,26 @@ enum exit_code greylist_import_close(struct greylist_import *import);
  * "postgrey", "milter-greylist" or "sqlgrey"; another is wrong use.  `file` is
  * NULL or "-" for standard input.
  */
-int greylist_import_foreign(const struct command *command, const char *what,
-			    const char *file);
+enum exit_code greylist_import_foreign(const struct command *command,
+				       const char *what, const char *file);
 
 /* greylist_advise.c: `advise`. */
-int greylist_advise(const struct command *command);
+enum exit_code greylist_advise(const struct command *command);
 
 /* --- the actions of the verb ---------------------------------------------- */
 
 /* greylist_list.c, greylist_show.c, greylist_stats.c: what looks. */
-int greylist_list(const struct command *command);
-int greylist_show(const struct command *command);
-int greylist_stats(const struct command *command);
+enum exit_code greylist_list(const struct command *command);
+enum exit_code greylist_show(const struct command *command);
+enum exit_code greylist_stats(const struct command *command);
 /* greylist_edit.c: what changes. */
-int greylist_allow(const struct command *command);
-int greylist_block(const struct command *command);
-int greylist_unmark(const struct command *command);
-int greylist_forget(const struct command *command);
+enum exit_code greylist_allow(const struct command *command);
+enum exit_code greylist_block(const struct command *command);
+enum exit_code greylist_unmark(const struct command *command);
+enum exit_code greylist_forget(const struct command *command);
 /* greylist_export.c and greylist_import.c */
-int greylist_export(const struct command *command);
-int greylist_import(const struct command *command);
+enum exit_code greylist_export(const struct command *command);
+enum exit_code greylist_import(const struct command *command);
 
 /*
  * The request of `action` with what --kind, --state, --older and the like say,

@@ -272,7 +272,7 @@ static enum exit_code walk(const struct command *command,
 	return code;
 }
 
-int greylist_advise(const struct command *command)
+enum exit_code greylist_advise(const struct command *command)
 {
 	struct greylist_asker *asker =
 		greylist_asker_open(command, GREYLIST_LOOK);
@@ -286,5 +286,5 @@ int greylist_advise(const struct command *command)
 		code = walk(command, asker, answer_last(lines));
 	json_decref(lines);
 	greylist_asker_close(asker);
-	return (int)code;
+	return code;
 }

@@ -33,7 +33,7 @@ static void print_mark(const char *action, const json_t *answer)
 		printf(" is %sed for %s\n", action, greylist_span(span, text));
 }
 
-static int mark(const struct command *command, const char *action)
+static enum exit_code mark(const struct command *command, const char *action)
 {
 	const char *given = command_value(command, "for");
 	struct greylist_asker *asker;
@@ -42,10 +42,10 @@ static int mark(const struct command *command, const char *action)
 	int64_t span = 0;
 
 	if (given != NULL && (!greylist_read_span(given, &span) || span == 0))
-		return (int)wrong_use(command,
-				      "--for wants a time such as 12h or "
-				      "30d, not \"%s\"",
-				      given);
+		return wrong_use(command,
+				 "--for wants a time such as 12h or "
+				 "30d, not \"%s\"",
+				 given);
 	request = json_pack("{s:s, s:s}", "action", action, "identity",
 			    command->arguments[1]);
 	if (span > 0)
@@ -63,20 +63,20 @@ static int mark(const struct command *command, const char *action)
 		print_mark(action, answer_last(lines));
 	json_decref(lines);
 	greylist_asker_close(asker);
-	return (int)code;
+	return code;
 }
 
-int greylist_allow(const struct command *command)
+enum exit_code greylist_allow(const struct command *command)
 {
 	return mark(command, "allow");
 }
 
-int greylist_block(const struct command *command)
+enum exit_code greylist_block(const struct command *command)
 {
 	return mark(command, "block");
 }
 
-int greylist_unmark(const struct command *command)
+enum exit_code greylist_unmark(const struct command *command)
 {
 	return mark(command, "unmark");
 }
@@ -218,7 +218,7 @@ static bool says_what(const struct command *command)
 	return false;
 }
 
-int greylist_forget(const struct command *command)
+enum exit_code greylist_forget(const struct command *command)
 {
 	bool dry_run = command_has(command, "dry-run");
 	struct greylist_asker *asker;
@@ -227,8 +227,8 @@ int greylist_forget(const struct command *command)
 	json_t *request;
 
 	if (!says_what(command))
-		return (int)wrong_use(
-			command, "forget what? IDENTITY [SENDER [RECIPIENT]] "
+		return wrong_use(command,
+				 "forget what? IDENTITY [SENDER [RECIPIENT]] "
 				 "as patterns, or options; '*' is all");
 	if (!request_of(command, &request))
 		return EXIT_WRONG;
@@ -243,5 +243,5 @@ int greylist_forget(const struct command *command)
 done:
 	json_decref(request);
 	greylist_asker_close(asker);
-	return (int)code;
+	return code;
 }

@@ -144,13 +144,13 @@ done:
 	return code;
 }
 
-int greylist_export(const struct command *command)
+enum exit_code greylist_export(const struct command *command)
 {
 	const char *path =
 		command->argument_count > 1 ? command->arguments[1] : "-";
 	struct going going = { .out = stdout };
 
 	if (strcmp(path, "-") == 0)
-		return (int)write_all(command, &going);
-	return (int)write_file(command, path);
+		return write_all(command, &going);
+	return write_file(command, path);
 }

@@ -352,7 +352,7 @@ static FILE *rereadable(FILE *in)
 	return copy;
 }
 
-int greylist_import(const struct command *command)
+enum exit_code greylist_import(const struct command *command)
 {
 	const char *path =
 		command->argument_count > 1 ? command->arguments[1] : "-";
@@ -366,7 +366,7 @@ int greylist_import(const struct command *command)
 		return greylist_import_foreign(command, from, path);
 	in = is_stdin ? stdin : fopen(path, "re");
 	if (in == NULL)
-		return (int)failed(command, "%s: %s", path, strerror(errno));
+		return failed(command, "%s: %s", path, strerror(errno));
 	errno = 0;
 	file = rereadable(in);
 	if (file == NULL) {
@@ -384,5 +384,5 @@ done:
 		fclose(file);
 	if (!is_stdin)
 		fclose(in);
-	return (int)code;
+	return code;
 }

@@ -171,8 +171,8 @@ static enum exit_code read_all(struct reading *reading,
 	return code;
 }
 
-int greylist_import_foreign(const struct command *command, const char *what,
-			    const char *file)
+enum exit_code greylist_import_foreign(const struct command *command,
+				       const char *what, const char *file)
 {
 	enum greylist_foreign_kind kind = greylist_foreign_kind(what);
 	bool standard = !file || strcmp(file, "-") == 0;

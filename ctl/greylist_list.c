@@ -271,7 +271,7 @@ static bool read_limit(const struct command *command, uint64_t *ret_limit)
 	return true;
 }
 
-int greylist_list(const struct command *command)
+enum exit_code greylist_list(const struct command *command)
 {
 	struct listing listing = { .json = command->json,
 				   .now = (int64_t)time(NULL) };
@@ -291,5 +291,5 @@ int greylist_list(const struct command *command)
 	if (command->json && code == EXIT_YES)
 		puts("]}");
 	greylist_asker_close(asker);
-	return (int)code;
+	return code;
 }

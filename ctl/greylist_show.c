@@ -213,7 +213,7 @@ static void print_answer(const json_t *answer)
 	print_next(answer);
 }
 
-int greylist_show(const struct command *command)
+enum exit_code greylist_show(const struct command *command)
 {
 	json_t *request = request_of(command), *lines;
 	struct greylist_asker *asker;
@@ -235,5 +235,5 @@ int greylist_show(const struct command *command)
 	}
 	json_decref(lines);
 	greylist_asker_close(asker);
-	return (int)code;
+	return code;
 }

@@ -247,7 +247,7 @@ static void print_stats(const struct command *command, const json_t *stats,
 	print_waits(json_object_get(count != NULL ? count : stats, "waits"));
 }
 
-int greylist_stats(const struct command *command)
+enum exit_code greylist_stats(const struct command *command)
 {
 	struct greylist_asker *asker =
 		greylist_asker_open(command, GREYLIST_LOOK);
@@ -271,5 +271,5 @@ int greylist_stats(const struct command *command)
 	json_decref(count);
 	json_decref(lines);
 	greylist_asker_close(asker);
-	return (int)code;
+	return code;
 }
