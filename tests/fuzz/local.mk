@@ -73,6 +73,17 @@ if !FUZZING
 TESTS += tests/fuzz/fuzz_channel tests/fuzz/fuzz_message
 endif
 
+# What the filter guesses that will be asked.
+check_PROGRAMS += tests/fuzz/fuzz_guess
+tests_fuzz_fuzz_guess_SOURCES = tests/fuzz/fuzz_guess.c $(fuzz_main)
+tests_fuzz_fuzz_guess_LDADD = filter/libinspector.a \
+	$(tests_fuzz_fuzz_channel_LDADD)
+tests_fuzz_fuzz_guess_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/seeds/guess
+if !FUZZING
+TESTS += tests/fuzz/fuzz_guess
+endif
+
 # An MTA that says anything, to a session whose inspector answers at once.
 check_PROGRAMS += tests/fuzz/fuzz_milter
 tests_fuzz_fuzz_milter_SOURCES = tests/fuzz/fuzz_milter.c $(fuzz_main) \
