@@ -126,11 +126,15 @@ class TwoPostfixes(postfix.Postfix):
     """One that sends what comes on 2587 to the one on 25, from OUTSIDE."""
 
     services = (
+        # postqueue wants these to be there
+        "pickup  unix  n - n 60 1  pickup\n"
+        "flush  unix  n - n 1000? 0  flush\n"
         "2587  inet  n - n - -  smtpd\n"
         "  -o smtpd_milters=\n"
         "  -o content_filter=outside:[198.51.100.25]:25\n"
         "outside  unix  - - n - -  smtp\n"
-        f"  -o smtp_bind_address={OUTSIDE}\n")
+        f"  -o smtp_bind_address={OUTSIDE}\n"
+        "  -o myhostname=relay.example.net\n")
 
     def prepare(self, folder: pathlib.Path) -> list[str]:
         command = super().prepare(folder)
