@@ -185,6 +185,7 @@ static enum try_end set_aside(struct store_lmdb *s,
 		 "%s is damaged (%s): set aside as %s, begun anew", s->path,
 		 what, to);
 	lmdb_note_trouble(s, sentence);
+	atomic_store(&s->least, 0);
 	pthread_mutex_lock(&s->lock);
 	s->is_young = true;
 	s->begun = *now;
@@ -205,7 +206,7 @@ static enum try_end check_file(struct store_lmdb *s,
 	switch (check.file) {
 	case LMDB_SOUND: return TRY_OPEN;
 	case LMDB_EMPTY:
-		if (anew) /* it was not, when it was used last */
+		if (atomic_load(&s->least) > 0) /* it was not, before */
 			return set_aside(s, now, "was emptied", why);
 		return s->read_only ? refused(s, why, check.what) : TRY_OPEN;
 	case LMDB_DAMAGED: return set_aside(s, now, check.what, why);
