@@ -9,7 +9,7 @@
  *	library   libopendkim alone verifies the letter, as its own filter does
  *	reader    our reader, in this process: SPF, the header, DKIM, DMARC
  *	inspector the same in an inspector: two questions over a channel, and
- *		  DNS over it
+ *		  what DNS says along with them, as it would be known
  *
  * So the channel costs what `inspector` costs more than `reader`.
  */
