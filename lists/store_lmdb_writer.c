@@ -397,6 +397,7 @@ static void rescue(struct store_lmdb *s, struct taken *taken)
 
 		if (!job->work.frees)
 			continue;
+		job->end = STORE_DONE;
 		error = begin(s, &batch);
 		if (!error) {
 			error = job->work.run(&batch, job->work.args,

@@ -127,7 +127,8 @@ endif
 # A store in a file of LMDB's: the contract, the file, its room.
 if HAVE_CMOCKA
 store_lmdb_tests = tests/unit/test_store_lmdb \
-	tests/unit/test_store_lmdb_file tests/unit/test_store_lmdb_room
+	tests/unit/test_store_lmdb_file tests/unit/test_store_lmdb_io \
+	tests/unit/test_store_lmdb_room
 check_PROGRAMS += $(store_lmdb_tests)
 TESTS += $(store_lmdb_tests)
 
@@ -138,6 +139,9 @@ tests_unit_test_store_lmdb_LDADD = $(lists_test_libs) $(STORE_LIBS)
 tests_unit_test_store_lmdb_file_SOURCES = \
 	tests/unit/test_store_lmdb_file.c $(lmdb_folder)
 tests_unit_test_store_lmdb_file_LDADD = $(lists_test_libs) $(STORE_LIBS)
+tests_unit_test_store_lmdb_io_SOURCES = \
+	tests/unit/test_store_lmdb_io.c $(lmdb_folder)
+tests_unit_test_store_lmdb_io_LDADD = $(lists_test_libs) $(STORE_LIBS)
 tests_unit_test_store_lmdb_room_SOURCES = \
 	tests/unit/test_store_lmdb_room.c $(lmdb_folder)
 tests_unit_test_store_lmdb_room_LDADD = $(lists_test_libs) $(STORE_LIBS)
