@@ -438,6 +438,7 @@ int store_contract_run(const struct store_contract *contract)
 		TEST(test_threads_one_triplet),
 		TEST(test_threads_many_triplets),
 		TEST(test_threads_identity),
+		TEST(test_threads_of_all_sorts),
 		TEST(test_late),
 		TEST(test_stopped),
 	};

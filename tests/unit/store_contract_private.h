@@ -79,6 +79,7 @@ void test_import_limits(void **state);
 void test_threads_one_triplet(void **state);
 void test_threads_many_triplets(void **state);
 void test_threads_identity(void **state);
+void test_threads_of_all_sorts(void **state);
 void test_late(void **state);
 void test_stopped(void **state);
 

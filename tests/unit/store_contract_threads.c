@@ -65,6 +65,7 @@ static void *work(void *argument)
 static void let_loose(struct crowd *crowd)
 {
 	pthread_t threads[THREADS];
+	struct store_stats stats;
 
 	memset(crowd->ends, 0, sizeof(crowd->ends));
 	memset(crowd->whys, 0, sizeof(crowd->whys));
@@ -84,7 +85,12 @@ static void let_loose(struct crowd *crowd)
 			crowd->whys[why] += crowd->workers[i].whys[why];
 	}
 	pthread_barrier_destroy(&crowd->start);
-	assert_int_equal(crowd->ends[STORE_DONE], THREADS * ROUNDS);
+	store_stats(crowd->store, &stats);
+	for (int end = 1; end <= STORE_STOPPED; end++)
+		if (crowd->ends[end] > 0)
+			fail_msg("%u ended as %s: %s", crowd->ends[end],
+				 store_end_name((enum store_end)end),
+				 stats.why);
 }
 
 static struct crowd crowd_at(struct store *store, int64_t seconds)
@@ -202,6 +208,107 @@ void test_threads_identity(void **state)
 	shown = show(*state, STORE_IDENTITY, "spf:a.example", &crowd.now);
 	assert_true(shown.is_there);
 	assert_int_equal(shown.entry.identity.passes, THREADS * ROUNDS);
+}
+
+/* --- all at once --------------------------------------------------------- */
+
+static bool count_foreign(void *context, const struct store_entry *entry)
+{
+	unsigned *foreign = context;
+
+	*foreign += entry->reading != GREYLIST_READ;
+	return true;
+}
+
+static enum store_end forget_one(struct worker *worker, const char *identity)
+{
+	const struct store_filter filter = { .kinds = STORE_IDENTITY,
+					     .identity = identity };
+	struct store_cursor cursor = { "" };
+	uint64_t count;
+	bool more;
+
+	return store_forget(worker->crowd->store, &filter, &diary_terms,
+			    &worker->crowd->now, false, 5, PATIENCE_MS, &cursor,
+			    &count, &more);
+}
+
+static enum store_end look(struct worker *worker)
+{
+	struct store_cursor cursor = { "" };
+	unsigned foreign = 0;
+	enum store_end end;
+	bool more;
+
+	end = store_list(worker->crowd->store, NULL, &diary_terms,
+			 &worker->crowd->now, 20, PATIENCE_MS, &cursor,
+			 count_foreign, &foreign, &more);
+	/* none was written */
+	return foreign > 0 ? STORE_INVALID : end;
+}
+
+static enum store_end bring_one(struct worker *worker, const char *identity)
+{
+	const struct store_entry entry = {
+		.kind = STORE_IDENTITY,
+		.key = identity,
+		.value = "1 identity passes=0 round=0 allow=1700000000 for=0",
+	};
+	uint64_t taken;
+	size_t bad;
+
+	return store_import(worker->crowd->store, &entry, 1, &diary_terms,
+			    &worker->crowd->now, &taken, &bad);
+}
+
+static void do_anything(struct worker *worker, int round)
+{
+	struct store *store = worker->crowd->store;
+	const struct greylist_time *now = &worker->crowd->now;
+	enum store_end end = STORE_DONE;
+	struct store_stats stats;
+	char identity[32];
+	bool done;
+
+	snprintf(identity, sizeof(identity), "spf:a%d.example", round % 3);
+	switch ((worker->number * 5 + round) % 9) {
+	case 0:
+		end = store_convict(store, identity, &diary_terms, now, 60,
+				    PATIENCE_MS, &done);
+		break;
+	case 1:
+		end = store_set_mark(store, identity, GREYLIST_UNMARKED,
+				     &diary_terms, now, 0, PATIENCE_MS);
+		break;
+	case 2:
+		end = store_write_to(store, "joe@a.example", &diary_terms, now,
+				     PATIENCE_MS);
+		break;
+	case 3: end = look(worker); break;
+	case 4: end = forget_one(worker, identity); break;
+	case 5: end = bring_one(worker, identity); break;
+	case 6:
+		store_sweep(store, now, 10);
+		store_stats(store, &stats);
+		break;
+	default: call_on(worker, identity, "joe@b.example"); return;
+	}
+	worker->ends[end]++;
+}
+
+/* Nobody disturbs another so that it fails, or leaves half a record. */
+void test_threads_of_all_sorts(void **state)
+{
+	struct crowd crowd = crowd_at(*state, 0);
+	struct worker worker = { .crowd = &crowd };
+
+	crowd.round = do_anything;
+	let_loose(&crowd);
+	assert_int_equal(look(&worker), STORE_DONE);
+	crowd.now = after_noon(10);
+	crowd.store = reopen(state, &crowd.now);
+	assert_int_equal(look(&worker), STORE_DONE);
+	let_loose(&crowd);
 }
 
 /* --- one that has to wait ------------------------------------------------ */
