@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ctl/ask.h"
@@ -14,6 +15,11 @@
 #include "filter/generation.h"
 #include "filter/greylist.h"
 #include "filter/log.h"
+
+enum {
+	BUSY_MS = 100, /* between two tries */
+	BUSY_TRIES = 100,
+};
 
 struct greylist_asker {
 	const struct command *command;
@@ -90,6 +96,29 @@ static bool open_files(struct greylist_asker *asker)
 	return asker->store != NULL;
 }
 
+/*
+ * Of many requests one may well meet eight others at the socket: then a moment
+ * is waited, as nobody wants half a list.
+ */
+static enum asked ask_patiently(struct greylist_asker *asker, json_t *request,
+				json_t **ret_lines, char why[ASK_WHY])
+{
+	const struct timespec moment = { .tv_nsec = BUSY_MS * 1000000L };
+	enum asked asked = ASKED_FAILED;
+
+	for (int tries = 0; tries < BUSY_TRIES; tries++) {
+		asked = ask_filter(asker->command, json_incref(request),
+				   ret_lines, why);
+		if (asked != ASKED ||
+		    strcmp(answer_text(*ret_lines, "code"), "busy") != 0 ||
+		    tries + 1 == BUSY_TRIES)
+			break;
+		json_decref(*ret_lines);
+		nanosleep(&moment, NULL);
+	}
+	return asked;
+}
+
 json_t *greylist_ask(struct greylist_asker *asker, json_t *request)
 {
 	json_t *lines = NULL;
@@ -104,7 +133,7 @@ json_t *greylist_ask(struct greylist_asker *asker, json_t *request)
 	}
 	if (asker->store != NULL)
 		return ask_store(asker->gen, asker->store, request);
-	asked = ask_filter(asker->command, json_incref(request), &lines, why);
+	asked = ask_patiently(asker, request, &lines, why);
 	if (asked == ASKED)
 		asker->answered = true;
 	else if (asked == ASKED_FAILED || asker->answered)

@@ -25,6 +25,7 @@ RULES = """\
 set greylist_known_after 5
 greylist at 0 wait 5m window 2d keep 36d
 """
+TOP = pathlib.Path(__file__).resolve().parents[1]
 SOAK = os.environ.get("SOAK") == "1"
 MANY = 1000000 if SOAK else 100000
 NET = "net:192.0.2.0/24"
@@ -224,6 +225,24 @@ def test_help_has_every_action(empty: Site) -> None:
     for action in ("list", "show", "stats", "allow", "block", "unmark",
                    "forget", "export", "import", "advise"):
         assert f"steelyardctl greylist {action}" in told, action
+
+
+def test_manual_and_completion_know_all(empty: Site) -> None:
+    told = empty.run("--help").stdout
+    options = set(re.findall(r"^  --(\S+)", told.partition("\nFor every")[0],
+                             re.MULTILINE))
+    assert {"kind", "for", "dry-run", "quick", "from"} <= options
+    page = (TOP / "doc/steelyardctl.8").read_text()
+    page = page.partition(".It Ic greylist")[2].partition(".It Ic list")[0]
+    assert options <= set(re.findall(r"Fl -(\S+)", page))
+    script = (TOP / "dist/completions/steelyardctl").read_text()
+    for option in options:
+        assert f"--{option}" in script, option
+    for action in re.findall(r"action\? (.*)", empty.run().stderr)[0] \
+            .split(", "):
+        assert re.search(rf"^\.It Cm {action}\b", page, re.MULTILINE), action
+        assert re.search(rf"\b{action}\b", script.partition("greylist:1)")[2]
+                         .partition(";;")[0]), action
 
 
 # --- looking ----------------------------------------------------------------
@@ -547,8 +566,9 @@ def test_writers_meet_nothing_odd_while_others_look(filt: Steelyard) -> None:
                for i in range(3000))
     command = [program("STEELYARDCTL", "steelyardctl"), "-c", filt.config,
                "greylist", "list", "--json"]
+    # more of them than the socket serves at a time
     lists = [subprocess.Popen(command, stdout=subprocess.PIPE)
-             for _ in range(4)]
+             for _ in range(12)]
     site.ctl("forget", "net:10.0.7.0/24", "--yes")
     for process in lists:
         listed = json.loads(process.communicate(timeout=60)[0])["entries"]
