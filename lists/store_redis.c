@@ -82,7 +82,8 @@ static enum store_end visit_redis(struct store *store,
 				  struct greylist_result *ret_result)
 {
 	struct store_redis *redis = (struct store_redis *)store;
-	struct redis_call call = redis_call_urgent(&visit->now, visit->max_ms);
+	struct redis_call call =
+		redis_call_urgent(redis, &visit->now, visit->max_ms);
 	struct redis_command words;
 	struct redis_reply *reply;
 	enum store_end end;
@@ -194,7 +195,7 @@ static enum store_end change_redis(struct store *store, const char *identity,
 				   unsigned max_ms, bool *ret_done)
 {
 	struct store_redis *redis = (struct store_redis *)store;
-	struct redis_call call = redis_call_urgent(now, max_ms);
+	struct redis_call call = redis_call_urgent(redis, now, max_ms);
 	struct found found;
 	enum store_end end;
 	bool swapped = false;
@@ -236,7 +237,7 @@ static enum store_end write_to_redis(struct store *store, const char *address,
 				     unsigned max_ms)
 {
 	struct store_redis *redis = (struct store_redis *)store;
-	struct redis_call call = redis_call_urgent(now, max_ms);
+	struct redis_call call = redis_call_urgent(redis, now, max_ms);
 	struct greylist_outbound outbound = { 0 };
 	char text[GREYLIST_RECORD_SIZE];
 	struct redis_command words;
@@ -377,6 +378,8 @@ static bool read_settings(struct store_redis *redis,
 	}
 	strcpy(redis->prefix, settings->prefix);
 	redis->database = settings->database;
+	redis->connect_ms = STORE_CONNECT_MS;
+	redis->command_ms = STORE_COMMAND_MS;
 	return true;
 }
 

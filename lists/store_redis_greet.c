@@ -244,7 +244,7 @@ static enum store_end greet_list(struct store_redis *redis,
 enum store_end redis_greet(struct store_redis *redis, struct redis_link *link,
 			   const struct redis_call *call)
 {
-	uint64_t deadline_ms = redis_clock() + STORE_CONNECT_MS;
+	uint64_t deadline_ms = redis_clock() + redis->connect_ms;
 	struct redis_place leader;
 
 	if (deadline_ms > call->deadline_ms)

@@ -17,12 +17,13 @@ enum { LEAST_MS = STORE_CONNECT_MS + 2 * STORE_COMMAND_MS };
 
 /* --- calls --------------------------------------------------------------- */
 
-struct redis_call redis_call_urgent(const struct greylist_time *now,
+struct redis_call redis_call_urgent(const struct store_redis *redis,
+				    const struct greylist_time *now,
 				    unsigned max_ms)
 {
 	return (struct redis_call){
 		.deadline_ms = redis_clock() + max_ms,
-		.command_ms = STORE_COMMAND_MS,
+		.command_ms = redis->command_ms,
 		.wall = now->wall,
 	};
 }
@@ -307,7 +308,7 @@ static enum store_end use(struct store_redis *redis,
 		redis_link_close(link);
 		end = redis_greet(redis, link, call);
 		if (end != STORE_DONE)
-			return fail_of(call, end, start, STORE_CONNECT_MS,
+			return fail_of(call, end, start, redis->connect_ms,
 				       ret_blame);
 	}
 	if (!begin_asking(redis, link))
@@ -319,7 +320,7 @@ static enum store_end use(struct store_redis *redis,
 	end = ask_on(link, question, deadline, ret_reply);
 	if (end == STORE_DONE)
 		return end;
-	return fail_of(call, end, start, STORE_COMMAND_MS, ret_blame);
+	return fail_of(call, end, start, redis->command_ms, ret_blame);
 }
 
 static enum store_end ask(struct store_redis *redis,

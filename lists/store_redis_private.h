@@ -38,6 +38,8 @@ struct store_redis {
 	struct redis_place servers[STORE_REDIS_SERVERS_MAX];
 	struct redis_place sentinels[STORE_REDIS_SERVERS_MAX];
 	size_t server_count, sentinel_count;
+	/* STORE_CONNECT_MS and so on; tests on busy machines have more */
+	unsigned connect_ms, command_ms;
 
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t changed;
@@ -61,7 +63,8 @@ struct redis_call {
 };
 
 /* The second has time for a round trip or two, whatever max_ms. */
-struct redis_call redis_call_urgent(const struct greylist_time *now,
+struct redis_call redis_call_urgent(const struct store_redis *redis,
+				    const struct greylist_time *now,
 				    unsigned max_ms);
 struct redis_call redis_call_patient(int64_t wall, unsigned max_ms);
 
@@ -91,7 +94,7 @@ enum store_end redis_blame(struct store_redis *redis,
 void redis_count(struct store_redis *redis, unsigned foreign, unsigned newer);
 
 /*
- * Connects to the server that leads and is let in, within STORE_CONNECT_MS; the
+ * Connects to the server that leads and is let in, within connect_ms; the
  * link is closed and says why, if not STORE_DONE.  No lock is held.
  */
 enum store_end redis_greet(struct store_redis *redis, struct redis_link *link,

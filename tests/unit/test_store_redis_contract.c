@@ -29,6 +29,7 @@ static struct store *open_again(void)
 
 	if (store == NULL)
 		fail_msg("%s", why);
+	redis_server_be_patient(store);
 	return store;
 }
 
