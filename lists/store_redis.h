@@ -8,8 +8,8 @@
  * STORE_CONNECT_MS or STORE_COMMAND_MS once in a while, and otherwise nothing.
  * What people wait for, such as a listing, is asked all the same.
  *
- * Keys are PREFIX t:KEY, i:KEY and o:KEY, for triplets, identities and outbound,
- * without blanks behind the prefix; the values are the lines of
+ * Keys are PREFIX t:KEY, i:KEY and o:KEY, for triplets, identities and
+ * outbound, without blanks behind the prefix; the values are the lines of
  * greylist_record.h, and the server drops them when they are no longer needed.
  * The server is not believed: see store_redis_reply.h.
  *

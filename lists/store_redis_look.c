@@ -1,5 +1,5 @@
 /*
- * store_redis_look.c - the shared store's lists and what is changed by hand.
+ * store_redis_look.c - what is in the shared store: one by one, or all of it.
  *
  * A listing walks along SCAN, whose cursor stands for a range of the server's
  * table and not for a key.  Where a page ends within a range, our cursor also
@@ -13,44 +13,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "lists/greylist_record.h"
 #include "lists/hash.h"
 
 enum {
 	SCAN_COUNT = 256, /* keys in a range, about */
 	LOOK_MAX = 512, /* keys at once */
-	PATIENCE_MS = 20000, /* of what has no max_ms */
 };
 
 /* --- looking at keys ----------------------------------------------------- */
 
-/* A key as the store knows it; the strings are borrowed. */
-struct item {
-	enum store_kind kind;
-	const char *key;
-	uint64_t place; /* its hash */
-};
-
-/* What the server holds for an item; the text is the reply's. */
-struct held {
-	const char *text; /* NULL: nothing */
-	size_t len;
-	int64_t expires;
-};
-
-typedef bool item_each(void *context, const struct item *item,
-		       const struct held *held);
-
 static enum store_end tell_held(struct store_redis *redis,
 				const struct redis_call *call,
 				const struct redis_reply *reply,
-				const struct item *items, size_t count,
-				item_each *each, void *context, bool *ret_go_on)
+				const struct redis_item *items, size_t count,
+				redis_item_each *each, void *context,
+				bool *ret_go_on)
 {
 	for (size_t i = 0; i < count && *ret_go_on; i++) {
-		struct held held;
+		struct redis_held held;
 
 		if (!redis_reply_look(reply, count, i, call->wall, &held.text,
 				      &held.len, &held.expires))
@@ -60,11 +41,10 @@ static enum store_end tell_held(struct store_redis *redis,
 	return STORE_DONE;
 }
 
-/* In the order of the items, until `each` has enough. */
-static enum store_end look(struct store_redis *redis,
-			   const struct redis_call *call,
-			   const struct item *items, size_t count,
-			   item_each *each, void *context)
+enum store_end redis_look(struct store_redis *redis,
+			  const struct redis_call *call,
+			  const struct redis_item *items, size_t count,
+			  redis_item_each *each, void *context)
 {
 	enum store_end end = STORE_DONE;
 	bool go_on = true;
@@ -92,9 +72,10 @@ static enum store_end look(struct store_redis *redis,
 	return end;
 }
 
-static void read_held(const struct item *item, const struct held *held,
-		      char value[GREYLIST_RECORD_SIZE + 1],
-		      struct store_entry *ret_entry)
+void redis_held_read(const struct redis_item *item,
+		     const struct redis_held *held,
+		     char value[GREYLIST_RECORD_SIZE + 1],
+		     struct store_entry *ret_entry)
 {
 	size_t len = held->len < GREYLIST_RECORD_SIZE ? held->len
 						      : GREYLIST_RECORD_SIZE;
@@ -119,8 +100,8 @@ struct showing {
 	bool there;
 };
 
-static bool show_item(void *context, const struct item *item,
-		      const struct held *held)
+static bool show_item(void *context, const struct redis_item *item,
+		      const struct redis_held *held)
 {
 	struct showing *showing = context;
 	char value[GREYLIST_RECORD_SIZE + 1];
@@ -129,7 +110,7 @@ static bool show_item(void *context, const struct item *item,
 	if (held->text == NULL)
 		return true;
 	showing->there = true;
-	read_held(item, held, value, &entry);
+	redis_held_read(item, held, value, &entry);
 	return showing->each(showing->context, &entry);
 }
 
@@ -141,11 +122,11 @@ enum store_end redis_show(struct store *store, enum store_kind kind,
 	struct store_redis *redis = (struct store_redis *)store;
 	struct redis_call call = redis_call_patient(now->wall, max_ms);
 	struct showing showing = { .each = each, .context = context };
-	struct item item = { .kind = kind, .key = key };
+	struct redis_item item = { .kind = kind, .key = key };
 	enum store_end end;
 
 	redis_enter(redis);
-	end = look(redis, &call, &item, 1, show_item, &showing);
+	end = redis_look(redis, &call, &item, 1, show_item, &showing);
 	redis_leave(redis);
 	if (end == STORE_DONE)
 		*ret_there = showing.there;
@@ -208,7 +189,8 @@ static bool wants(const struct store_filter *filter, enum store_kind kind)
 
 /* Is it one of ours?  Its kind and key, then. */
 static bool read_item(const struct store_redis *redis,
-		      const struct redis_reply *word, struct item *ret_item)
+		      const struct redis_reply *word,
+		      struct redis_item *ret_item)
 {
 	static const struct {
 		const char *letter;
@@ -230,7 +212,7 @@ static bool read_item(const struct store_redis *redis,
 		if (memcmp(key - 2, kinds[i].letter, 2) != 0 ||
 		    !store_key_valid(kinds[i].kind, key, len))
 			continue;
-		*ret_item = (struct item){
+		*ret_item = (struct redis_item){
 			.kind = kinds[i].kind,
 			.key = key,
 			.place = hash_digest(word->text, word->len).word[0],
@@ -242,7 +224,7 @@ static bool read_item(const struct store_redis *redis,
 
 static int by_place(const void *a, const void *b)
 {
-	const struct item *one = a, *other = b;
+	const struct redis_item *one = a, *other = b;
 
 	return (one->place > other->place) - (one->place < other->place);
 }
@@ -250,7 +232,8 @@ static int by_place(const void *a, const void *b)
 /* What is wanted of a range, each once, in the order of places. */
 static size_t read_items(const struct store_redis *redis,
 			 const struct listing *listing,
-			 const struct redis_reply *keys, struct item *items)
+			 const struct redis_reply *keys,
+			 struct redis_item *items)
 {
 	size_t count = 0, kept = 0;
 
@@ -268,15 +251,15 @@ static size_t read_items(const struct store_redis *redis,
 	return kept;
 }
 
-static bool list_item(void *context, const struct item *item,
-		      const struct held *held)
+static bool list_item(void *context, const struct redis_item *item,
+		      const struct redis_held *held)
 {
 	struct listing *listing = context;
 	char value[GREYLIST_RECORD_SIZE + 1];
 	struct store_entry entry;
 
 	if (held->text != NULL) {
-		read_held(item, held, value, &entry);
+		redis_held_read(item, held, value, &entry);
 		if (store_matches(listing->filter, &entry, listing->terms,
 				  listing->now)) {
 			listing->left--;
@@ -322,7 +305,7 @@ static enum store_end list_range(struct store_redis *redis,
 				 bool *ret_whole)
 {
 	const struct redis_reply *keys;
-	struct item *items;
+	struct redis_item *items;
 	enum store_end end;
 	uint64_t next;
 	size_t count;
@@ -336,7 +319,7 @@ static enum store_end list_range(struct store_redis *redis,
 	if (items == NULL)
 		return STORE_BROKEN;
 	count = read_items(redis, listing, keys, items);
-	end = look(redis, call, items, count, list_item, listing);
+	end = redis_look(redis, call, items, count, list_item, listing);
 	*ret_whole = count == 0 || (listing->within &&
 				    listing->place == items[count - 1].place);
 	free(items);
@@ -399,204 +382,5 @@ enum store_end redis_list(struct store *store,
 	redis_leave(redis);
 	if (end == STORE_DONE)
 		write_cursor(&listing, cursor);
-	return end;
-}
-
-/* --- changing by hand ---------------------------------------------------- */
-
-enum store_end redis_drop(struct store *store, enum store_kind kind,
-			  const char *const *keys, size_t count)
-{
-	struct store_redis *redis = (struct store_redis *)store;
-	struct redis_call call = redis_call_patient(time(NULL), PATIENCE_MS);
-	struct redis_command command;
-	struct redis_reply *reply;
-	enum store_end end;
-
-	redis_enter(redis);
-	redis_command_init(&command);
-	redis_command_begin(&command, 1 + count);
-	redis_command_text(&command, "DEL");
-	for (size_t i = 0; i < count; i++)
-		redis_command_key(&command, redis, kind, keys[i]);
-	end = redis_ask(redis, &call, &command, &reply);
-	redis_command_done(&command);
-	if (end == STORE_DONE) {
-		if (reply->kind != REDIS_NUMBER)
-			end = redis_blame(redis, &call);
-		redis_reply_free(reply);
-	}
-	redis_leave(redis);
-	return end;
-}
-
-/* A key, what the server held for it, and the best that is brought. */
-struct brought {
-	struct item item;
-	size_t order; /* in which it was brought */
-	const struct store_entry *entry;
-	char text[GREYLIST_RECORD_SIZE + 1];
-	size_t len;
-	struct store_entry there;
-	const struct store_entry *best; /* NULL: what is there stays */
-};
-
-struct merging {
-	struct brought *brought;
-	size_t count, next;
-	uint64_t taken;
-};
-
-static int by_key(const void *a, const void *b)
-{
-	const struct brought *one = a, *other = b;
-	int order;
-
-	if (one->item.kind != other->item.kind)
-		return one->item.kind < other->item.kind ? -1 : 1;
-	order = strcmp(one->item.key, other->item.key);
-	if (order != 0)
-		return order;
-	return one->order < other->order ? -1 : 1;
-}
-
-static bool same_key(const struct brought *one, const struct brought *other)
-{
-	return one->item.kind == other->item.kind &&
-	       strcmp(one->item.key, other->item.key) == 0;
-}
-
-/* The first of each key has what was found, and takes the best of them all. */
-static bool merge_item(void *context, const struct item *item,
-		       const struct held *held)
-{
-	struct merging *merging = context;
-	struct brought *first = &merging->brought[merging->next];
-	char value[GREYLIST_RECORD_SIZE + 1] = "";
-
-	first->len = held->text == NULL ? 0 : held->len;
-	if (first->len > GREYLIST_RECORD_SIZE)
-		first->len = GREYLIST_RECORD_SIZE;
-	if (first->len > 0)
-		memcpy(first->text, held->text, first->len);
-	first->best = NULL;
-	read_held(item, held, value, &first->there);
-	while (merging->next < merging->count) {
-		const struct brought *each = &merging->brought[merging->next];
-		const struct store_entry *best =
-			first->best ? first->best : &first->there;
-
-		if (!same_key(first, each))
-			break;
-		if (store_is_better(each->entry, best)) {
-			first->best = each->entry;
-			merging->taken++;
-		}
-		merging->next++;
-	}
-	return true;
-}
-
-static enum store_end swap_all(struct store_redis *redis,
-			       const struct redis_call *call,
-			       const struct merging *merging, bool *ret_swapped)
-{
-	struct redis_command words;
-	struct redis_reply *reply;
-	enum store_end end;
-	size_t count = 0;
-
-	redis_command_init(&words);
-	for (size_t i = 0; i < merging->count; i++) {
-		const struct brought *b = &merging->brought[i];
-
-		if (b->best == NULL)
-			continue;
-		redis_command_key(&words, redis, b->item.kind, b->item.key);
-		count++;
-	}
-	redis_command_text(&words, "swap");
-	for (size_t i = 0; i < merging->count; i++) {
-		const struct brought *b = &merging->brought[i];
-
-		if (b->best == NULL)
-			continue;
-		redis_command_word(&words, b->text, b->len);
-		redis_command_text(&words, b->best->value);
-		redis_command_number(&words,
-				     b->best->expires == GREYLIST_FOR_EVER
-					     ? -1
-					     : b->best->expires - call->wall);
-	}
-	*ret_swapped = true;
-	end = STORE_DONE;
-	if (count > 0)
-		end = redis_run(redis, call, &words, 4 * count + 1, count,
-				&reply);
-	redis_command_done(&words);
-	if (end == STORE_DONE && count > 0) {
-		if (reply->kind != REDIS_NUMBER)
-			end = redis_blame(redis, call);
-		*ret_swapped = reply->number == 1;
-		redis_reply_free(reply);
-	}
-	return end;
-}
-
-static enum store_end merge_all(struct store_redis *redis,
-				const struct redis_call *call,
-				struct merging *merging, struct item *items)
-{
-	enum store_end end;
-	size_t count = 0;
-	bool swapped = false;
-
-	for (size_t i = 0; i < merging->count; i++) {
-		merging->brought[i].best = NULL;
-		if (i == 0 ||
-		    !same_key(&merging->brought[i - 1], &merging->brought[i]))
-			items[count++] = merging->brought[i].item;
-	}
-	do {
-		merging->next = 0;
-		merging->taken = 0;
-		end = look(redis, call, items, count, merge_item, merging);
-		if (end == STORE_DONE)
-			end = swap_all(redis, call, merging, &swapped);
-		if (end == STORE_DONE && !swapped &&
-		    redis_clock() >= call->deadline_ms)
-			end = STORE_LATE;
-	} while (end == STORE_DONE && !swapped);
-	return end;
-}
-
-enum store_end redis_merge(struct store *store,
-			   const struct store_entry *entries, size_t count,
-			   const struct greylist_time *now, uint64_t *ret_taken)
-{
-	struct store_redis *redis = (struct store_redis *)store;
-	struct redis_call call = redis_call_patient(now->wall, PATIENCE_MS);
-	struct merging merging = { .count = count };
-	struct item *items = calloc(count + 1, sizeof(*items));
-	enum store_end end = STORE_BROKEN;
-
-	merging.brought = calloc(count + 1, sizeof(*merging.brought));
-	if (items == NULL || merging.brought == NULL)
-		goto done;
-	for (size_t i = 0; i < count; i++) {
-		merging.brought[i].item.kind = entries[i].kind;
-		merging.brought[i].item.key = entries[i].key;
-		merging.brought[i].order = i;
-		merging.brought[i].entry = &entries[i];
-	}
-	qsort(merging.brought, count, sizeof(*merging.brought), by_key);
-	redis_enter(redis);
-	end = merge_all(redis, &call, &merging, items);
-	redis_leave(redis);
-	if (end == STORE_DONE)
-		*ret_taken = merging.taken;
-done:
-	free(items);
-	free(merging.brought);
 	return end;
 }

@@ -2,7 +2,8 @@
  * store_redis_private.h - what the parts of the shared store have in common.
  *
  *   store_redis.c         opens it, takes visits, changes identities
- *   store_redis_look.c    lists, shows, deletes and merges
+ *   store_redis_look.c    lists and shows
+ *   store_redis_edit.c    deletes and merges
  *   store_redis_pool.c    who may use which connection, and whether any at all
  *   store_redis_greet.c   finds the server that leads, and is let in
  *   store_redis_place.c   where servers are
@@ -15,6 +16,7 @@
 
 #include <pthread.h>
 
+#include "lists/greylist_record.h"
 #include "lists/store_redis_link.h"
 
 enum {
@@ -108,7 +110,36 @@ void redis_command_key(struct redis_command *command,
 		       const struct store_redis *redis, enum store_kind kind,
 		       const char *key);
 
-/* Of the engine, in store_redis_look.c. */
+/* A key as the store knows it; the string is borrowed. */
+struct redis_item {
+	enum store_kind kind;
+	const char *key;
+	uint64_t place; /* its hash; for listings */
+};
+
+/* What the server holds for an item; the text is the reply's. */
+struct redis_held {
+	const char *text; /* NULL: nothing */
+	size_t len;
+	int64_t expires;
+};
+
+typedef bool redis_item_each(void *context, const struct redis_item *item,
+			     const struct redis_held *held);
+
+/* Tells what is held, in the order of the items, until `each` has enough. */
+enum store_end redis_look(struct store_redis *redis,
+			  const struct redis_call *call,
+			  const struct redis_item *items, size_t count,
+			  redis_item_each *each, void *context);
+
+/* The entry has the item's key and the value in the buffer, and is read. */
+void redis_held_read(const struct redis_item *item,
+		     const struct redis_held *held,
+		     char value[GREYLIST_RECORD_SIZE + 1],
+		     struct store_entry *ret_entry);
+
+/* Of the engine, in store_redis_look.c and store_redis_edit.c. */
 enum store_end redis_list(struct store *store,
 			  const struct store_filter *filter,
 			  const struct greylist_terms *terms,
