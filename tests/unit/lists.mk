@@ -114,7 +114,8 @@ check_PROGRAMS += tests/unit/test_store_redis_faults
 TESTS += tests/unit/test_store_redis_faults
 tests_unit_test_store_redis_faults_SOURCES = \
 	tests/unit/test_store_redis_faults.c $(redis_server) \
-	tests/unit/redis_stub.c tests/unit/redis_stub.h
+	tests/unit/redis_stub.c tests/unit/redis_stub.h \
+	tests/unit/store_memory.c tests/unit/store_memory.h
 tests_unit_test_store_redis_faults_LDADD = $(lists_test_libs) $(HIREDIS_LIBS)
 
 check_PROGRAMS += tests/unit/test_store_redis_contract

@@ -14,9 +14,11 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "lists/store_pair.h"
 #include "lists/store_redis_private.h"
 #include "redis_server.h"
 #include "redis_stub.h"
+#include "store_memory.h"
 
 #define IDENTITY "net:192.0.2.0/24"
 #define TRIPLET IDENTITY " a@x.test b@y.test"
@@ -345,6 +347,76 @@ static void test_becomes_a_replica(void **state)
 	must_say(store, 10, GREYLIST_WAITED);
 }
 
+/* --- with a local store behind ------------------------------------------- */
+
+static void await_health(enum store_health health)
+{
+	const struct timespec moment = { .tv_nsec = 5000000 };
+	struct store_stats stats;
+
+	for (int looks = 0; looks < 6000; looks++) {
+		store_stats(store, &stats);
+		if (stats.health == health)
+			return;
+		nanosleep(&moment, NULL);
+	}
+	fail_msg("it does not happen");
+}
+
+static void await_at(struct store *at)
+{
+	const struct timespec moment = { .tv_nsec = 5000000 };
+	const struct greylist_time now = { .wall = NOON };
+
+	for (int looks = 0; looks < 6000; looks++) {
+		unsigned count = 0;
+		bool there;
+
+		assert_int_equal(store_show(at, STORE_TRIPLET, TRIPLET, &now,
+					    MAX_MS, count_one, &count, &there),
+				 STORE_DONE);
+		if (there)
+			return;
+		nanosleep(&moment, NULL);
+	}
+	fail_msg("it does not happen");
+}
+
+/* Nobody waits twice, and nobody longer than the terms say. */
+static void test_alone_and_together_again(void **state)
+{
+	struct store *local = store_memory_open();
+	enum greylist_why why;
+	int64_t began;
+
+	(void)state;
+	((struct store_redis *)store)->command_ms = STORE_COMMAND_MS;
+	store = store_pair_open(store, local);
+	assert_non_null(store);
+	must_say(store, 0, GREYLIST_NEW);
+	await_at(local);
+	redis_server_kill(&server);
+	began = clock_ms();
+	must_say(store, 5, GREYLIST_EARLY);
+	for (int i = 0; i < 100; i++)
+		must_say(store, 5, GREYLIST_EARLY);
+	assert_true(clock_ms() - began < SLACK_MS);
+	await_health(STORE_ALONE);
+	redis_server_restart(&server); /* with nothing in it */
+	await_health(STORE_WELL);
+	must_say(store, 10, GREYLIST_WAITED);
+	redis_server_freeze(&server);
+	began = clock_ms();
+	/* the local one may not have been told yet, and lets him pass, too */
+	assert_int_equal(visit_of(store, 11, &why), STORE_DONE);
+	assert_true(why == GREYLIST_KEPT || why == GREYLIST_WAITED);
+	assert_true(clock_ms() - began < STORE_CONNECT_MS + SLACK_MS);
+	redis_server_thaw(&server);
+	await_health(STORE_WELL);
+	assert_int_equal(visit_of(store, 12, &why), STORE_DONE);
+	assert_int_equal(why, GREYLIST_KEPT);
+}
+
 /* --- what others put there ----------------------------------------------- */
 
 static void test_junk(void **state)
@@ -469,6 +541,7 @@ int main(void)
 		TEST(test_has_forgotten_the_script),
 		TEST(test_full),
 		TEST(test_becomes_a_replica),
+		TEST(test_alone_and_together_again),
 		TEST(test_junk),
 	};
 
