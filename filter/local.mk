@@ -19,7 +19,7 @@ filter_libsession_a_SOURCES = \
 	filter/phases.c filter/phases.h filter/ref.c filter/ref.h \
 	filter/report.c filter/resolver.c filter/resolver.h filter/session.c \
 	filter/spf_memory.c filter/spf_memory.h \
-	filter/session.h filter/settings.c filter/settings.h \
+	filter/session.h filter/session_rcpt.c filter/settings.c filter/settings.h \
 	filter/settings_read.c filter/settings_table.h \
 	filter/speak.c filter/texts.c filter/texts.h filter/inspector.h
 

@@ -184,6 +184,15 @@ struct session {
 struct envelope session_envelope(const struct session *session,
 				 struct arena *arena);
 
+/* --- session.c, for session_rcpt.c --- */
+/*
+ * Waits for DNS, unless a refusal is certain whatever it says, and weighs the
+ * message's hits.
+ */
+void session_weigh(struct session *session, enum phase phase);
+/* What a fault of ours is told, where an answer is due. */
+enum answer session_fault(struct session *session, enum phase phase);
+
 /* --- enquiry.c --- */
 /*
  * Each starts what can be asked now; none of them waits.  `same`: the name is

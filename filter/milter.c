@@ -52,9 +52,8 @@ struct link {
  */
 static pthread_rwlock_t gate = PTHREAD_RWLOCK_INITIALIZER;
 static struct milter_start started;
-static atomic_uint messages_open;
+static atomic_uint messages_open, drain_seconds;
 static atomic_bool draining, at_rest;
-static atomic_uint drain_seconds;
 
 /* --- what a session asks of the MTA ------------------------------------- */
 
@@ -546,10 +545,9 @@ int milter_serve(const struct milter_start *start)
 
 /*
  * Waits until nobody is in the middle of a message, and closes the gate.  A
- * MAIL that needs no reply may already be on its way, its sender accepted by
- * the MTA; so it has to stay quiet for a moment.  smfi_stop() is not called: it
- * waits for up to five seconds, and frees a lock that it holds.  The process
- * ends, and libmilter with it.
+ * MAIL that needs no reply may be on its way, so it has to stay quiet for a
+ * moment.  smfi_stop() is not called: it waits for up to five seconds, and
+ * frees a lock that it holds.  The process ends, and libmilter with it.
  */
 static void *drain(void *unused)
 {
@@ -563,10 +561,10 @@ static void *drain(void *unused)
 		quiet = atomic_load(&messages_open) == 0 ? quiet + 1 : 0;
 		if (quiet > QUIET_TICKS &&
 		    pthread_rwlock_trywrlock(&gate) == 0) {
-			if (atomic_load(&messages_open) == 0) {
-				atomic_store(&at_rest, true);
+			atomic_store(&at_rest,
+				     atomic_load(&messages_open) == 0);
+			if (atomic_load(&at_rest))
 				break;
-			}
 			pthread_rwlock_unlock(&gate);
 		}
 		nanosleep(&tick, NULL);
@@ -589,11 +587,6 @@ void milter_drain(unsigned seconds)
 		drain(NULL);
 }
 
-bool milter_is_at_rest(void)
-{
-	return atomic_load(&at_rest);
-}
-
 struct milter_stats milter_stats(void)
 {
 	return (struct milter_stats){
@@ -601,5 +594,6 @@ struct milter_stats milter_stats(void)
 		.messages = atomic_load(&messages_open),
 		.session_limit = admission_limit(),
 		.draining = atomic_load(&draining),
+		.at_rest = atomic_load(&at_rest),
 	};
 }

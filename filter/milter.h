@@ -37,14 +37,12 @@ int milter_serve(const struct milter_start *start);
  */
 void milter_drain(unsigned seconds);
 
-/* Has it ended with every callback at rest?  Else some may still be at work. */
-bool milter_is_at_rest(void);
-
 struct milter_stats {
 	unsigned sessions; /* open connections from MTAs */
 	unsigned session_limit; /* 0: none was in force yet */
 	unsigned messages; /* between MAIL and their end */
 	bool draining;
+	bool at_rest; /* drained, and no callback is at work any more */
 };
 struct milter_stats milter_stats(void);
 

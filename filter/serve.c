@@ -556,7 +556,7 @@ int filter_main(const struct filter_start *start)
 	 * The pool and the configuration stay: libmilter leaves threads behind
 	 * that may still be in a callback, unless it was drained.
 	 */
-	if (milter_is_at_rest())
+	if (milter_stats().at_rest)
 		remember_end();
 	log_close();
 	return code;

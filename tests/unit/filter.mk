@@ -24,7 +24,8 @@ endif
 if HAVE_CMOCKA
 session_tests = tests/unit/test_settings tests/unit/test_ref \
 	tests/unit/test_listener tests/unit/test_generation \
-	tests/unit/test_replay tests/unit/test_spf_memory tests/unit/test_grey \
+	tests/unit/test_replay tests/unit/test_spf_memory \
+	tests/unit/test_grey tests/unit/test_grey_later \
 	tests/unit/test_resolver
 check_PROGRAMS += $(session_tests)
 TESTS += $(session_tests)
@@ -40,12 +41,16 @@ tests_unit_test_spf_memory_LDADD = $(session_test_libs)
 tests_unit_test_replay_SOURCES = tests/unit/test_replay.c
 tests_unit_test_replay_LDADD = $(session_test_libs)
 
-tests_unit_test_grey_SOURCES = tests/unit/test_grey.c \
+grey_scene = tests/unit/grey_scene.c tests/unit/grey_scene.h \
 	tests/fuzz/instant_inspector.c tests/fuzz/instant_inspector.h
-tests_unit_test_grey_LDADD = filter/libsession.a \
-	filter/inspect/libinspect.a rules/librules.a lists/liblists.a \
-	$(PCRE2_LIBS) $(INSPECT_LIBS) $(IDN2_LIBS) $(CARES_LIBS) \
-	$(STORE_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
+grey_libs = filter/libsession.a filter/inspect/libinspect.a rules/librules.a \
+	lists/liblists.a $(PCRE2_LIBS) $(INSPECT_LIBS) $(IDN2_LIBS) \
+	$(CARES_LIBS) $(STORE_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_grey_SOURCES = tests/unit/test_grey.c $(grey_scene)
+tests_unit_test_grey_LDADD = $(grey_libs)
+
+tests_unit_test_grey_later_SOURCES = tests/unit/test_grey_later.c $(grey_scene)
+tests_unit_test_grey_later_LDADD = $(grey_libs)
 
 tests_unit_test_settings_SOURCES = tests/unit/test_settings.c
 tests_unit_test_settings_LDADD = $(session_test_libs)
