@@ -382,10 +382,11 @@ static int mend(struct store_lmdb *s, int error)
  */
 static bool was_cut(struct store_lmdb *s)
 {
+	/* first what it was, then what it is: commits make it larger */
+	uint64_t least = atomic_load(&s->least);
 	struct stat st;
 
-	if (fstat(s->fd, &st) < 0 ||
-	    (uint64_t)st.st_size >= atomic_load(&s->least))
+	if (fstat(s->fd, &st) < 0 || (uint64_t)st.st_size >= least)
 		return false;
 	lmdb_note_trouble(s, "the file was cut off");
 	atomic_store(&s->is_suspect, true);
