@@ -23,8 +23,9 @@ from .figures import figure, rounds
 from .remembering import (Greylister, Redis, Relay, clock, key, letters, once,
                           timed)
 
-pytestmark = pytest.mark.skipif(shutil.which("redis-server") is None,
-                                reason="needs redis-server")
+pytestmark = [pytest.mark.alone,
+              pytest.mark.skipif(shutil.which("redis-server") is None,
+                                 reason="needs redis-server")]
 
 SOON_MS = 100 + 100  # to find out, and for a machine under test
 
