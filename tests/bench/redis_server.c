@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -38,6 +39,7 @@ static void become_redis(const char *folder, const char *path, bool durable)
 {
 	int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+	prctl(PR_SET_PDEATHSIG, SIGTERM); /* however we end */
 	dup2(nowhere, 0);
 	dup2(nowhere, 1);
 	execlp("redis-server", "redis-server", "--port", "0", "--unixsocket",
