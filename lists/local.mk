@@ -40,7 +40,8 @@ lists_liblists_a_SOURCES = \
 	lists/store_lmdb_check.c lists/store_lmdb_check.h \
 	lists/store_lmdb_check_private.h lists/store_lmdb_page.c \
 	lists/store_lmdb_env.c lists/store_lmdb_file.c \
-	lists/store_lmdb_look.c lists/store_lmdb_record.c \
+	lists/store_lmdb_look.c lists/store_lmdb_queue.c \
+	lists/store_lmdb_record.c lists/store_lmdb_room.c \
 	lists/store_lmdb_sweep.c lists/store_lmdb_visit.c \
 	lists/store_lmdb_writer.c \
 	lists/store_redis.c lists/store_redis.h lists/store_redis_private.h \

@@ -25,18 +25,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lists/greylist_clock.h"
 #include "lists/store_lmdb_check.h"
-
-#define KIB ((uint64_t)1024)
-#define MIB (KIB * 1024)
-#define RESERVE_MIN (128 * KIB)
 
 static const char *const names[] = {
 	[LMDB_TRIPLET] = "triplet",   [LMDB_IDENTITY] = "identity",
@@ -52,13 +46,6 @@ int64_t lmdb_clock_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static uint64_t between(uint64_t value, uint64_t low, uint64_t high)
-{
-	if (value < low)
-		return low;
-	return value < high ? value : high;
-}
-
 /* --- errors -------------------------------------------------------------- */
 
 void lmdb_note_trouble(struct store_lmdb *s, const char *sentence)
@@ -66,12 +53,6 @@ void lmdb_note_trouble(struct store_lmdb *s, const char *sentence)
 	pthread_mutex_lock(&s->lock);
 	snprintf(s->numbers.why, sizeof(s->numbers.why), "%s", sentence);
 	pthread_mutex_unlock(&s->lock);
-}
-
-static bool is_want_of_space(int error)
-{
-	return error == MDB_MAP_FULL || error == ENOSPC || error == EDQUOT ||
-	       error == EFBIG;
 }
 
 enum store_end lmdb_end(struct store_lmdb *s, int error)
@@ -97,7 +78,7 @@ enum store_end lmdb_end(struct store_lmdb *s, int error)
 	case MDB_BAD_DBI: atomic_store(&s->is_bad, true); break;
 	default: break;
 	}
-	if (!is_want_of_space(error))
+	if (!lmdb_is_full(error))
 		return STORE_BROKEN;
 	if (error != MDB_MAP_FULL) {
 		pthread_mutex_lock(&s->lock);
@@ -129,20 +110,6 @@ int lmdb_refuse(const struct store_lmdb *s, char why[STORE_WHY_SIZE],
 		     path, reason) >= STORE_WHY_SIZE)
 		memcpy(why + STORE_WHY_SIZE - 4, "...", 4);
 	return -1;
-}
-
-/*
- * The map is the room, and a little for transactions that delete: LMDB copies
- * each page that it changes, and the old ones are free only two transactions
- * later.
- */
-static size_t map_size(const struct store_lmdb *s, uint64_t in_use)
-{
-	uint64_t slack = between(s->room / 8, 256 * KIB, 64 * MIB);
-	uint64_t size = (s->room > in_use ? s->room : in_use) + slack;
-
-	size = between(size, 0, SIZE_MAX / 2);
-	return (size_t)(size / s->page_size * s->page_size);
 }
 
 static int set_map_size(struct store_lmdb *s)
@@ -287,7 +254,7 @@ int lmdb_env_open(struct store_lmdb *s, char why[STORE_WHY_SIZE])
 	s->page_size = (size_t)sysconf(_SC_PAGESIZE);
 	mdb_env_set_maxdbs(s->env, LMDB_DATABASES);
 	mdb_env_set_maxreaders(s->env, 256);
-	mdb_env_set_mapsize(s->env, map_size(s, 0));
+	mdb_env_set_mapsize(s->env, lmdb_map_size(s, 0));
 	error = mdb_env_open(s->env, s->path, flags, 0600);
 	if (error == EACCES || error == EROFS || error == EPERM) {
 		/* the file itself could be opened before */
@@ -515,133 +482,4 @@ void lmdb_abort(struct lmdb_txn *txn)
 		mdb_txn_abort(txn->txn);
 	txn->txn = NULL;
 	pthread_rwlock_unlock(&s->env_lock);
-}
-
-/* --- room ---------------------------------------------------------------- */
-
-struct lmdb_room lmdb_room(struct lmdb_txn *txn)
-{
-	struct store_lmdb *s = txn->s;
-	struct lmdb_room room = { .room = s->room };
-	uint64_t pages = 2; /* metas; then LMDB's own two trees, and ours */
-	MDB_envinfo info;
-	MDB_stat st;
-	bool disk_full;
-
-	for (unsigned db = 0; db < 2 + LMDB_DATABASES; db++) {
-		MDB_dbi dbi = db < 2 ? db : s->dbi[db - 2];
-
-		if (mdb_stat(txn->txn, dbi, &st) == 0)
-			pages += st.ms_branch_pages + st.ms_leaf_pages +
-				 st.ms_overflow_pages;
-	}
-	mdb_env_info(s->env, &info);
-	room.used = pages * s->page_size;
-	room.file = ((uint64_t)info.me_last_pgno + 1) * s->page_size;
-	pthread_mutex_lock(&s->lock);
-	disk_full = s->disk_full;
-	pthread_mutex_unlock(&s->lock);
-	/* what cannot grow has the room that it has, but for what deletes take
-	 */
-	if (disk_full) {
-		uint64_t there =
-			s->on_disk > room.file ? s->on_disk : room.file;
-
-		there = there > RESERVE_MIN + s->page_size ? there - RESERVE_MIN
-							   : s->page_size;
-		if (room.room > there)
-			room.room = there;
-	}
-	room.share = room.used * 100 / room.room;
-	return room;
-}
-
-/* Few where the reserve is all that there is. */
-size_t lmdb_batch_max(struct store_lmdb *s)
-{
-	bool disk_full;
-
-	pthread_mutex_lock(&s->lock);
-	disk_full = s->disk_full;
-	pthread_mutex_unlock(&s->lock);
-	return disk_full ? 2 : (size_t)between(s->room / 4096 / 32, 2, 2000);
-}
-
-/* A limit on the size of files is one on the disk. */
-static bool is_over_limit(uint64_t end)
-{
-	struct rlimit limit;
-
-	return getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
-	       limit.rlim_cur != RLIM_INFINITY && end > limit.rlim_cur;
-}
-
-/* LMDB calls a write that was cut short an input/output error. */
-int lmdb_disk_error(struct store_lmdb *s, int error)
-{
-	struct statvfs vfs;
-	struct stat st;
-
-	if (error != EIO)
-		return error;
-	if (fstatvfs(s->fd, &vfs) == 0 &&
-	    (uint64_t)vfs.f_bavail * vfs.f_frsize < RESERVE_MIN)
-		return ENOSPC;
-	if (fstat(s->fd, &st) == 0 &&
-	    is_over_limit((uint64_t)st.st_size + RESERVE_MIN))
-		return ENOSPC;
-	return error;
-}
-
-/* As much as there is, up to what is wanted; errno says why not all. */
-static uint64_t reserve_from(struct store_lmdb *s, uint64_t end, uint64_t want)
-{
-	while (want >= RESERVE_MIN / 2) {
-		errno = EFBIG;
-		if (!is_over_limit(end + want) &&
-		    fallocate(s->fd, FALLOC_FL_KEEP_SIZE, (off_t)end,
-			      (off_t)want) == 0)
-			return want;
-		if (!is_want_of_space(errno))
-			break;
-		want /= 2;
-	}
-	return 0;
-}
-
-/*
- * A disk that fills up shows here first, while there is still room for the
- * commits that delete: so many bytes behind the last page are reserved.
- */
-void lmdb_reserve(struct lmdb_txn *txn)
-{
-	struct store_lmdb *s = txn->s;
-	uint64_t want = between(s->room / 64, 2 * RESERVE_MIN, 4 * MIB);
-	int64_t now = lmdb_clock_ms();
-	MDB_envinfo info;
-	uint64_t end, got = 0;
-	bool full;
-
-	mdb_env_info(s->env, &info);
-	end = ((uint64_t)info.me_last_pgno + 1) * s->page_size;
-	pthread_mutex_lock(&s->lock);
-	full = s->disk_full;
-	pthread_mutex_unlock(&s->lock);
-	if ((!full && s->on_disk >= end + want / 2) || now < s->reserve_next)
-		return;
-	full = false;
-	if (s->can_reserve) {
-		got = reserve_from(s, end, want);
-		full = got < want && is_want_of_space(errno);
-		s->can_reserve = got > 0 || full || errno == EINTR;
-	}
-	if (end + got > s->on_disk)
-		s->on_disk = end + got;
-	if (full)
-		lmdb_note_trouble(s, "no space on its disk");
-	if (full || !s->can_reserve)
-		s->reserve_next = now + LMDB_PAUSE_MS;
-	pthread_mutex_lock(&s->lock);
-	s->disk_full = full;
-	pthread_mutex_unlock(&s->lock);
 }

@@ -5,9 +5,11 @@
  *   store_lmdb.c         open, close, the engine's table
  *   store_lmdb_file.c    whose file it is; what is damaged is set aside
  *   store_lmdb_check.c, store_lmdb_page.c   read the file before LMDB does
- *   store_lmdb_env.c     LMDB's environment and transactions, room, errors
+ *   store_lmdb_env.c     LMDB's environment and transactions, errors
+ *   store_lmdb_room.c    what is used, what the disk has left
  *   store_lmdb_record.c  one record and its place in the index
- *   store_lmdb_writer.c  the queue, the thread that writes, what it commits
+ *   store_lmdb_queue.c   what is to be written, and who waits for it
+ *   store_lmdb_writer.c  the thread that writes, what it commits
  *   store_lmdb_visit.c   visits and all else that changes a record
  *   store_lmdb_sweep.c   what expires, and what has to go for want of room
  *   store_lmdb_look.c    pages of records, single ones, numbers
@@ -36,7 +38,9 @@ enum {
 	LMDB_KEY_SIZE = 512, /* of any, with a NUL */
 	LMDB_QUEUE_MAX = 10000, /* jobs */
 	LMDB_LAZY_MANY = 512, /* so many are written before their time */
-	LMDB_NEAR_S = 2, /* so far apart, notes cannot change an answer */
+	LMDB_NOTES_MAX = 4000, /* of them, that nobody waits for */
+	LMDB_NEAR_MIN = 2, /* seconds; see lmdb_may_glance() */
+	LMDB_NEAR_MAX = 60,
 	LMDB_PARKED = 16, /* read transactions, kept for the next */
 	LMDB_BUCKETS = 256,
 	LMDB_CHECK_MS = 80, /* at a start */
@@ -92,8 +96,8 @@ struct store_lmdb {
 	int64_t lazy_due;
 	struct lmdb_notes {
 		size_t count;
-		struct greylist_time from;
-		bool are_apart; /* by more than LMDB_NEAR_S from that */
+		struct greylist_time low, high; /* each clock for itself */
+		bool are_mixed; /* of several runs */
 	} notes[2]; /* not committed yet; the writer's, and those that come */
 	unsigned notes_now; /* to which they come */
 	uint32_t written_to[LMDB_BUCKETS]; /* addresses that are under way */
@@ -140,6 +144,14 @@ int lmdb_refuse(const struct store_lmdb *s, char why[STORE_WHY_SIZE],
 /* LMDB, on a file that was looked at; 0, or -1 and why. */
 int lmdb_env_open(struct store_lmdb *s, char why[STORE_WHY_SIZE]);
 void lmdb_env_close(struct store_lmdb *s);
+
+/* --- store_lmdb_room.c --------------------------------------------------- */
+
+/* Does the error say that there is no space, in the map or on the disk? */
+bool lmdb_is_full(int error);
+
+/* Of the map: the room, or what is in use already, and what deletes need. */
+size_t lmdb_map_size(const struct store_lmdb *s, uint64_t in_use);
 
 /* Of the room, as the transaction sees it. */
 struct lmdb_room {
@@ -217,7 +229,7 @@ int lmdb_meta_put(struct lmdb_txn *txn, const char *key, const char *value);
 int lmdb_meta_get(struct lmdb_txn *txn, const char *key, char *buf,
 		  size_t size);
 
-/* --- store_lmdb_writer.c ------------------------------------------------- */
+/* --- store_lmdb_queue.c, _writer.c --------------------------------------- */
 
 /* What of the writer's work is told to whom has asked for it. */
 struct lmdb_batch {
@@ -262,14 +274,41 @@ bool lmdb_do_later(struct store_lmdb *s, const struct lmdb_work *work,
 		   const struct greylist_time *at, const char *address);
 
 /*
- * May an answer be given from what is committed, notes left out?  With an
- * address, it must not depend on whether one of ours wrote to it.
+ * May an answer be given from what is committed, notes left out?  The address
+ * (NULL) must not be among them, and they must be of about `now`: nearer than
+ * a thousandth of `span` (LMDB_NEAR_MIN to _MAX), the shortest time that is
+ * judged by.
  */
 bool lmdb_may_glance(struct store_lmdb *s, const struct greylist_time *now,
-		     const char *address);
+		     int64_t span, const char *address);
 
 /* One whose deadlines are of the steady clock. */
 int lmdb_cond_init(pthread_cond_t *cond);
+
+/* The queue's inside, for the writer; the store is locked. */
+enum lmdb_job_state {
+	LMDB_JOB_QUEUED,
+	LMDB_JOB_RUNNING,
+	LMDB_JOB_RAN,
+	LMDB_JOB_DONE
+};
+
+struct lmdb_job {
+	struct lmdb_job *next;
+	struct lmdb_work work;
+	enum lmdb_job_state state;
+	bool is_note;
+	bool is_late; /* its caller wants to go */
+	bool is_left; /* and has */
+	enum store_end end;
+	pthread_cond_t changed;
+	unsigned notes; /* of s->notes, a note is counted there */
+	uint32_t *bucket; /* of s->written_to; NULL */
+};
+
+void lmdb_append(struct store_lmdb *s, struct lmdb_job *job);
+struct lmdb_job *lmdb_pop(struct store_lmdb *s); /* there is one */
+void lmdb_job_free(struct lmdb_job *job);
 
 int lmdb_writer_start(struct store_lmdb *s);
 void lmdb_writer_stop(struct store_lmdb *s);

@@ -176,7 +176,7 @@ static bool is_due(struct store_lmdb *s, const struct greylist_time *now)
 	MDB_val key = { 0 };
 	bool due;
 
-	if (!lmdb_may_glance(s, now, NULL))
+	if (!lmdb_may_glance(s, now, 0, NULL))
 		return true; /* who knows */
 	if (lmdb_read(s, &txn) != 0)
 		return false;

@@ -11,8 +11,10 @@
  *
  * A glance must not miss notes that are not committed yet, as they may put off
  * an expiry.  Where these are of about the same time, as they are unless a
- * clock is turned or time is made by a test, they change no answer; else the
- * visit goes to the writer, where it comes after them.
+ * clock is turned or time is made by a test, they change no answer (but for who
+ * falls silent in that very moment); else the visit goes to the writer, where
+ * it comes after them.  An address that one of ours is writing to is always
+ * left to it.
  */
 #include "lists/store_lmdb_private.h"
 
@@ -215,6 +217,11 @@ static void note_visit(struct store_lmdb *s, const struct store_visit *visit)
 
 /* --- visits -------------------------------------------------------------- */
 
+static int64_t shortest(const struct greylist_terms *terms)
+{
+	return terms->window < terms->keep ? terms->window : terms->keep;
+}
+
 /* True if that is the answer. */
 static bool glance(struct store_lmdb *s, const struct store_visit *visit,
 		   struct greylist_result *ret_result, enum store_end *ret_end)
@@ -224,7 +231,8 @@ static bool glance(struct store_lmdb *s, const struct store_visit *visit,
 	struct lmdb_txn txn;
 	int error;
 
-	if (!lmdb_may_glance(s, &visit->now, visit->sender) ||
+	if (!lmdb_may_glance(s, &visit->now, shortest(&visit->terms),
+			     visit->sender) ||
 	    lmdb_try_read(s, &txn) != 0)
 		return false;
 	error = judge(&txn, visit, &records, &counts, ret_result, ret_end);

@@ -1,250 +1,17 @@
 /*
- * store_lmdb_writer.c - the queue, and the one thread that writes.
+ * store_lmdb_writer.c - the one thread that writes.
  *
- * Who wants something written queues a job and waits.  The thread begins a
- * transaction, takes job after job, those that come meanwhile, too, until none
- * is left or the transaction has got large or old; commits, and wakes them all.
- * So eight sessions share one sync, and one alone does not wait for others.
- *
- * A note is a job that nobody waits for: it goes with the next commit, or with
- * one of its own after STORE_LAZY_MS.  Until then it is counted, as an answer
- * from what is committed must not miss it (lmdb_may_glance()).  The counts are
- * two: of notes that the thread has or is about to take, and of those that
- * come; so that a steady stream of notes does not make the oldest one old.
- *
- * A job's arguments are its caller's.  He may leave, when his time is over,
- * before the job was begun (it is then not done) and after it has run (then
- * only the commit is missing); while it runs he stays.
+ * It begins a transaction, takes job after job, those that come meanwhile, too,
+ * until none is left or the transaction has got large or old; commits, and
+ * wakes all who wait.  So eight sessions share one sync, and one alone does not
+ * wait for others.
  */
 #include "lists/store_lmdb_private.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
-
-#include "lists/greylist_clock.h"
-#include "lists/hash.h"
-
-enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_RAN, JOB_DONE };
-
-struct lmdb_job {
-	struct lmdb_job *next;
-	struct lmdb_work work;
-	enum job_state state;
-	bool is_note;
-	bool is_late; /* its caller wants to go */
-	bool is_left; /* and has */
-	enum store_end end;
-	pthread_cond_t changed;
-	unsigned notes; /* of s->notes, a note is counted there */
-	uint32_t *bucket; /* of s->written_to; NULL */
-};
-
-/* --- jobs ---------------------------------------------------------------- */
-
-int lmdb_cond_init(pthread_cond_t *cond)
-{
-	pthread_condattr_t attr;
-	int error = pthread_condattr_init(&attr);
-
-	if (error)
-		return error;
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	error = pthread_cond_init(cond, &attr);
-	pthread_condattr_destroy(&attr);
-	return error;
-}
-
-static struct lmdb_job *job_new(const struct lmdb_work *work, bool is_note)
-{
-	struct lmdb_job *job = calloc(1, sizeof(*job));
-
-	if (!job)
-		return NULL;
-	job->work = *work;
-	job->is_note = is_note;
-	job->end = STORE_BROKEN;
-	if (lmdb_cond_init(&job->changed) != 0) {
-		free(job);
-		return NULL;
-	}
-	return job;
-}
-
-static void job_free(struct lmdb_job *job)
-{
-	if (job->is_note)
-		free(job->work.args);
-	pthread_cond_destroy(&job->changed);
-	free(job);
-}
-
-static void append(struct store_lmdb *s, struct lmdb_job *job)
-{
-	job->next = NULL;
-	*s->last = job;
-	s->last = &job->next;
-	s->queued++;
-	if (!job->is_note)
-		s->urgent++;
-}
-
-static struct lmdb_job *pop(struct store_lmdb *s)
-{
-	struct lmdb_job *job = s->first;
-
-	s->first = job->next;
-	if (!s->first)
-		s->last = &s->first;
-	s->queued--;
-	if (!job->is_note)
-		s->urgent--;
-	job->next = NULL;
-	return job;
-}
-
-/* --- for those who ask --------------------------------------------------- */
-
-/* The store is locked.  When it returns the job is done, or was left. */
-static void wait_for(struct store_lmdb *s, struct lmdb_job *job, bool has_limit,
-		     unsigned max_ms)
-{
-	int64_t until = lmdb_clock_ms() + max_ms;
-	struct timespec limit = { .tv_sec = until / 1000,
-				  .tv_nsec = until % 1000 * 1000000 };
-
-	while (job->state != JOB_DONE) {
-		if (!has_limit) {
-			pthread_cond_wait(&job->changed, &s->lock);
-		} else if (!job->is_late) {
-			if (pthread_cond_timedwait(&job->changed, &s->lock,
-						   &limit) == ETIMEDOUT)
-				job->is_late = true;
-		} else if (job->state == JOB_RUNNING) {
-			pthread_cond_wait(&job->changed, &s->lock);
-		} else {
-			job->is_left = true;
-			return;
-		}
-	}
-}
-
-enum store_end lmdb_do(struct store_lmdb *s, const struct lmdb_work *work,
-		       bool has_limit, unsigned max_ms)
-{
-	enum store_end end = STORE_LATE;
-	struct lmdb_job *job = job_new(work, false);
-
-	if (!job)
-		return STORE_BROKEN;
-	pthread_mutex_lock(&s->lock);
-	if (s->stopping || s->queued >= LMDB_QUEUE_MAX || !s->has_writer) {
-		job->is_left = true;
-		if (s->stopping || !s->has_writer)
-			end = s->stopping ? STORE_STOPPED : STORE_BROKEN;
-		pthread_mutex_unlock(&s->lock);
-		job_free(job);
-		return end;
-	}
-	append(s, job);
-	pthread_cond_signal(&s->work);
-	wait_for(s, job, has_limit, max_ms);
-	if (job->is_left) {
-		pthread_mutex_unlock(&s->lock);
-		return STORE_LATE; /* the writer frees it */
-	}
-	end = job->end;
-	pthread_mutex_unlock(&s->lock);
-	job_free(job);
-	return end;
-}
-
-static uint32_t *bucket_of(struct store_lmdb *s, const char *address)
-{
-	size_t len = 0;
-
-	if (!address)
-		return NULL;
-	while (address[len] != '\0')
-		len++;
-	return &s->written_to[hash_digest(address, len).word[0] % LMDB_BUCKETS];
-}
-
-static bool are_near(const struct greylist_time *a,
-		     const struct greylist_time *b)
-{
-	int64_t wall = a->wall - b->wall, up = a->up - b->up;
-
-	return a->run == b->run && wall <= LMDB_NEAR_S &&
-	       wall >= -LMDB_NEAR_S && up <= LMDB_NEAR_S && up >= -LMDB_NEAR_S;
-}
-
-static void count_note(struct store_lmdb *s, struct lmdb_job *job,
-		       const struct greylist_time *at)
-{
-	struct lmdb_notes *notes = &s->notes[s->notes_now];
-
-	job->notes = s->notes_now;
-	if (notes->count++ == 0) {
-		notes->from = *at;
-		notes->are_apart = false;
-	}
-	if (!are_near(&notes->from, at))
-		notes->are_apart = true;
-	if (job->bucket)
-		++*job->bucket;
-}
-
-bool lmdb_do_later(struct store_lmdb *s, const struct lmdb_work *work,
-		   const struct greylist_time *at, const char *address)
-{
-	struct lmdb_job *job = job_new(work, true);
-	bool is_first;
-
-	if (!job) {
-		free(work->args);
-		return false;
-	}
-	job->bucket = bucket_of(s, address);
-	pthread_mutex_lock(&s->lock);
-	if (s->stopping || !s->has_writer || s->queued >= LMDB_QUEUE_MAX) {
-		s->numbers.dropped++;
-		pthread_mutex_unlock(&s->lock);
-		job_free(job);
-		return false;
-	}
-	is_first = s->queued == 0;
-	if (is_first)
-		s->lazy_due = lmdb_clock_ms() + STORE_LAZY_MS;
-	append(s, job);
-	count_note(s, job, at);
-	if (is_first || s->queued == LMDB_LAZY_MANY)
-		pthread_cond_signal(&s->work);
-	pthread_mutex_unlock(&s->lock);
-	return true;
-}
-
-bool lmdb_may_glance(struct store_lmdb *s, const struct greylist_time *now,
-		     const char *address)
-{
-	const uint32_t *bucket = bucket_of(s, address);
-	bool may;
-
-	pthread_mutex_lock(&s->lock);
-	may = (!bucket || *bucket == 0) && !s->stopping;
-	for (int i = 0; i < 2; i++) {
-		const struct lmdb_notes *notes = &s->notes[i];
-
-		if (notes->count > 0 &&
-		    (notes->are_apart || !are_near(&notes->from, now)))
-			may = false;
-	}
-	pthread_mutex_unlock(&s->lock);
-	return may;
-}
 
 /* --- a transaction of jobs ----------------------------------------------- */
 
@@ -272,14 +39,14 @@ static struct lmdb_job *take(struct store_lmdb *s, struct taken *taken)
 	while (!job && s->first && !taken->is_over) {
 		if (s->first->work.is_long && taken->count > 0)
 			break;
-		job = pop(s);
+		job = lmdb_pop(s);
 		if (job->is_left) {
-			job_free(job);
+			lmdb_job_free(job);
 			job = NULL;
 		}
 	}
 	if (job)
-		job->state = JOB_RUNNING;
+		job->state = LMDB_JOB_RUNNING;
 	pthread_mutex_unlock(&s->lock);
 	return job;
 }
@@ -292,7 +59,7 @@ static int run(struct store_lmdb *s, struct lmdb_batch *batch,
 	job->end = STORE_DONE;
 	error = job->work.run(batch, job->work.args, &job->end);
 	pthread_mutex_lock(&s->lock);
-	job->state = JOB_RAN;
+	job->state = LMDB_JOB_RAN;
 	if (job->is_late)
 		pthread_cond_signal(&job->changed);
 	pthread_mutex_unlock(&s->lock);
@@ -426,9 +193,9 @@ static void settle(struct store_lmdb *s, struct taken *taken)
 		if (job->is_note)
 			uncount_note(s, job);
 		if (job->is_note || job->is_left) {
-			job_free(job);
+			lmdb_job_free(job);
 		} else {
-			job->state = JOB_DONE;
+			job->state = LMDB_JOB_DONE;
 			pthread_cond_signal(&job->changed);
 		}
 	}
@@ -573,12 +340,12 @@ static void stop_those_who_wait(struct store_lmdb *s)
 	for (struct lmdb_job *job = all; job; job = next) {
 		next = job->next;
 		if (job->is_note) {
-			append(s, job);
+			lmdb_append(s, job);
 		} else if (job->is_left) {
-			job_free(job);
+			lmdb_job_free(job);
 		} else {
 			job->end = STORE_STOPPED;
-			job->state = JOB_DONE;
+			job->state = LMDB_JOB_DONE;
 			pthread_cond_signal(&job->changed);
 		}
 	}
