@@ -121,8 +121,9 @@ static int set_map_size(struct store_lmdb *s)
 	mdb_env_stat(s->env, &st);
 	s->page_size = st.ms_psize;
 	return mdb_env_set_mapsize(s->env,
-				   map_size(s, ((uint64_t)info.me_last_pgno +
-						1) * s->page_size));
+				   lmdb_map_size(s,
+						 ((uint64_t)info.me_last_pgno +
+						  1) * s->page_size));
 }
 
 static int write_opened(struct lmdb_txn *txn)
