@@ -16,6 +16,7 @@
 
 #include "filter/settings_table.h"
 #include "lists/dns_server.h"
+#include "lists/store_redis.h"
 #include "rules/ast.h"
 
 static const struct choice mode_words[] = { { "enforce", MODE_ENFORCE },
@@ -62,6 +63,7 @@ static bool valid_facility(const char *value, const char **ret_why);
 static bool valid_dns_servers(const char *value, const char **ret_why);
 static bool valid_dns_bind(const char *value, const char **ret_why);
 static bool valid_authserv_id(const char *value, const char **ret_why);
+static bool valid_redis(const char *value, const char **ret_why);
 
 /* The address of a field, if it has the type; else the compiler objects. */
 #define FIELD(f, t)                     \
@@ -211,9 +213,9 @@ static const struct setting_row table[] = {
 	     "what was answered outlasts a loss of power"),
 	WORD("greylist_required", store.required, bool, "off", switch_words, true,
 	     "do not start where nothing can be remembered"),
-	STRING("redis_servers", store.redis_servers, "", NULL, true,
+	STRING("redis_servers", store.redis_servers, "", valid_redis, true,
 	       "memory shared by several hosts: host:port or unix:/path"),
-	STRING("redis_sentinels", store.redis_sentinels, "", NULL, true,
+	STRING("redis_sentinels", store.redis_sentinels, "", valid_redis, true,
 	       "those who know which server leads: host:port, host:port"),
 	STRING("redis_master", store.redis_master, "mymaster", NULL, true,
 	       "the name that they know it by"),
@@ -317,6 +319,16 @@ static bool valid_authserv_id(const char *value, const char **ret_why)
 		    strchr("()<>@,;:\\\"/[]?=", value[i]) != NULL)
 			return false;
 	return len <= 253;
+}
+
+static bool valid_redis(const char *value, const char **ret_why)
+{
+	char why[STORE_WHY_SIZE];
+
+	*ret_why =
+		"up to 8 addresses, with or without a port, or paths, such as "
+		"\"192.0.2.1:6379, [::1], unix:/run/redis/redis.sock\"";
+	return store_redis_servers_valid(value, why);
 }
 
 const struct setting_row *settings_row(size_t index)
