@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import pathlib
 import shutil
 import signal
@@ -16,7 +15,7 @@ import threading
 import time
 from typing import Callable, Iterator
 
-from lib import wait
+from lib import clock as clocks, wait
 from lib.dnsserver import DnsServer
 from lib.fakemta import FakeMta, ProtocolError, Reply
 from lib.steelyard import program
@@ -32,28 +31,13 @@ verdict reject at 50
 CLIENT = "192.0.2.10"  # net:192.0.2.0/24, and nothing is proven
 
 
-class Clock:
-    """Time as tests/faults/clock.c shows it to a filter."""
-
-    FORMAT = "<2q40s"
-
-    def __init__(self, folder: pathlib.Path) -> None:
-        library = folder / "clock.so"
-        shutil.copy(program("STEELYARD", "steelyard").parent
-                    / "tests/faults/clock.so", library)
-        self.environment = {"LD_PRELOAD": str(library)}
-        self.path = folder / "clock.so.control"
-        self.set()
+class Clock(clocks.Clock):
+    """One that is set to what a test says, as seen from the true time."""
 
     def set(self, wall: int = 0, up: int = 0, boot_id: str = "") -> None:
         """Seconds that are added to the clocks; another run of the machine."""
         text = boot_id + "\n" if boot_id else ""
-        data = struct.pack(self.FORMAT, wall, up, text.encode())
-        if self.path.exists():
-            with open(self.path, "r+b") as file:
-                os.pwrite(file.fileno(), data, 0)
-        else:
-            self.path.write_bytes(data)
+        struct.pack_into("<qq40s", self._page, 0, wall, up, text.encode())
 
 
 class Greylister(Filter):
@@ -363,8 +347,8 @@ class Relay:
 
 @contextlib.contextmanager
 def clock() -> Iterator[Clock]:
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="sy-clock-"))
+    moved = Clock()
     try:
-        yield Clock(folder)
+        yield moved
     finally:
-        shutil.rmtree(folder)
+        moved.close()
