@@ -299,7 +299,8 @@ struct lmdb_job {
 	enum lmdb_job_state state;
 	bool is_note;
 	bool is_late; /* its caller wants to go */
-	bool is_left; /* and has */
+	bool is_left; /* and has: the writer frees it */
+	bool is_held; /* it is done, but the writer is not done with it */
 	enum store_end end;
 	pthread_cond_t changed;
 	unsigned notes; /* of s->notes, a note is counted there */

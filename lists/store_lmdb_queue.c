@@ -114,6 +114,7 @@ enum store_end lmdb_do(struct store_lmdb *s, const struct lmdb_work *work,
 {
 	enum store_end end = STORE_LATE;
 	struct lmdb_job *job = job_new(work, false);
+	bool is_held;
 
 	if (!job)
 		return STORE_BROKEN;
@@ -134,8 +135,10 @@ enum store_end lmdb_do(struct store_lmdb *s, const struct lmdb_work *work,
 		return STORE_LATE; /* the writer frees it */
 	}
 	end = job->end;
+	is_held = job->is_left = job->is_held;
 	pthread_mutex_unlock(&s->lock);
-	lmdb_job_free(job);
+	if (!is_held)
+		lmdb_job_free(job);
 	return end;
 }
 

@@ -183,24 +183,46 @@ static void uncount_note(struct store_lmdb *s, struct lmdb_job *job)
 		--*job->bucket;
 }
 
-static void settle(struct store_lmdb *s, struct taken *taken)
+/* Marks them as done, and keeps only those who wait. */
+static void mark_done(struct store_lmdb *s, struct taken *taken)
 {
-	struct lmdb_job *next;
+	struct lmdb_job *next, **at = &taken->first;
 
-	pthread_mutex_lock(&s->lock);
 	for (struct lmdb_job *job = taken->first; job; job = next) {
 		next = job->next;
 		if (job->is_note)
 			uncount_note(s, job);
 		if (job->is_note || job->is_left) {
 			lmdb_job_free(job);
-		} else {
-			job->state = LMDB_JOB_DONE;
-			pthread_cond_signal(&job->changed);
+			continue;
 		}
+		job->state = LMDB_JOB_DONE;
+		job->is_held = true;
+		*at = job;
+		at = &job->next;
 	}
+	*at = NULL;
+}
+
+/* Who is woken must not find the store locked by him who wakes. */
+static void settle(struct store_lmdb *s, struct taken *taken)
+{
+	struct lmdb_job *next;
+
+	pthread_mutex_lock(&s->lock);
+	mark_done(s, taken);
 	/* what is left has been waiting for a while */
 	s->lazy_due = lmdb_clock_ms() + STORE_LAZY_MS / 2;
+	pthread_mutex_unlock(&s->lock);
+	for (struct lmdb_job *job = taken->first; job; job = job->next)
+		pthread_cond_signal(&job->changed);
+	pthread_mutex_lock(&s->lock);
+	for (struct lmdb_job *job = taken->first; job; job = next) {
+		next = job->next;
+		job->is_held = false;
+		if (job->is_left)
+			lmdb_job_free(job);
+	}
 	pthread_mutex_unlock(&s->lock);
 }
 
