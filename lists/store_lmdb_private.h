@@ -43,7 +43,7 @@ enum {
 	LMDB_NEAR_MAX = 60,
 	LMDB_PARKED = 16, /* read transactions, kept for the next */
 	LMDB_BUCKETS = 256,
-	LMDB_CHECK_MS = 80, /* at a start */
+	LMDB_CHECK_MS = 50, /* at a start */
 	LMDB_TIDY_MS = 60000, /* between looks at the readers */
 	LMDB_PAUSE_MS = 1000, /* between two tries, when the disk is full */
 	LMDB_LOOK_MS = 5, /* of reading, or of sweeping, in one go */
