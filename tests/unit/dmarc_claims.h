@@ -39,7 +39,12 @@ struct dmarc_claim {
 	int how;
 };
 
-extern const struct dmarc_claim dmarc_claims[];
-extern const size_t dmarc_claim_count;
+struct dmarc_claims {
+	const struct dmarc_claim *rows;
+	size_t count;
+};
+
+extern const struct dmarc_claims dmarc_walk_claims; /* by the tree walk */
+extern const struct dmarc_claims dmarc_list_claims; /* with a list's help */
 
 #endif

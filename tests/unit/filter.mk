@@ -224,7 +224,8 @@ tests_unit_test_dmarc_record_SOURCES = tests/unit/test_dmarc_record.c
 tests_unit_test_dmarc_record_LDADD = $(dmarc_libs)
 
 tests_unit_test_dmarc_SOURCES = tests/unit/test_dmarc.c \
-	tests/unit/dmarc_claims.c tests/unit/dmarc_claims.h
+	tests/unit/dmarc_claims.c tests/unit/dmarc_claims.h \
+	tests/unit/dmarc_claims_list.c
 tests_unit_test_dmarc_LDADD = $(dmarc_libs)
 endif
 

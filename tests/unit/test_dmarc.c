@@ -117,39 +117,50 @@ static void check(const struct dmarc *dmarc, const struct dmarc_claim *claim)
 		assert_true(outcome->spf_domain || outcome->dkim_domain);
 }
 
+static void for_each_claim(void (*test)(const struct dmarc_claim *claim))
+{
+	for (size_t i = 0; i < dmarc_walk_claims.count; i++)
+		test(&dmarc_walk_claims.rows[i]);
+	for (size_t i = 0; i < dmarc_list_claims.count; i++)
+		test(&dmarc_list_claims.rows[i]);
+}
+
+static void check_claim(const struct dmarc_claim *claim)
+{
+	struct dmarc dmarc;
+	char asked[2048] = "";
+
+	start(&dmarc, claim);
+	add_names(&dmarc, claim);
+	run(&dmarc, claim->world, asked, sizeof(asked));
+	check(&dmarc, claim);
+	if (claim->expected.asked && strcmp(asked, claim->expected.asked) != 0)
+		fail_msg("%s: asked %s", claim->claim, asked);
+}
+
 static void test_claims(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < dmarc_claim_count; i++) {
-		const struct dmarc_claim *claim = &dmarc_claims[i];
-		struct dmarc dmarc;
-		char asked[2048] = "";
+	for_each_claim(check_claim);
+}
 
-		start(&dmarc, claim);
-		add_names(&dmarc, claim);
-		run(&dmarc, claim->world, asked, sizeof(asked));
-		check(&dmarc, claim);
-		if (claim->expected.asked &&
-		    strcmp(asked, claim->expected.asked) != 0)
-			fail_msg("%s: asked %s", claim->claim, asked);
-	}
+static void check_walk_first(const struct dmarc_claim *claim)
+{
+	struct dmarc dmarc;
+	char asked[2048] = "";
+
+	start(&dmarc, claim);
+	run(&dmarc, claim->world, asked, sizeof(asked));
+	add_names(&dmarc, claim);
+	run(&dmarc, claim->world, asked, sizeof(asked));
+	check(&dmarc, claim);
 }
 
 /* What SPF and DKIM prove may be known before the walk, or after it. */
 static void test_order_does_not_matter(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < dmarc_claim_count; i++) {
-		const struct dmarc_claim *claim = &dmarc_claims[i];
-		struct dmarc dmarc;
-		char asked[2048] = "";
-
-		start(&dmarc, claim);
-		run(&dmarc, claim->world, asked, sizeof(asked));
-		add_names(&dmarc, claim);
-		run(&dmarc, claim->world, asked, sizeof(asked));
-		check(&dmarc, claim);
-	}
+	for_each_claim(check_walk_first);
 }
 
 /*
@@ -183,12 +194,16 @@ static void check_without(const struct dmarc_claim *claim, unsigned missing)
 	fail_msg("%s: %d without %x", claim->claim, result, missing);
 }
 
+static void check_without_any(const struct dmarc_claim *claim)
+{
+	for (unsigned missing = 0; missing < 1U << 9; missing++)
+		check_without(claim, missing);
+}
+
 static void test_failures_are_never_held_against(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < dmarc_claim_count; i++)
-		for (unsigned missing = 0; missing < 1U << 9; missing++)
-			check_without(&dmarc_claims[i], missing);
+	for_each_claim(check_without_any);
 }
 
 static const struct {
