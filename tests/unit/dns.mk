@@ -5,9 +5,10 @@ dns_tests = tests/unit/test_dns_name tests/unit/test_dns_message \
 	tests/unit/test_dns_cache tests/unit/test_dns_breaker \
 	tests/unit/test_dns_wheel tests/unit/test_dns_server \
 	tests/unit/test_dns_zone tests/unit/test_dns_zonefile \
-	tests/unit/test_dns tests/unit/test_dns_net tests/unit/test_dns_batch \
+	tests/unit/test_dns tests/unit/test_dns_net tests/unit/test_dns_away \
+	tests/unit/test_dns_batch tests/unit/test_dnsbl \
 	tests/unit/test_dnsbl_health tests/unit/test_dnsbl_name \
-	tests/unit/test_dnsbl
+	tests/unit/test_dnsbl_test
 check_PROGRAMS += $(dns_tests)
 TESTS += $(dns_tests)
 
@@ -44,17 +45,26 @@ tests_unit_test_dns_LDADD = $(dns_test_libs)
 tests_unit_test_dns_batch_SOURCES = tests/unit/test_dns_batch.c
 tests_unit_test_dns_batch_LDADD = $(dns_test_libs)
 
-tests_unit_test_dnsbl_health_SOURCES = tests/unit/test_dnsbl_health.c
+tests_unit_test_dnsbl_health_SOURCES = tests/unit/test_dnsbl_health.c \
+	tests/unit/dnsbl_stories.c tests/unit/dnsbl_stories.h
 tests_unit_test_dnsbl_health_LDADD = $(dns_test_libs)
 
 tests_unit_test_dnsbl_name_SOURCES = tests/unit/test_dnsbl_name.c
 tests_unit_test_dnsbl_name_LDADD = $(dns_test_libs)
 
 # over a zone as well
-tests_unit_test_dnsbl_SOURCES = tests/unit/test_dnsbl.c
+dnsbl_world = tests/unit/dnsbl_world.c tests/unit/dnsbl_world.h
+tests_unit_test_dnsbl_SOURCES = tests/unit/test_dnsbl.c $(dnsbl_world)
 tests_unit_test_dnsbl_LDADD = $(dns_test_libs)
+tests_unit_test_dnsbl_test_SOURCES = tests/unit/test_dnsbl_test.c \
+	$(dnsbl_world)
+tests_unit_test_dnsbl_test_LDADD = $(dns_test_libs)
 
-tests_unit_test_dns_net_SOURCES = tests/unit/test_dns_net.c \
-	tests/unit/fakedns.c tests/unit/fakedns.h
+dns_scene = tests/unit/dns_scene.c tests/unit/dns_scene.h \
+	tests/unit/fakedns.c tests/unit/fakedns.h \
+	tests/unit/fakedns_say.c tests/unit/fakedns_say.h
+tests_unit_test_dns_net_SOURCES = tests/unit/test_dns_net.c $(dns_scene)
 tests_unit_test_dns_net_LDADD = $(dns_test_libs)
+tests_unit_test_dns_away_SOURCES = tests/unit/test_dns_away.c $(dns_scene)
+tests_unit_test_dns_away_LDADD = $(dns_test_libs)
 endif

@@ -6,6 +6,8 @@
  */
 #include "tests/unit/fakedns.h"
 
+#include "tests/unit/fakedns_say.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -23,19 +24,10 @@
 #define NAMES 4096
 #define HELD 64
 #define CONNECTIONS 16
-#define HEADER 12
-#define POINTER "\xc0\x0c" /* to the question's name */
-
-struct reply {
-	uint8_t bytes[65536];
-	size_t len;
-	size_t end; /* of the question */
-	bool tcp, edns;
-};
 
 struct held {
 	struct sockaddr_storage to;
-	struct reply *reply;
+	struct fakedns_reply *reply;
 };
 
 struct fakedns {
@@ -53,255 +45,15 @@ struct fakedns {
 	struct held held[HELD];
 };
 
-/* --- what is said ------------------------------------------------------ */
-
-static void put(struct reply *r, const void *data, size_t len)
-{
-	memcpy(r->bytes + r->len, data, len);
-	r->len += len;
-}
-
-static void put16(struct reply *r, unsigned value)
-{
-	uint8_t b[] = { (uint8_t)(value >> 8), (uint8_t)value };
-
-	put(r, b, 2);
-}
-
-static void count(struct reply *r, size_t at, unsigned n)
-{
-	r->bytes[at] = (uint8_t)(n >> 8);
-	r->bytes[at + 1] = (uint8_t)n;
-}
-
-static void put_record(struct reply *r, const char *owner, size_t owner_len,
-		       unsigned type, unsigned ttl, const void *data,
-		       size_t len)
-{
-	put(r, owner, owner_len);
-	put16(r, type);
-	put16(r, 1);
-	put16(r, 0);
-	put16(r, ttl);
-	put16(r, (unsigned)len);
-	put(r, data, len);
-}
-
-static void say_address(struct reply *r)
-{
-	count(r, 6, 1);
-	put_record(r, POINTER, 2, 1, 60, "\xc0\x00\x02\x01", 4);
-}
-
-static void say_soa(struct reply *r)
-{
-	static const char soa[22] = { [21] = 30 };
-
-	count(r, 8, 1);
-	put_record(r, "", 1, 6, 60, soa, sizeof(soa));
-}
-
-static void say_nx(struct reply *r)
-{
-	r->bytes[3] |= 3;
-	say_soa(r);
-}
-
-static void say_servfail(struct reply *r)
-{
-	r->bytes[3] |= 2;
-}
-
-static void say_refused(struct reply *r)
-{
-	r->bytes[3] |= 5;
-}
-
-static void say_formerr(struct reply *r)
-{
-	r->bytes[3] |= 1;
-}
-
-static void say_silent(struct reply *r)
-{
-	r->len = 0;
-}
-
-static void say_wrong_id(struct reply *r)
-{
-	say_address(r);
-	r->bytes[0] ^= 0x55;
-}
-
-static void say_wrong_question(struct reply *r)
-{
-	say_address(r);
-	r->bytes[HEADER + 1] ^= 1;
-}
-
-static void say_garbage(struct reply *r)
-{
-	for (size_t i = 2; i < 40; i++)
-		r->bytes[i] = (uint8_t)(i * 77);
-	r->len = 40;
-}
-
-static void say_cut(struct reply *r)
-{
-	say_address(r);
-	r->len -= 3;
-}
-
-/* One datagram of no bytes.  (Over TCP that is the end.) */
-static void say_empty(struct reply *r)
-{
-	r->len = SIZE_MAX;
-}
-
-static void say_truncated(struct reply *r)
-{
-	r->bytes[2] |= 2;
-}
-
-static void say_truncated_udp(struct reply *r)
-{
-	if (r->tcp)
-		say_address(r);
-	else
-		say_truncated(r);
-}
-
-static void say_text(struct reply *r, size_t strings)
-{
-	uint8_t data[65000];
-	size_t len = 0;
-
-	if (!r->tcp) {
-		say_truncated(r);
-		return;
-	}
-	for (size_t i = 0; i < strings; i++) {
-		data[len++] = 200;
-		memset(data + len, 'x', 200);
-		len += 200;
-	}
-	count(r, 6, 1);
-	put_record(r, POINTER, 2, 16, 60, data, len);
-}
-
-static void say_big(struct reply *r)
-{
-	say_text(r, 30); /* 6,000 bytes of text */
-}
-
-static void say_huge(struct reply *r)
-{
-	say_text(r, 300); /* 60,000 */
-}
-
-static void say_many(struct reply *r)
-{
-	if (!r->tcp) {
-		say_truncated(r);
-		return;
-	}
-	count(r, 6, 1000);
-	for (int i = 0; i < 1000; i++)
-		put_record(r, POINTER, 2, 1, 60, "\x7f\0\0\2", 4);
-}
-
-static void say_pointers(struct reply *r)
-{
-	uint8_t name[2] = { 0xc0, (uint8_t)r->len };
-
-	count(r, 6, 1);
-	put_record(r, (char *)name, 2, 1, 60, "\x7f\0\0\2", 4);
-}
-
-static void say_chain(struct reply *r)
-{
-	static const char target[] = "\x06target\x04test";
-
-	count(r, 6, 2);
-	put_record(r, POINTER, 2, 5, 20, target, sizeof(target));
-	put_record(r, target, sizeof(target), 1, 60, "\xc0\x00\x02\x02", 4);
-}
-
-static void say_alias(struct reply *r)
-{
-	static const char target[] = "\x02ok\x04test";
-
-	count(r, 6, 1);
-	put_record(r, POINTER, 2, 5, 20, target, sizeof(target));
-}
-
-static void say_loop(struct reply *r)
-{
-	count(r, 6, 1);
-	put_record(r, POINTER, 2, 5, 20, POINTER, 2);
-}
-
-/* A CNAME to a name that is one letter longer, and so on. */
-static void say_endless(struct reply *r)
-{
-	uint8_t target[256];
-	size_t len = r->bytes[HEADER] + 1u;
-
-	memcpy(target, r->bytes + HEADER, len);
-	target[0]++;
-	target[len++] = 'x';
-	memcpy(target + len, "\x04test", 6);
-	count(r, 6, 1);
-	put_record(r, POINTER, 2, 5, 20, target, len + 6);
-}
-
-static void say_plain(struct reply *r)
-{
-	if (r->edns)
-		say_formerr(r);
-	else
-		say_address(r);
-}
-
-static const struct {
-	const char *label;
-	void (*say)(struct reply *r);
-} sayings[] = {
-	{ "ok", say_address },
-	{ "hold", say_address }, /* but not before fakedns_release() */
-	{ "nx", say_nx },
-	{ "nodata", say_soa },
-	{ "servfail", say_servfail },
-	{ "refused", say_refused },
-	{ "formerr", say_formerr },
-	{ "silent", say_silent },
-	{ "wrongid", say_wrong_id },
-	{ "wrongquestion", say_wrong_question },
-	{ "garbage", say_garbage },
-	{ "cut", say_cut },
-	{ "empty", say_empty },
-	{ "truncated", say_truncated },
-	{ "truncatedudp", say_truncated_udp },
-	{ "big", say_big },
-	{ "huge", say_huge },
-	{ "many", say_many },
-	{ "pointers", say_pointers },
-	{ "chain", say_chain },
-	{ "alias", say_alias },
-	{ "loop", say_loop },
-	{ "endless", say_endless },
-	{ "plain", say_plain },
-};
-
 /* --- who hears it ------------------------------------------------------ */
 
 /* Writes down the query, and the reply's part up to the question's end. */
 static bool hear(struct fakedns *fake, const uint8_t *query, size_t len,
-		 bool tcp, struct reply *r, char name[256])
+		 bool tcp, struct fakedns_reply *r, char name[256])
 {
-	size_t at = HEADER, text = 0;
+	size_t at = FAKEDNS_HEADER, text = 0;
 
-	if (len < HEADER + 5)
+	if (len < FAKEDNS_HEADER + 5)
 		return false;
 	while (at < len && query[at] != 0 && at + query[at] < len) {
 		memcpy(name + text, query + at + 1, query[at]);
@@ -314,7 +66,7 @@ static bool hear(struct fakedns *fake, const uint8_t *query, size_t len,
 	if (at > len)
 		return false;
 	memcpy(r->bytes, query, at);
-	r->len = r->end = at;
+	r->len = at;
 	r->tcp = tcp;
 	r->edns = query[11] > 0;
 	r->bytes[2] = 0x81;
@@ -328,49 +80,41 @@ static bool hear(struct fakedns *fake, const uint8_t *query, size_t len,
 	return true;
 }
 
+/* Whether it is kept until fakedns_release(). */
+static bool hold(struct fakedns *fake, const struct fakedns_reply *r,
+		 const struct sockaddr_storage *to)
+{
+	struct held *held;
+
+	if (!fake->hold || fake->held_count == HELD)
+		return false;
+	held = &fake->held[fake->held_count++];
+	held->to = *to;
+	held->reply = malloc(sizeof(*r));
+	memcpy(held->reply, r, sizeof(*r));
+	return true;
+}
+
 /* With the lock held.  False: no reply (now). */
 static bool think(struct fakedns *fake, const uint8_t *query, size_t len,
-		  bool tcp, struct reply *r,
+		  bool tcp, struct fakedns_reply *r,
 		  const struct sockaddr_storage *from)
 {
 	char name[256];
-	size_t label;
 
 	if (!hear(fake, query, len, tcp, r, name) || fake->mute)
 		return false;
 	if (fake->rcode > 0) {
-		r->bytes[3] |= (uint8_t)fake->rcode;
+		fakedns_say_rcode(r, fake->rcode);
 		return true;
 	}
-	label = strcspn(name, "-.");
-	if (label >= 7 && strncmp(name, "endless", 7) == 0)
-		label = 7;
-	if (label == 0) { /* the root has servers */
-		count(r, 6, 1);
-		put_record(r, "", 1, 2, 60, "\1a\4test", 8);
-		return true;
-	}
-	for (size_t i = 0; i < sizeof(sayings) / sizeof(sayings[0]); i++)
-		if (strlen(sayings[i].label) == label &&
-		    strncasecmp(sayings[i].label, name, label) == 0) {
-			sayings[i].say(r);
-			if (strncmp(name, "hold", 4) == 0 && fake->hold &&
-			    from && fake->held_count < HELD) {
-				struct held *held =
-					&fake->held[fake->held_count++];
-
-				held->to = *from;
-				held->reply = malloc(sizeof(*r));
-				memcpy(held->reply, r, sizeof(*r));
-				return false;
-			}
-			return r->len > 0;
-		}
-	say_nx(r);
-	return true;
+	fakedns_say(r, name);
+	if (from && strncmp(name, "hold", 4) == 0 && hold(fake, r, from))
+		return false;
+	return r->len > 0;
 }
 
-static void serve_udp(struct fakedns *fake, struct reply *r)
+static void serve_udp(struct fakedns *fake, struct fakedns_reply *r)
 {
 	struct sockaddr_storage from;
 	socklen_t from_len = sizeof(from);
@@ -388,7 +132,8 @@ static void serve_udp(struct fakedns *fake, struct reply *r)
 	answer = think(fake, query, (size_t)len, false, r, &from);
 	pthread_mutex_unlock(&fake->lock);
 	if (answer)
-		sendto(fake->udp, r->bytes, r->len == SIZE_MAX ? 0 : r->len, 0,
+		sendto(fake->udp, r->bytes,
+		       r->len == FAKEDNS_EMPTY ? 0 : r->len, 0,
 		       (struct sockaddr *)&from, from_len);
 }
 
@@ -419,7 +164,7 @@ static bool write_all(int fd, const uint8_t *from, size_t len)
 }
 
 /* False when the connection is over. */
-static bool serve_tcp(struct fakedns *fake, int fd, struct reply *r)
+static bool serve_tcp(struct fakedns *fake, int fd, struct fakedns_reply *r)
 {
 	uint8_t query[1500], head[2];
 	size_t len;
@@ -435,7 +180,7 @@ static bool serve_tcp(struct fakedns *fake, int fd, struct reply *r)
 	pthread_mutex_unlock(&fake->lock);
 	if (!answer)
 		return true;
-	if (r->len == SIZE_MAX)
+	if (r->len == FAKEDNS_EMPTY)
 		return false;
 	head[0] = (uint8_t)(r->len >> 8);
 	head[1] = (uint8_t)r->len;
@@ -458,7 +203,7 @@ static void accept_one(struct fakedns *fake)
 static void *serve(void *arg)
 {
 	struct fakedns *fake = arg;
-	struct reply *r = malloc(sizeof(*r));
+	struct fakedns_reply *r = malloc(sizeof(*r));
 	bool stop = false;
 
 	while (!stop) {

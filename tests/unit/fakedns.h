@@ -3,7 +3,7 @@
  *
  * What it answers is in the first label of the name, up to a "-" if there is
  * one: "ok-17.test" has an address, "silent.test" gets no answer.  The whole
- * list is the table in fakedns.c.
+ * list is the table in fakedns_say.c.
  */
 #ifndef TESTS_UNIT_FAKEDNS_H
 #define TESTS_UNIT_FAKEDNS_H

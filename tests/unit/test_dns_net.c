@@ -4,9 +4,8 @@
 #include "lists/dns.h"
 
 #include "lists/dns_net.h"
-#include "tests/unit/fakedns.h"
+#include "tests/unit/dns_scene.h"
 
-#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <setjmp.h>
@@ -14,49 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-struct world {
-	struct fakedns *fake;
-	struct dns *dns;
-};
-
-/* Time enough for a loaded machine, short enough to wait for. */
-#define TIMEOUT_MS 240
-
-static struct dns *open_dns(const char *servers, unsigned probe_ms)
-{
-	struct dns_settings settings = {
-		.servers = servers,
-		.timeout_ms = TIMEOUT_MS,
-		.breaker_failures = probe_ms > 0 ? 20 : 1000,
-		.breaker_probe_ms = probe_ms,
-	};
-	char error[DNS_ERROR_SIZE] = "";
-	struct dns *dns = dns_open(&settings, error);
-
-	assert_string_equal(error, "");
-	assert_non_null(dns);
-	return dns;
-}
-
-static int set_up(void **state)
-{
-	static struct world world;
-
-	world.fake = fakedns_start();
-	world.dns = open_dns(fakedns_address(world.fake), 0);
-	*state = &world;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct world *world = *state;
-
-	dns_close(world->dns);
-	fakedns_stop(world->fake);
-	return 0;
-}
 
 /* --- one question, one answer ------------------------------------------ */
 
@@ -101,15 +57,15 @@ static const struct row {
 
 static void test_rows(void **state)
 {
-	struct world *world = *state;
+	struct dns_scene *scene = *state;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *row = &rows[i];
-		size_t tcp = fakedns_tcp(world->fake);
+		size_t tcp = fakedns_tcp(scene->fake);
 		struct dns_answer *answer;
 
-		answer = dns_wait(world->dns, row->name, row->type, 0);
-		tcp = fakedns_tcp(world->fake) - tcp;
+		answer = dns_wait(scene->dns, row->name, row->type, 0);
+		tcp = fakedns_tcp(scene->fake) - tcp;
 		if (answer->status != row->status || tcp != row->tcp)
 			fail_msg("%s: %s, %zu over TCP", row->claim,
 				 dns_status_name(answer->status), tcp);
@@ -119,10 +75,10 @@ static void test_rows(void **state)
 
 static void test_answer(void **state)
 {
-	struct world *world = *state;
+	struct dns_scene *scene = *state;
 	struct dns_answer *answer;
 
-	answer = dns_wait(world->dns, "alias.test", DNS_A, 0);
+	answer = dns_wait(scene->dns, "alias.test", DNS_A, 0);
 	assert_int_equal(answer->count, 1);
 	assert_int_equal(answer->cnames, 1);
 	assert_string_equal(answer->canonical, "ok.test");
@@ -134,13 +90,13 @@ static void test_answer(void **state)
 /* On every channel, whatever c-ares has learned there before. */
 static void test_no_edns(void **state)
 {
-	struct world *world = *state;
+	struct dns_scene *scene = *state;
 	struct dns_answer *answer;
 	char name[32];
 
 	for (int i = 0; i < 40; i++) {
 		snprintf(name, sizeof(name), "plain-%d.test", i);
-		answer = dns_wait(world->dns, name, DNS_A, 0);
+		answer = dns_wait(scene->dns, name, DNS_A, 0);
 		assert_int_equal(answer->status, DNS_FOUND);
 		dns_answer_unref(answer);
 	}
@@ -149,9 +105,9 @@ static void test_no_edns(void **state)
 /* A datagram of no bytes: what becomes of it is c-ares' choice. */
 static void test_empty(void **state)
 {
-	struct world *world = *state;
+	struct dns_scene *scene = *state;
 	struct dns_answer *answer =
-		dns_wait(world->dns, "empty.test", DNS_A, 0);
+		dns_wait(scene->dns, "empty.test", DNS_A, 0);
 
 	assert_false(dns_status_is_known(answer->status));
 }
@@ -162,95 +118,41 @@ static void test_cached(void **state)
 {
 	static const char *const names[] = { "ok.test", "nx.test",
 					     "nodata.test", "servfail.test" };
-	struct world *world = *state;
+	struct dns_scene *scene = *state;
 	struct dns_stats stats;
 	size_t queries;
 
 	for (size_t i = 0; i < 4; i++)
-		dns_answer_unref(dns_wait(world->dns, names[i], DNS_A, 0));
-	queries = fakedns_queries(world->fake);
+		dns_answer_unref(dns_wait(scene->dns, names[i], DNS_A, 0));
+	queries = fakedns_queries(scene->fake);
 	for (size_t i = 0; i < 4; i++)
-		dns_answer_unref(dns_wait(world->dns, names[i], DNS_A, 0));
-	assert_int_equal(fakedns_queries(world->fake), queries);
-	dns_stats(world->dns, &stats);
+		dns_answer_unref(dns_wait(scene->dns, names[i], DNS_A, 0));
+	assert_int_equal(fakedns_queries(scene->fake), queries);
+	dns_stats(scene->dns, &stats);
 	assert_int_equal(stats.asked, 8);
 	assert_int_equal(stats.cached, 4);
 	assert_int_equal(stats.queries, 4);
 	assert_int_equal(stats.cache_entries, 4);
 
-	dns_flush(world->dns);
-	dns_answer_unref(dns_wait(world->dns, names[0], DNS_A, 0));
-	assert_int_equal(fakedns_queries(world->fake), queries + 1);
+	dns_flush(scene->dns);
+	dns_answer_unref(dns_wait(scene->dns, names[0], DNS_A, 0));
+	assert_int_equal(fakedns_queries(scene->fake), queries + 1);
 }
-
-struct tally {
-	pthread_mutex_t lock;
-	pthread_cond_t all;
-	size_t left;
-	size_t status[DNS_STATUSES];
-};
-
-static void tally_done(struct dns_asker *asker, struct dns_answer *answer)
-{
-	struct tally *tally = asker->context;
-
-	pthread_mutex_lock(&tally->lock);
-	tally->status[answer->status]++;
-	if (--tally->left == 0)
-		pthread_cond_signal(&tally->all);
-	pthread_mutex_unlock(&tally->lock);
-	dns_answer_unref(answer);
-}
-
-static void tally_wait(struct tally *tally)
-{
-	pthread_mutex_lock(&tally->lock);
-	while (tally->left > 0)
-		pthread_cond_wait(&tally->all, &tally->lock);
-	pthread_mutex_unlock(&tally->lock);
-}
-
-/* Asks "BEGIN-N.test" so often; N counts if `different`. */
-static void ask_many(struct dns *dns, const char *begin, bool different,
-		     struct tally *tally, struct dns_asker *askers, size_t n)
-{
-	pthread_mutex_lock(&tally->lock);
-	tally->left += n;
-	pthread_mutex_unlock(&tally->lock);
-	for (size_t i = 0; i < n; i++) {
-		struct dns_answer *answer;
-		char name[64];
-
-		snprintf(name, sizeof(name), "%s-%zu.test", begin,
-			 different ? i : 0);
-		askers[i] = (struct dns_asker){ .done = tally_done,
-						.context = tally };
-		answer = dns_ask(dns, name, DNS_A, 0, &askers[i]);
-		if (answer)
-			tally_done(&askers[i], answer);
-	}
-}
-
-#define TALLY                                      \
-	{                                          \
-		.lock = PTHREAD_MUTEX_INITIALIZER, \
-		.all = PTHREAD_COND_INITIALIZER    \
-	}
 
 static void test_joined(void **state)
 {
-	struct world *world = *state;
+	struct dns_scene *scene = *state;
 	struct dns_asker askers[40];
 	struct tally tally = TALLY;
 	struct dns_stats stats;
 
-	ask_many(world->dns, "hold", false, &tally, askers, 40);
-	fakedns_wait(world->fake, 1);
-	fakedns_release(world->fake);
+	tally_ask(&tally, scene->dns, "hold", false, askers, 40);
+	fakedns_wait(scene->fake, 1);
+	fakedns_release(scene->fake);
 	tally_wait(&tally);
 	assert_int_equal(tally.status[DNS_FOUND], 40);
-	assert_int_equal(fakedns_queries(world->fake), 1);
-	dns_stats(world->dns, &stats);
+	assert_int_equal(fakedns_queries(scene->fake), 1);
+	dns_stats(scene->dns, &stats);
 	assert_int_equal(stats.joined, 39);
 }
 
@@ -269,7 +171,7 @@ static void count_ports(struct fakedns *fake, bool many, size_t *ret_waiting,
 	struct tally tally = TALLY;
 	char name[32];
 
-	ask_many(dns, "hold", true, &tally, askers, 48);
+	tally_ask(&tally, dns, "hold", true, askers, 48);
 	fakedns_wait(fake, 48);
 	*ret_waiting = fakedns_ports(fake);
 	fakedns_release(fake);
@@ -285,10 +187,10 @@ static void count_ports(struct fakedns *fake, bool many, size_t *ret_waiting,
 
 static void test_ports(void **state)
 {
-	struct world *world = *state;
+	struct dns_scene *scene = *state;
 	size_t waiting, more;
 
-	count_ports(world->fake, true, &waiting, &more);
+	count_ports(scene->fake, true, &waiting, &more);
 	assert_int_equal(waiting, 48 / DNS_NET_QUERIES_PER_PORT);
 	/* each a port of its own, but the system may choose one again */
 	assert_true(more >= 15);
@@ -296,10 +198,10 @@ static void test_ports(void **state)
 
 static void test_ports_local(void **state)
 {
-	struct world *world = *state;
+	struct dns_scene *scene = *state;
 	size_t waiting, more;
 
-	count_ports(world->fake, false, &waiting, &more);
+	count_ports(scene->fake, false, &waiting, &more);
 	assert_int_equal(waiting, DNS_NET_CHANNELS_LOCAL);
 	assert_int_equal(more, 0);
 }
@@ -308,17 +210,17 @@ static void test_ports_local(void **state)
 static void test_renewed(void **state)
 {
 	const size_t n = 3 * DNS_NET_CHANNELS_LOCAL * DNS_NET_QUERIES_LOCAL;
-	struct world *world = *state;
+	struct dns_scene *scene = *state;
 	struct dns_answer *answer;
 	char name[32];
 
 	for (size_t i = 0; i < n; i++) {
 		snprintf(name, sizeof(name), "ok-%zu.test", i);
-		answer = dns_wait(world->dns, name, DNS_A, 0);
+		answer = dns_wait(scene->dns, name, DNS_A, 0);
 		assert_int_equal(answer->status, DNS_FOUND);
 		dns_answer_unref(answer);
 	}
-	assert_in_range(fakedns_ports(world->fake),
+	assert_in_range(fakedns_ports(scene->fake),
 			2 * DNS_NET_CHANNELS_LOCAL + 1,
 			3 * DNS_NET_CHANNELS_LOCAL);
 }
@@ -334,58 +236,58 @@ static void never(struct dns_asker *asker, struct dns_answer *answer)
 
 static void test_give_up(void **state)
 {
-	struct world *world = *state;
+	struct dns_scene *scene = *state;
 	struct dns_asker quitter = { .done = never }, asker;
 	struct tally tally = TALLY;
 
-	assert_null(dns_ask(world->dns, "hold-0.test", DNS_A, 0, &quitter));
-	ask_many(world->dns, "hold", false, &tally, &asker, 1);
-	fakedns_wait(world->fake, 1);
-	assert_true(dns_give_up(world->dns, &quitter));
-	fakedns_release(world->fake);
+	assert_null(dns_ask(scene->dns, "hold-0.test", DNS_A, 0, &quitter));
+	tally_ask(&tally, scene->dns, "hold", false, &asker, 1);
+	fakedns_wait(scene->fake, 1);
+	assert_true(dns_give_up(scene->dns, &quitter));
+	fakedns_release(scene->fake);
 	tally_wait(&tally);
 	assert_int_equal(tally.status[DNS_FOUND], 1);
-	assert_false(dns_give_up(world->dns, &asker));
-	assert_int_equal(fakedns_queries(world->fake), 1);
+	assert_false(dns_give_up(scene->dns, &asker));
+	assert_int_equal(fakedns_queries(scene->fake), 1);
 }
 
 /* Each has his own deadline; the question goes on for the others. */
 static void test_deadlines(void **state)
 {
-	struct world *world = *state;
+	struct dns_scene *scene = *state;
 	struct dns_asker asker;
 	struct tally tally = TALLY;
 	struct dns_answer *answer;
 
-	ask_many(world->dns, "hold", false, &tally, &asker, 1);
-	answer = dns_wait(world->dns, "hold-0.test", DNS_A, 10);
+	tally_ask(&tally, scene->dns, "hold", false, &asker, 1);
+	answer = dns_wait(scene->dns, "hold-0.test", DNS_A, 10);
 	assert_int_equal(answer->status, DNS_TIMEOUT);
-	fakedns_release(world->fake);
+	fakedns_release(scene->fake);
 	tally_wait(&tally);
 	assert_int_equal(tally.status[DNS_FOUND], 1);
 	/* the late answer is known now */
-	answer = dns_wait(world->dns, "hold-0.test", DNS_A, 10);
+	answer = dns_wait(scene->dns, "hold-0.test", DNS_A, 10);
 	assert_int_equal(answer->status, DNS_FOUND);
 	dns_answer_unref(answer);
 }
 
 static void test_closed_while_asking(void **state)
 {
-	struct world *world = *state;
+	struct dns_scene *scene = *state;
 	struct dns_asker askers[20];
 	struct tally tally = TALLY;
 
-	ask_many(world->dns, "silent", true, &tally, askers, 20);
-	dns_close(world->dns);
-	world->dns = NULL;
+	tally_ask(&tally, scene->dns, "silent", true, askers, 20);
+	dns_close(scene->dns);
+	scene->dns = NULL;
 	assert_int_equal(tally.status[DNS_STOPPED], 20);
 }
 
 static void test_busy(void **state)
 {
-	struct world *world = *state;
+	struct dns_scene *scene = *state;
 	struct dns_settings settings = {
-		.servers = fakedns_address(world->fake),
+		.servers = fakedns_address(scene->fake),
 		.max_flights = 8,
 	};
 	char error[DNS_ERROR_SIZE];
@@ -393,144 +295,12 @@ static void test_busy(void **state)
 	struct dns_asker askers[12];
 	struct tally tally = TALLY;
 
-	ask_many(dns, "hold", true, &tally, askers, 12);
-	fakedns_wait(world->fake, 8);
-	fakedns_release(world->fake);
+	tally_ask(&tally, dns, "hold", true, askers, 12);
+	fakedns_wait(scene->fake, 8);
+	fakedns_release(scene->fake);
 	tally_wait(&tally);
 	assert_int_equal(tally.status[DNS_FOUND], 8);
 	assert_int_equal(tally.status[DNS_BUSY], 4);
-	dns_close(dns);
-}
-
-/* --- servers that are away ------------------------------------------------ */
-
-static void test_failover(void **state)
-{
-	struct world *world = *state;
-	struct fakedns *second = fakedns_start();
-	char servers[80], name[32];
-	struct dns_answer *answer;
-	struct dns_stats stats;
-	struct dns *dns;
-
-	snprintf(servers, sizeof(servers), "%s, %s",
-		 fakedns_address(world->fake), fakedns_address(second));
-	dns = open_dns(servers, 0);
-
-	/* one that fails is asked first, the other answers */
-	fakedns_fail(world->fake, 2);
-	answer = dns_wait(dns, "ok.test", DNS_A, 0);
-	assert_int_equal(answer->status, DNS_FOUND);
-	dns_answer_unref(answer);
-	assert_int_equal(fakedns_queries(world->fake), 1);
-	assert_int_equal(fakedns_queries(second), 1);
-
-	/* one that is silent loses its place */
-	fakedns_mute(world->fake, true);
-	for (int i = 0; i < 8; i++) {
-		snprintf(name, sizeof(name), "ok-%d.test", i);
-		answer = dns_wait(dns, name, DNS_A, 0);
-		assert_int_equal(answer->status, DNS_FOUND);
-		dns_answer_unref(answer);
-	}
-	dns_stats(dns, &stats);
-	assert_int_equal(stats.failovers, 1);
-	assert_int_equal(fakedns_queries(world->fake), 1 + 5);
-	dns_close(dns);
-	fakedns_stop(second);
-}
-
-static void test_nobody_there(void **state)
-{
-	struct world *world = *state;
-	struct fakedns *gone = fakedns_start();
-	struct dns_answer *answer;
-	char servers[40];
-	struct dns *dns;
-
-	(void)world;
-	snprintf(servers, sizeof(servers), "%s", fakedns_address(gone));
-	fakedns_stop(gone);
-	dns = open_dns(servers, 0);
-	answer = dns_wait(dns, "ok.test", DNS_A, 0);
-	assert_int_equal(answer->status, DNS_UNREACHABLE);
-	dns_close(dns);
-}
-
-/* Opens after 20 failures, answers at once, closes when a probe succeeds. */
-static void check_breaker(struct world *world, const char *what)
-{
-	struct dns *dns = open_dns(fakedns_address(world->fake), 30);
-	struct dns_asker askers[20];
-	struct tally tally = TALLY;
-	struct dns_answer *answer;
-	struct dns_stats stats;
-	uint64_t start;
-
-	ask_many(dns, what, true, &tally, askers, 20);
-	tally_wait(&tally);
-	/* the askers heard first, by their own deadline */
-	do {
-		poll(NULL, 0, 1);
-		dns_stats(dns, &stats);
-	} while (stats.flights > 0 && stats.breaker_opened == 0);
-	assert_int_equal(stats.breaker, DNS_BREAKER_IS_OPEN);
-
-	start = dns_now_ms();
-	for (int i = 0; i < 100; i++) {
-		answer = dns_wait(dns, "ok.test", DNS_A, 0);
-		assert_int_equal(answer->status, DNS_BREAKER);
-	}
-	assert_true(dns_now_ms() - start < 50);
-
-	fakedns_mute(world->fake, false);
-	fakedns_fail(world->fake, 0);
-	do {
-		poll(NULL, 0, 5);
-		dns_stats(dns, &stats);
-	} while (stats.breaker == DNS_BREAKER_IS_OPEN);
-	answer = dns_wait(dns, "ok.test", DNS_A, 0);
-	assert_int_equal(answer->status, DNS_FOUND);
-	dns_answer_unref(answer);
-	assert_int_equal(stats.breaker_opened, 1);
-	assert_true(stats.probes > 0);
-	dns_close(dns);
-}
-
-static void test_breaker_silent(void **state)
-{
-	struct world *world = *state;
-
-	fakedns_mute(world->fake, true);
-	check_breaker(world, "ok");
-}
-
-static void test_breaker_servfail(void **state)
-{
-	struct world *world = *state;
-
-	fakedns_fail(world->fake, 2);
-	check_breaker(world, "ok");
-}
-
-/* Names that fail one after the other do not open it if the root is there. */
-static void test_breaker_stranger(void **state)
-{
-	struct world *world = *state;
-	struct dns *dns = open_dns(fakedns_address(world->fake), 30);
-	struct dns_answer *answer;
-	struct dns_stats stats;
-
-	for (int i = 0; i < 60; i++) {
-		char name[32];
-
-		snprintf(name, sizeof(name), "servfail-%d.test", i);
-		answer = dns_wait(dns, name, DNS_A, 0);
-		assert_int_equal(answer->status, DNS_SERVFAIL);
-	}
-	dns_stats(dns, &stats);
-	assert_int_equal(stats.breaker_opened, 0);
-	assert_true(stats.probes >= 2);
 	dns_close(dns);
 }
 
@@ -571,41 +341,31 @@ static void *hammer(void *arg)
 
 static void test_threads(void **state)
 {
-	struct world *world = *state;
+	struct dns_scene *scene = *state;
 	pthread_t threads[4];
 
 	for (size_t i = 0; i < 4; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, hammer,
-						world->dns),
+						scene->dns),
 				 0);
 	for (size_t i = 0; i < 4; i++)
 		pthread_join(threads[i], NULL);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                              \
+	cmocka_unit_test_setup_teardown(name, dns_scene_set_up, \
+					dns_scene_tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_rows),
-		TEST(test_answer),
-		TEST(test_no_edns),
-		TEST(test_empty),
-		TEST(test_cached),
-		TEST(test_joined),
-		TEST(test_ports),
-		TEST(test_ports_local),
-		TEST(test_renewed),
-		TEST(test_give_up),
-		TEST(test_deadlines),
-		TEST(test_closed_while_asking),
-		TEST(test_busy),
-		TEST(test_failover),
-		TEST(test_nobody_there),
-		TEST(test_breaker_silent),
-		TEST(test_breaker_servfail),
-		TEST(test_breaker_stranger),
-		TEST(test_threads),
+		TEST(test_rows),      TEST(test_answer),
+		TEST(test_no_edns),   TEST(test_empty),
+		TEST(test_cached),    TEST(test_joined),
+		TEST(test_ports),     TEST(test_ports_local),
+		TEST(test_renewed),   TEST(test_give_up),
+		TEST(test_deadlines), TEST(test_closed_while_asking),
+		TEST(test_busy),      TEST(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
