@@ -17,19 +17,27 @@
  *	greylist action                   what greylisting remembers, see below
  *
  * The actions of `greylist`; a member that is not named here is refused, so
- *that a filter that was misspelled does not forget everything:
+ * that a filter that was misspelled does not forget everything:
  *
  *	list     FILTER, raw, limit       a page of at most `limit` (1000)
- *entries as in show_greylist_entry(), some a line; then "end", "count", "more"
- *and "cursor" count    cursor                   a page of counting: "count",
- *"more" and "cursor"; pages are to be added up show     key; or identity; or
- *"there", its "records", and what a visit client, ptr, spf; with   would hear
- *now: "next" the latter two: sender, recipient stats numbers, as
- *show_greylist_stats() allow, block   identity, for      seconds; 0: until it
- *is taken back unmark   identity                 "was" says what it was before
+ *	                                  entries as in show_greylist_entry(),
+ *	                                  some a line; then "end", "count",
+ *	                                  "more" and "cursor"
+ *	count    cursor                   a page of counting: "count", "more"
+ *	                                  and "cursor"; to be added up
+ *	show     key; or identity; or     "there", its "records", and what a
+ *	         client, ptr, spf; with   visit would hear now: "next"
+ *	         the latter two:
+ *	         sender, recipient
+ *	stats                             numbers, as show_greylist_stats()
+ *	allow    identity, for            `for` seconds; 0: until it is taken
+ *	block    identity, for            back
+ *	unmark   identity                 "was" says what it was before
  *	forget   FILTER, dry_run          a page: "count", "more", "cursor"
  *	import   entries, goes_on         all or none of up to 1000; "bad" is
- *the index of one that is none.  goes_on: not the first request, nothing to log
+ *	                                  the index of one that is none.
+ *	                                  goes_on: not the first request,
+ *	                                  nothing to log
  *
  * FILTER: kinds (of triplet, identity, outbound), state (waiting, passed), mark
  * (allow, block), known, trapped (bool); identity, sender, recipient: patterns;

@@ -55,12 +55,20 @@ const char *show_greylist_kind(enum store_kind kind); /* "triplet" */
 /*
  * Members: kind, key, value, expires (null: never); "foreign" if the value
  * cannot be read, "newer" if it is of a version that is not known yet.  Else,
- *and unless `raw`: state    waiting, passed; allowed, blocked, trapped, known,
- *counted, idle (what counts first); written left     seconds until it says no
- *more than none, 0: now; null: never of a triplet    identity, sender,
- *recipient, first, last, count; wait_left, or waited of an identity  identity,
- *passes, known; counted, last; trapped, trap_left; mark ("allow", "block"),
- *marked, mark_left of an address that was written to  address, last
+ * and unless `raw`:
+ *
+ *	state     of a triplet: waiting, passed; of an identity what counts
+ *	          first: allowed, blocked, trapped, known, counted, idle; of an
+ *	          address: written
+ *	left      seconds until it says no more than none; 0: now, null: never
+ *
+ *	triplet   identity, sender, recipient, first, last, count; wait_left, or
+ *	          waited
+ *	identity  identity, passes, known; counted, last; trapped, trap_left;
+ *	          mark ("allow", "block"), marked, mark_left
+ *	outbound  address, last
+ *
+ * Moments are of the wall clock, in seconds; what is left, too, is in seconds.
  */
 json_t *show_greylist_entry(const struct store_entry *entry,
 			    const struct greylist_terms *terms,

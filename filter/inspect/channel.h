@@ -9,8 +9,8 @@
  * all little-endian.  There are two kinds of inspection.  Of a message:
  *
  *	filter     BEGIN WANT* HEADER* KNOWN* BODY* END, cut into packets at
- *	           will; BEGIN opens a packet, END is the last record of the
- *last inspector  FACT*, in packets; the last one bears CHANNEL_LAST
+ *	           will; BEGIN opens a packet, END is the last record of all
+ *	inspector  FACT*, in packets; the last one bears CHANNEL_LAST
  *
  * and of an envelope, where one packet says it all:
  *
@@ -39,9 +39,9 @@
  * header field always fits, since its frames are no larger; any other is cut,
  * with a mark.  Body pieces are split.  Texts of an envelope are at most
  * CHANNEL_TEXT_MAX bytes, questions of a message CHANNEL_QUESTIONS_MAX, and
- *what is told of it unasked CHANNEL_KNOWN_MAX. Neither side believes the other:
- *what is not as written here is an error, after which the filter has the
- *inspector killed, and an inspector leaves.
+ * what is told of it unasked CHANNEL_KNOWN_MAX.  Neither side believes the
+ * other: what is not as written here is an error, after which the filter has
+ * the inspector killed, and an inspector leaves.
  *
  * Writers put records into a struct packet.  Nothing here touches a socket, is
  * shared between threads, or keeps what it is given.
