@@ -39,14 +39,6 @@ static void put_left(const struct view *view, const char *key, int64_t left)
 				      : json_integer((json_int_t)left));
 }
 
-static int64_t span_left(const struct greylist_time *then, int64_t span,
-			 const struct greylist_time *now)
-{
-	int64_t since = greylist_since(then, now, span);
-
-	return since < span ? span - since : 0;
-}
-
 /* --- entries ------------------------------------------------------------- */
 
 static void put_parts(const struct view *view, const char *key)
@@ -60,6 +52,15 @@ static void put_parts(const struct view *view, const char *key)
 	put(view, "recipient", show_text(parts.recipient, parts.recipient_len));
 }
 
+static int64_t wait_left(const struct view *view,
+			 const struct greylist_triplet *triplet)
+{
+	int64_t wait = view->terms->wait;
+	int64_t since = greylist_since(&triplet->first, view->now, wait);
+
+	return since < wait ? wait - since : 0;
+}
+
 static void put_triplet(const struct view *view,
 			const struct greylist_triplet *triplet)
 {
@@ -68,9 +69,7 @@ static void put_triplet(const struct view *view,
 		put_number(view, "first", triplet->first.wall);
 		put_number(view, "last", triplet->tried_wall);
 		put_number(view, "count", triplet->count);
-		put_number(view, "wait_left",
-			   span_left(&triplet->first, view->terms->wait,
-				     view->now));
+		put_number(view, "wait_left", wait_left(view, triplet));
 	} else {
 		put(view, "state", json_string("passed"));
 		put_number(view, "first", triplet->first_wall);
@@ -82,23 +81,13 @@ static void put_triplet(const struct view *view,
 		 greylist_triplet_left(triplet, view->terms, view->now));
 }
 
-static int64_t mark_left(const struct greylist_identity *identity,
-			 const struct greylist_time *now)
-{
-	if (identity->mark == GREYLIST_UNMARKED)
-		return 0;
-	if (identity->marked_for == 0)
-		return GREYLIST_FOR_EVER;
-	return span_left(&identity->marked, identity->marked_for, now);
-}
-
 /* In a word, what counts first. */
 static const char *identity_state(const struct view *view,
 				  const struct greylist_identity *identity)
 {
-	if (mark_left(identity, view->now) > 0)
+	if (greylist_mark_left(identity, view->now) > 0)
 		return identity->mark == GREYLIST_ALLOW ? "allowed" : "blocked";
-	if (span_left(&identity->trapped, identity->trapped_for, view->now) > 0)
+	if (greylist_trap_left(identity, view->now) > 0)
 		return "trapped";
 	if (greylist_is_known(identity, view->terms, view->now))
 		return "known";
@@ -119,15 +108,15 @@ static void put_identity(const struct view *view,
 	if (identity->round > 0) {
 		put_number(view, "trapped", identity->trapped.wall);
 		put_number(view, "trap_left",
-			   span_left(&identity->trapped, identity->trapped_for,
-				     view->now));
+			   greylist_trap_left(identity, view->now));
 	}
 	if (identity->mark != GREYLIST_UNMARKED) {
 		put(view, "mark",
 		    json_string(identity->mark == GREYLIST_ALLOW ? "allow"
 								 : "block"));
 		put_number(view, "marked", identity->marked.wall);
-		put_left(view, "mark_left", mark_left(identity, view->now));
+		put_left(view, "mark_left",
+			 greylist_mark_left(identity, view->now));
 	}
 	put_left(view, "left",
 		 greylist_identity_left(identity, view->terms, view->now));

@@ -116,8 +116,8 @@ static int64_t block_left(const struct greylist_time *then, int64_t span,
 	return since < span ? span - since : 0;
 }
 
-static int64_t mark_left(const struct greylist_identity *identity,
-			 const struct greylist_time *now)
+int64_t greylist_mark_left(const struct greylist_identity *identity,
+			   const struct greylist_time *now)
 {
 	if (identity->mark == GREYLIST_UNMARKED)
 		return 0;
@@ -126,8 +126,8 @@ static int64_t mark_left(const struct greylist_identity *identity,
 	return block_left(&identity->marked, identity->marked_for, now);
 }
 
-static int64_t trap_left(const struct greylist_identity *identity,
-			 const struct greylist_time *now)
+int64_t greylist_trap_left(const struct greylist_identity *identity,
+			   const struct greylist_time *now)
 {
 	if (identity->trapped_for == 0)
 		return 0;
@@ -168,9 +168,9 @@ static bool tidy(struct greylist_identity *identity,
 
 	if (identity->passes > 0 && is_silent(identity, terms, now))
 		identity->passes = 0;
-	if (identity->trapped_for > 0 && trap_left(identity, now) == 0)
+	if (identity->trapped_for > 0 && greylist_trap_left(identity, now) == 0)
 		identity->trapped_for = 0;
-	if (identity->mark && mark_left(identity, now) == 0)
+	if (identity->mark && greylist_mark_left(identity, now) == 0)
 		identity->mark = GREYLIST_UNMARKED;
 	return identity->passes != was.passes ||
 	       identity->trapped_for != was.trapped_for ||
@@ -192,7 +192,8 @@ static void count_pass(struct greylist_identity *identity,
 bool greylist_convict(struct greylist_identity *identity,
 		      const struct greylist_time *now, int64_t span)
 {
-	if (identity->mark == GREYLIST_ALLOW && mark_left(identity, now) > 0)
+	if (identity->mark == GREYLIST_ALLOW &&
+	    greylist_mark_left(identity, now) > 0)
 		return false;
 	identity->passes = 0;
 	identity->trapped_for = in_bounds(span);
@@ -253,8 +254,8 @@ static int64_t identity_left(const struct greylist_identity *identity,
 			     const struct greylist_terms *terms,
 			     const struct greylist_time *now)
 {
-	int64_t left = mark_left(identity, now);
-	int64_t other = trap_left(identity, now);
+	int64_t left = greylist_mark_left(identity, now);
+	int64_t other = greylist_trap_left(identity, now);
 
 	if (other > left)
 		left = other;
@@ -393,7 +394,7 @@ static void go_on_waiting(const struct visit *v)
 
 static bool judge_identity(const struct visit *v)
 {
-	int64_t left = mark_left(v->identity, v->now);
+	int64_t left = greylist_mark_left(v->identity, v->now);
 
 	if (left > 0) {
 		bool allowed = v->identity->mark == GREYLIST_ALLOW;
@@ -403,7 +404,7 @@ static bool judge_identity(const struct visit *v)
 		       allowed ? GREYLIST_ALLOWED : GREYLIST_BLOCKED);
 		return true;
 	}
-	left = trap_left(v->identity, v->now);
+	left = greylist_trap_left(v->identity, v->now);
 	if (left > 0) {
 		v->result->left = left;
 		answer(v, GREYLIST_REFUSED, GREYLIST_TRAPPED);

@@ -206,6 +206,12 @@ int64_t greylist_outbound_left(const struct greylist_outbound *outbound,
 			       const struct greylist_terms *terms,
 			       const struct greylist_time *now);
 
+/* How long an admin's word, or a conviction, goes on; 0: there is none. */
+int64_t greylist_mark_left(const struct greylist_identity *identity,
+			   const struct greylist_time *now);
+int64_t greylist_trap_left(const struct greylist_identity *identity,
+			   const struct greylist_time *now);
+
 /* Is the identity known, by these terms? */
 bool greylist_is_known(const struct greylist_identity *identity,
 		       const struct greylist_terms *terms,
