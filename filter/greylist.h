@@ -38,9 +38,11 @@ const struct list *greylist_traps(const struct generation *gen);
 
 /*
  * Opens the store that the settings name: the file in state_dir, and in front
- * of it the shared one if there is one.  `read_only` is for a look from outside
- * the filter: at the shared one alone, if there is one.  NULL, and a sentence.
- * A file that was damaged is logged (event=S4).
+ * of it the shared one if there is one.  Where the file cannot be opened, that
+ * is logged (event=S5), and the shared one is all there is until the filter is
+ * started anew.  `read_only` is for a look from outside the filter: at the
+ * shared one alone, if there is one.  NULL, and a sentence.  A file that was
+ * damaged is logged (event=S4).
  */
 struct store *greylist_open_store(const struct settings *settings,
 				  bool read_only, char ret_why[STORE_WHY_SIZE]);

@@ -75,20 +75,30 @@ static struct store *open_local(const struct settings *settings, bool read_only,
 	return store;
 }
 
+/* What the shared one remembers is worth more than nothing. */
+static void tell_alone(const char *why)
+{
+	char value[LOG_VALUE_SIZE];
+
+	log_event(LOG_ERR, "S5", "store=greylist state=shared-only error=%s",
+		  log_escape(why, strlen(why), LOG_VALUE_MAX, value));
+}
+
 struct store *greylist_open_store(const struct settings *settings,
 				  bool read_only, char ret_why[STORE_WHY_SIZE])
 {
 	struct store *shared, *local, *pair;
+	char why[STORE_WHY_SIZE];
 
 	if (!is_shared(&settings->store))
 		return open_local(settings, read_only, ret_why);
 	shared = open_shared(&settings->store, ret_why);
 	if (shared == NULL || read_only)
 		return shared;
-	local = open_local(settings, false, ret_why);
+	local = open_local(settings, false, why);
 	if (local == NULL) {
-		store_close(shared);
-		return NULL;
+		tell_alone(why);
+		return shared;
 	}
 	pair = store_pair_open(shared, local);
 	if (pair == NULL)

@@ -26,6 +26,7 @@ session_tests = tests/unit/test_settings tests/unit/test_ref \
 	tests/unit/test_listener tests/unit/test_generation \
 	tests/unit/test_replay tests/unit/test_spf_memory \
 	tests/unit/test_grey tests/unit/test_grey_later \
+	tests/unit/test_greylist_store \
 	tests/unit/test_resolver
 check_PROGRAMS += $(session_tests)
 TESTS += $(session_tests)
@@ -51,6 +52,9 @@ tests_unit_test_grey_LDADD = $(grey_libs)
 
 tests_unit_test_grey_later_SOURCES = tests/unit/test_grey_later.c $(grey_scene)
 tests_unit_test_grey_later_LDADD = $(grey_libs)
+
+tests_unit_test_greylist_store_SOURCES = tests/unit/test_greylist_store.c
+tests_unit_test_greylist_store_LDADD = $(grey_libs)
 
 tests_unit_test_settings_SOURCES = tests/unit/test_settings.c
 tests_unit_test_settings_LDADD = $(session_test_libs)
