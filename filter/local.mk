@@ -74,7 +74,7 @@ filter_libinspector_a_SOURCES = \
 	filter/inspector_read.c filter/inspector_send.c filter/poison.c \
 	filter/poison.h
 
-# The program: one binary, two kinds of process (main.c tells them apart).
+# Supervisor and filter: one program, main.c tells them apart.
 sbin_PROGRAMS += steelyard
 steelyard_sources = \
 	filter/admission.c filter/admission.h filter/backoff.c \
@@ -94,7 +94,7 @@ steelyard_LDADD = filter/libcontrol.a filter/libsession.a \
 	rules/librules.a lists/liblists.a $(MILTER_LIBS) $(PCRE2_LIBS) \
 	$(JANSSON_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(STORE_LIBS) $(PSL_LIBS)
 
-# The third kind reads mail, with libraries that no other process loads.
+# The inspector reads mail, with libraries that those two do not load.
 # Who asks for the one is given both, as neither runs alone.
 EXTRA_steelyard_DEPENDENCIES = steelyard-inspector$(EXEEXT)
 pkglibexec_PROGRAMS += steelyard-inspector

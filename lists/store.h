@@ -2,8 +2,10 @@
  * store.h - what a greylist remembers, in one of several memories.
  *
  * One interface, two engines: store_lmdb.c (a file of this host) and
- * store_redis.c (a server that several hosts share).  The same contract tests
- * run on both, and whoever uses a store does not know which it is.
+ * store_redis.c (a server that several hosts share).  store_pair.c makes one
+ * store of both, so that the file answers while the server is away.  The same
+ * contract tests run on all three, and whoever uses a store does not know which
+ * it is.
  *
  * What is in it.  Three kinds of records, by keys of text, with values that are
  * the lines of greylist_record.h:
@@ -196,12 +198,12 @@ typedef bool store_each(void *context, const struct store_entry *entry);
  * Calls `each` for up to `limit` entries (STORE_PAGE_MAX at most, and if 0)
  * that match (filter NULL: all), in the order of kinds and keys in LMDB, in any
  * in Redis, and moves the cursor behind the last that was told; *ret_more says
- * whether there may be others.  A page is read in
- * slices, with no transaction open between them, and memory does not grow with
- * the store: what was there from the first page to the last is seen at least
- * once, and in LMDB exactly once.  What has lapsed may be among it.  A page may
- * end, with more, before `limit`: who asks waits no longer than max_ms.  Unless
- * STORE_DONE the cursor is where it was.
+ * whether there may be others.  A page is read in slices, with no transaction
+ * open between them, and memory does not grow with the store: what was there
+ * from the first page to the last is seen at least once, and in LMDB exactly
+ * once.  What has lapsed may be among it.  A page may end, with more, before
+ * `limit`: who asks waits no longer than max_ms.  Unless STORE_DONE the cursor
+ * is where it was.
  */
 enum store_end store_list(struct store *store,
 			  const struct store_filter *filter,

@@ -18,9 +18,9 @@
  *
  * - A result that is the word temperror says that DNS did not answer, so it is
  *   unknown to any test but one that asks for this word: `spf is temperror` and
- *   `spf in { fail, temperror }` hold.  Like `is unknown` they might not, had it
- *   answered (truth.h).  What would be another had it answered, such as
- *   spf.error, is unknown with it; so is each such value of dkim.results.
+ *   `spf in { fail, temperror }` hold.  Like `is unknown` they might not, had
+ *   DNS answered (truth.h).  What would be another then, such as spf.error, is
+ *   unknown with it; so is each such value of dkim.results.
  * - A comparison with none is false, also a negated one: `is not`, `!~` and
  *   `not in` ask for a value that is different, and there is no value.  (`not X
  *   is V` is true then, as `not` turns whatever stands behind it.)  The one

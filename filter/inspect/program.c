@@ -2,7 +2,9 @@
  * program.c - steelyard-inspector: the jailed reader, a program of its own.
  *
  * It is apart from steelyard so that the libraries with which mail is read are
- * loaded by nobody else: neither their faults nor their weight.
+ * not in the processes that talk to the MTA: neither their faults nor their
+ * weight.  (steelyardctl, which has an inspector for itself, forks: see
+ * ctl/jailed.h.)
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"

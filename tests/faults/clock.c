@@ -3,8 +3,9 @@
  *
  * A file beside this library, its name and ".control", holds a struct control:
  * what is added to the clocks, and the boot_id of a machine that was started
- * anew.  A test writes there at any time.  Clocks that only measure how long something takes
- * (CLOCK_MONOTONIC) are left alone, so nobody's patience ends early.
+ * anew.  A test writes there at any time.  Clocks that only measure how long
+ * something takes (CLOCK_MONOTONIC) are left alone, so nobody's patience ends
+ * early.
  *
  * Works in the filter and in steelyardctl; inspectors are asked for no time.
  */

@@ -30,7 +30,8 @@ void rule_bench_begin(struct rule_bench *bench);
 /*
  * Establishes facts: "helo.name=a.example; client.ip=192.0.2.1; spf=unknown;
  * client.ptr=a,b; header:Subject=x; dnsbl:zen.test=127.0.0.2".  Words that
- * suit any fact are none, unknown, unasked and waived; "a,?" is a set that is partial.
+ * suit any fact are none, unknown, unasked and waived; "a,?" is a set that is
+ * partial.
  */
 void rule_bench_facts(struct rule_bench *bench, const char *text);
 

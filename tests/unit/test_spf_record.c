@@ -425,7 +425,7 @@ static void test_open(void **state)
 
 /* --- limits ------------------------------------------------------------- */
 
-/* libspf2 would lose the 26th network; we have room for as many as fit. */
+/* There is room for as many networks as fit, not for the first 25 alone. */
 static void test_many_terms(void **state)
 {
 	char text[SPF_RECORD_MAX + 2] = "v=spf1";
