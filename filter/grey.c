@@ -204,9 +204,25 @@ static void visit(struct session *s, struct store *store, const char *key,
 
 static void convict(struct session *s, struct store *store, unsigned max_ms);
 
+/* What is left until then, at least a moment: what is not asked is lost. */
+static unsigned left_ms(int64_t until_ms)
+{
+	int64_t left = until_ms - monotonic_ms();
+
+	return left > 1 ? (unsigned)left : 1;
+}
+
+/* Until when, from now on: what DNS takes to say who it is comes before. */
+static int64_t begin_asking(struct session *s, unsigned patience_ms)
+{
+	if (store_of(s) != NULL || s->keep_outcome)
+		identify(s, true);
+	return monotonic_ms() + patience_ms;
+}
+
 /* About the recipient that the facts speak of. */
 static void ask(struct session *s, const struct greylist_terms *terms,
-		unsigned max_ms, struct greylist_said *said)
+		int64_t until_ms, struct greylist_said *said)
 {
 	char sender[SENDER_KEY_SIZE], rcpt[SENDER_KEY_SIZE];
 	char key[TRIPLET_KEY_SIZE];
@@ -216,20 +232,18 @@ static void ask(struct session *s, const struct greylist_terms *terms,
 	struct text to = bare(&m->facts.fixed[FACT_RCPT]);
 
 	*said = (struct greylist_said){ .due = true, .left = terms->wait };
-	if (store != NULL || s->keep_outcome)
-		identify(s, true);
 	if (store == NULL)
 		return;
 	said->asked = true;
 	said->left = 0;
-	convict(s, store, max_ms);
+	convict(s, store, left_ms(until_ms));
 	sender_key(from.at, from.len, sender);
 	recipient_key(to.at, to.len, rcpt);
 	/* What was lost for want of memory is nobody's. */
 	said->end = STORE_INVALID;
 	if (m->facts.fixed[FACT_SENDER].state != FACT_UNKNOWN &&
 	    triplet_key(m->identity, sender, rcpt, key) > 0)
-		visit(s, store, key, sender, terms, max_ms, said);
+		visit(s, store, key, sender, terms, left_ms(until_ms), said);
 	count_answer(said);
 }
 
@@ -250,16 +264,8 @@ bool grey_recipient(struct session *s, const struct hits *hits,
 	if (!s->generation->plan.greylists || s->message->rcpt_is_trap ||
 	    !asks_each(s) || !is_due(s, hits, &terms))
 		return false;
-	ask(s, &terms, ASK_MS, ret_said);
+	ask(s, &terms, begin_asking(s, ASK_MS), ret_said);
 	return greylist_defers(ret_said);
-}
-
-/* What is left until then, at least a moment: what is not asked is lost. */
-static unsigned left_ms(int64_t until_ms)
-{
-	int64_t left = until_ms - monotonic_ms();
-
-	return left > 1 ? (unsigned)left : 1;
 }
 
 /* Which recipients: all, or where each was asked at RCPT those who were not
@@ -267,8 +273,8 @@ static unsigned left_ms(int64_t until_ms)
 static bool ask_all(struct session *s, enum phase phase)
 {
 	struct message *m = s->message;
-	int64_t until =
-		monotonic_ms() + (phase == PHASE_EOM ? ASK_EOM_MS : ASK_MS);
+	unsigned patience = phase == PHASE_EOM ? ASK_EOM_MS : ASK_MS;
+	int64_t until = 0;
 
 	for (size_t i = 0; i < m->rcpt_count; i++) {
 		struct recipient *rcpt = &m->rcpts[i];
@@ -282,7 +288,9 @@ static bool ask_all(struct session *s, enum phase phase)
 		hits = hits_for_rcpt(m->hits, &m->facts, &m->work);
 		if (hits == NULL || !is_due(s, hits, &terms))
 			continue;
-		ask(s, &terms, left_ms(until), &rcpt->greylist);
+		if (until == 0)
+			until = begin_asking(s, patience);
+		ask(s, &terms, until, &rcpt->greylist);
 		m->greylist = *greylist_worse(&m->greylist, &rcpt->greylist);
 	}
 	return greylist_defers(&m->greylist);
@@ -346,6 +354,16 @@ static void convict_now(struct session *s, bool waits)
 	convict(s, store, waits ? ASK_MS : TELL_MS);
 }
 
+/* It may be told of when other recipients have been spoken of. */
+static void note_trap(struct message *m)
+{
+	m->trap = m->facts.fixed[FACT_RCPT];
+	m->trap.text.at =
+		arena_strndup(&m->arena, m->trap.text.at, m->trap.text.len);
+	if (m->trap.text.at == NULL)
+		m->trap = (struct fact){ .state = FACT_UNKNOWN };
+}
+
 void grey_trap(struct session *s)
 {
 	const struct list *traps = greylist_traps(s->generation);
@@ -356,6 +374,8 @@ void grey_trap(struct session *s)
 	    is_exempt(s))
 		return;
 	m->rcpt_is_trap = true;
+	if (!m->trapped)
+		note_trap(m);
 	m->trapped = true;
 	if (s->generation->plan.answers[PHASE_RCPT])
 		convict_now(s, true);

@@ -252,7 +252,7 @@ void report_trap(struct session *s, enum store_end end, bool convicted)
 	struct outside out;
 
 	outside_of(s, &out);
-	fact_value(&m->facts.fixed[FACT_RCPT], FACT_TYPE_STRING, rcpt);
+	fact_value(&m->trap, FACT_TYPE_STRING, rcpt);
 	log_event(end == STORE_DONE ? LOG_INFO : LOG_WARNING, "trap",
 		  "message=%s identity=%s convicted=%s for=%us end=%s "
 		  "client=%s name=%s helo=%s sender=%s rcpt=%s",
