@@ -64,6 +64,8 @@ static bool valid_dns_servers(const char *value, const char **ret_why);
 static bool valid_dns_bind(const char *value, const char **ret_why);
 static bool valid_authserv_id(const char *value, const char **ret_why);
 static bool valid_redis(const char *value, const char **ret_why);
+static bool valid_redis_master(const char *value, const char **ret_why);
+static bool valid_redis_prefix(const char *value, const char **ret_why);
 
 /* The address of a field, if it has the type; else the compiler objects. */
 #define FIELD(f, t)                     \
@@ -217,7 +219,8 @@ static const struct setting_row table[] = {
 	       "memory shared by several hosts: host:port or unix:/path"),
 	STRING("redis_sentinels", store.redis_sentinels, "", valid_redis, true,
 	       "those who know which server leads: host:port, host:port"),
-	STRING("redis_master", store.redis_master, "mymaster", NULL, true,
+	STRING("redis_master", store.redis_master, "mymaster",
+	       valid_redis_master, true,
 	       "the name that they know it by"),
 	STRING("redis_user", store.redis_user, "", NULL, true,
 	       "user of the server; empty: its default one"),
@@ -225,7 +228,8 @@ static const struct setting_row table[] = {
 	       "file whose first line is the server's password"),
 	COUNT("redis_database", store.redis_database, "0", 0, 65535, true,
 	      "number of the database on the server"),
-	STRING("redis_prefix", store.redis_prefix, "steelyard:", NULL, true,
+	STRING("redis_prefix", store.redis_prefix, "steelyard:",
+	       valid_redis_prefix, true,
 	       "what all our keys on the server begin with"),
 	LATER("bulk_window", "1d", "bulk detection is not built in"),
 	LATER("journal_privacy", "off", "the journal is not built in"),
@@ -329,6 +333,18 @@ static bool valid_redis(const char *value, const char **ret_why)
 		"up to 8 addresses, with or without a port, or paths, such as "
 		"\"192.0.2.1:6379, [::1], unix:/run/redis/redis.sock\"";
 	return store_redis_servers_valid(value, why);
+}
+
+static bool valid_redis_master(const char *value, const char **ret_why)
+{
+	*ret_why = "the name that the sentinels know the server by";
+	return value[0] != '\0';
+}
+
+static bool valid_redis_prefix(const char *value, const char **ret_why)
+{
+	*ret_why = "at most 64 printable characters without blanks";
+	return store_redis_prefix_valid(value);
 }
 
 const struct setting_row *settings_row(size_t index)

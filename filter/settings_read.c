@@ -3,6 +3,7 @@
  */
 #include "filter/settings.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -254,6 +255,42 @@ static void read_statement(struct settings *settings,
 	read_value(settings, settings_row(index), &set->set.value, diag);
 }
 
+/* As lists and includes: a path begins where the file is that names it. */
+static void resolve(char **path, struct place place, struct diag *diag)
+{
+	const char *from, *slash;
+	char *whole;
+
+	if (*path == NULL || (*path)[0] == '\0' || (*path)[0] == '/' ||
+	    place.file == 0)
+		return;
+	from = diag->sources[place.file - 1].name;
+	slash = strrchr(from, '/');
+	if (slash == NULL)
+		return;
+	if (asprintf(&whole, "%.*s/%s", (int)(slash - from), from, *path) < 0) {
+		diag->failed = true;
+		return;
+	}
+	free(*path);
+	*path = whole;
+}
+
+/* What only several settings together say. */
+static void check_redis(struct settings *settings, const struct ast *ast,
+			struct diag *diag)
+{
+	struct store_settings *set = &settings->store;
+
+	resolve(&set->redis_password_file,
+		settings_place(ast, "redis_password_file"), diag);
+	if (set->redis_user != NULL && set->redis_user[0] != '\0' &&
+	    set->redis_password_file != NULL &&
+	    set->redis_password_file[0] == '\0')
+		diag_error(diag, settings_place(ast, "redis_user"),
+			   "redis_user needs a redis_password_file");
+}
+
 bool settings_read(struct settings *ret, const struct ast *ast,
 		   struct diag *diag)
 {
@@ -268,6 +305,7 @@ bool settings_read(struct settings *ret, const struct ast *ast,
 	for (const struct ast_statement *s = ast->first; s != NULL; s = s->next)
 		if (s->kind == AST_SET)
 			read_statement(ret, s, seen, diag);
+	check_redis(ret, ast, diag);
 	return diag->errors == errors && !diag->failed;
 }
 

@@ -325,7 +325,7 @@ static const struct store_engine engine = {
 	.close = close_redis,
 };
 
-static bool is_prefix(const char *prefix)
+bool store_redis_prefix_valid(const char *prefix)
 {
 	for (const char *c = prefix; *c; c++) {
 		if (*c <= ' ' || *c >= 0x7f)
@@ -369,7 +369,7 @@ static bool read_settings(struct store_redis *redis,
 			 "a user needs a file with the password");
 		return false;
 	}
-	if (!is_prefix(settings->prefix)) {
+	if (!store_redis_prefix_valid(settings->prefix)) {
 		snprintf(why, STORE_WHY_SIZE,
 			 "\"%.40s\" is no prefix of keys: up to %d printable "
 			 "characters without blanks",

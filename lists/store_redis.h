@@ -42,9 +42,15 @@ struct store_redis_settings {
 	unsigned database;
 };
 
-/* False, with a sentence, for what is no list of servers or sentinels. */
+/*
+ * False, with a sentence, for what is no list of servers or sentinels; "" is
+ * one of none.
+ */
 bool store_redis_servers_valid(const char *servers,
 			       char ret_why[STORE_WHY_SIZE]);
+
+/* What keys may begin with: short, printable, without blanks; "" is fine. */
+bool store_redis_prefix_valid(const char *prefix);
 
 /* NULL, and a sentence, where the settings are wrong or there is no memory. */
 struct store *store_redis_open(const struct store_redis_settings *settings,

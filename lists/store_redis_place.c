@@ -182,6 +182,11 @@ bool store_redis_servers_valid(const char *servers,
 {
 	struct redis_place list[STORE_REDIS_SERVERS_MAX];
 
+	int count;
+
 	ret_why[0] = '\0';
-	return redis_places_parse(servers, REDIS_PORT, list, ret_why) >= 0;
+	count = redis_places_parse(servers, REDIS_PORT, list, ret_why);
+	if (count == 0 && servers[0] != '\0')
+		snprintf(ret_why, STORE_WHY_SIZE, "no server is named");
+	return ret_why[0] == '\0';
 }

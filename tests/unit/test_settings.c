@@ -22,7 +22,7 @@ static char *read_into(const char *text, struct settings *ret)
 
 	diag_init(&diag);
 	ast_init(&ast);
-	ast_parse_text(&ast, "test", text, strlen(text), NULL, &diag);
+	ast_parse_text(&ast, "etc/test", text, strlen(text), NULL, &diag);
 	settings_read(ret, &ast, &diag);
 	said = diag_text(&diag);
 	ast_done(&ast);
@@ -73,6 +73,11 @@ static void test_values(void **state)
 		{ "", "dns_tries", "2" },
 		{ "", "dns_cache_size", "16MiB" },
 		{ "set dns_cache_size 64KiB", "dns_cache_size", "64KiB" },
+		{ "set redis_password_file \"pw\"", "redis_password_file",
+		  "\"etc/pw\"" },
+		{ "set redis_password_file \"/pw\"", "redis_password_file",
+		  "\"/pw\"" },
+		{ "", "redis_password_file", "\"\"" },
 		{ "set dns_bind \"192.0.2.1, 2001:db8::1\"", "dns_bind",
 		  "\"192.0.2.1, 2001:db8::1\"" },
 	};
@@ -101,11 +106,19 @@ static void test_complaints(void **state)
 		const char *text, *complaint;
 	} rows[] = {
 		{ "set mod observe",
-		  "test:1:5: error: unknown setting \"mod\"" },
+		  "etc/test:1:5: error: unknown setting \"mod\"" },
 		{ "set mod observe", "did you mean \"mode\"?" },
+		{ "set redis_servers \",\"",
+		  "etc/test:1:19: error: redis_servers wants" },
+		{ "set redis_master \"\"",
+		  "etc/test:1:18: error: redis_master wants the name" },
+		{ "set redis_prefix \"two words\"",
+		  "etc/test:1:18: error: redis_prefix wants at most 64" },
+		{ "set redis_user joe",
+		  "etc/test:1:5: error: redis_user needs" },
 		{ "set mode watch", "mode must be one of: enforce, observe" },
 		{ "set mode observe\nset mode enforce",
-		  "test:2:5: error: mode is set twice" },
+		  "etc/test:2:5: error: mode is set twice" },
 		{ "set body_limit 5s", "body_limit wants a size" },
 		{ "set body_limit 1KiB\nset body_limit 1KiB", "set twice" },
 		{ "set body_limit 1GiB",
@@ -129,7 +142,7 @@ static void test_complaints(void **state)
 		{ "set bulk_window 1d",
 		  "the setting bulk_window has no effect" },
 		{ "set authserv_id \"mx example\"",
-		  "test:1:17: error: authserv_id wants a host name" },
+		  "etc/test:1:17: error: authserv_id wants a host name" },
 		{ "set authserv_id \"mx;dkim=pass\"", "authserv_id wants" },
 		{ "set authserv_id \"\\\"mx\\\"\"", "authserv_id wants" },
 		{ "set authserv_id \"m\303\274.example\"",
@@ -139,7 +152,7 @@ static void test_complaints(void **state)
 		  "must be one of: tree-walk-and-list, tree-walk, "
 		  "suffix-list" },
 		{ "set dns_servers \"ns.example.org\"",
-		  "test:1:17: error: dns_servers wants up to 8 addresses" },
+		  "etc/test:1:17: error: dns_servers wants up to 8 addresses" },
 		{ "set dns_timeout 0", "must lie between 1s and 7s" },
 		{ "set dns_timeout 8s", "must lie between 1s and 7s" },
 		{ "set dns_tries 6", "must lie between 1 and 5" },

@@ -461,6 +461,7 @@ static const struct {
 	{ "the name of this host", "localhost, localhost:6380", true },
 	{ "several", "192.0.2.1:6379, [::1]:6379,unix:/a\t127.0.0.1", true },
 	{ "none", "", true },
+	{ "commas alone", " , ", false },
 	{ "a name, which would have to be looked up", "redis.example.org",
 	  false },
 	{ "a name and a port", "redis.example.org:6379", false },
