@@ -17,8 +17,7 @@
 #include "rules/mail/ascii.h"
 #include "rules/mail/mailbox.h"
 #include "tests/fuzz/address_reference.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 #define MUST(x) ((x) ? (void)0 : broken(#x, __LINE__))
 

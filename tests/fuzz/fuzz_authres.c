@@ -14,23 +14,13 @@
 
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lists/ip.h"
 #include "rules/arena.h"
 #include "rules/facts.h"
 #include "tests/fuzz/authres_reader.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CLAIM(what)                                             \
-	do {                                                    \
-		if (!(what)) {                                  \
-			fprintf(stderr, "not so: %s\n", #what); \
-			abort();                                \
-		}                                               \
-	} while (0)
+#include "tests/fuzz/fuzz.h"
 
 enum { VALUE_MAX = 16384, SIGNATURES = 16 };
 

@@ -29,8 +29,7 @@
 #include "filter/inspect/message.h"
 #include "filter/inspect/serve.h"
 #include "rules/arena.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 enum { SLOTS = 4 };
 

@@ -8,7 +8,6 @@
  */
 #include <jansson.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,17 +17,8 @@
 #include "filter/generation.h"
 #include "filter/log.h"
 #include "filter/resolver.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/store_memory.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CLAIM(what)                                             \
-	do {                                                    \
-		if (!(what)) {                                  \
-			fprintf(stderr, "not so: %s\n", #what); \
-			abort();                                \
-		}                                               \
-	} while (0)
 
 static struct generation *generation;
 static struct store *store;

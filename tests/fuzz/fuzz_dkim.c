@@ -17,16 +17,7 @@
 #include "rules/arena.h"
 #include "rules/facts.h"
 #include "rules/mail/header.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CLAIM(what)                                             \
-	do {                                                    \
-		if (!(what)) {                                  \
-			fprintf(stderr, "not so: %s\n", #what); \
-			abort();                                \
-		}                                               \
-	} while (0)
+#include "tests/fuzz/fuzz.h"
 
 enum { SHOWN_MAX = 16384, NOW = 1700000000 };
 

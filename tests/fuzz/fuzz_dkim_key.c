@@ -5,21 +5,11 @@
  * records changes nothing, nor does one that is foreign.
  */
 #include "filter/inspect/dkim_key.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CLAIM(what)                                             \
-	do {                                                    \
-		if (!(what)) {                                  \
-			fprintf(stderr, "not so: %s\n", #what); \
-			abort();                                \
-		}                                               \
-	} while (0)
 
 static void read_again(const struct dkim_key *key)
 {

@@ -9,21 +9,11 @@
  * these names would have said, and no policy may be harsher.
  */
 #include "filter/inspect/dmarc.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CLAIM(what)                                             \
-	do {                                                    \
-		if (!(what)) {                                  \
-			fprintf(stderr, "not so: %s\n", #what); \
-			abort();                                \
-		}                                               \
-	} while (0)
 
 enum { PROVEN_MAX = 3, ENTRIES_MAX = 12, FAILS_MAX = 2, NAME_SIZE = 64 };
 

@@ -5,21 +5,11 @@
  * printing that changes nothing any more.  Faults and URIs lie in the text.
  */
 #include "filter/inspect/dmarc_record.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CLAIM(what)                                             \
-	do {                                                    \
-		if (!(what)) {                                  \
-			fprintf(stderr, "not so: %s\n", #what); \
-			abort();                                \
-		}                                               \
-	} while (0)
 
 static void check_places(const char *text, size_t len,
 			 const struct dmarc_record *record,

@@ -6,25 +6,15 @@
  * once.  What is read is within the limits, and the same at another place.
  */
 #include "lists/dns_message.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CLAIM(what)                                                        \
-	do {                                                               \
-		if (!(what)) {                                             \
-			fprintf(stderr, "line %d: %s\n", __LINE__, #what); \
-			abort();                                           \
-		}                                                          \
-	} while (0)
-
 static const enum dns_type types[] = { DNS_A,	DNS_AAAA, DNS_PTR, DNS_MX,
 				       DNS_TXT, DNS_NS,	  DNS_SOA, DNS_CNAME };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A name in text says the same again. */
 static void check_name(const char *text)

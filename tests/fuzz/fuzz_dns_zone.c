@@ -5,6 +5,7 @@
  * a few names and types make: never in a way that our own reader finds wrong.
  */
 #include "lists/dns_zonefile.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,16 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-#define CLAIM(what)                                                        \
-	do {                                                               \
-		if (!(what)) {                                             \
-			fprintf(stderr, "line %d: %s\n", __LINE__, #what); \
-			abort();                                           \
-		}                                                          \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const enum dns_type types[] = { DNS_A,	DNS_AAAA, DNS_PTR, DNS_MX,
 				       DNS_TXT, DNS_NS,	  DNS_SOA, DNS_CNAME };

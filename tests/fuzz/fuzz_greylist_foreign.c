@@ -13,16 +13,7 @@
 #include "lists/greylist_foreign.h"
 #include "lists/greylist_record.h"
 #include "lists/hash.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CLAIM(x) ((x) ? (void)0 : broken(#x, __LINE__))
-
-static void broken(const char *what, int line)
-{
-	fprintf(stderr, "line %d: not so: %s\n", line, what);
-	abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static const struct greylist_foreign_terms usual = {
 	.terms = { .wait = 300,

@@ -7,22 +7,12 @@
  * a stranger has to.
  */
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lists/greylist_record.h"
 #include "lists/triplet.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CLAIM(x) ((x) ? (void)0 : broken(#x, __LINE__))
-
-static void broken(const char *what, int line)
-{
-	fprintf(stderr, "line %d: not so: %s\n", line, what);
-	abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static const struct greylist_terms terms = {
 	.wait = 300,

@@ -11,8 +11,7 @@
 
 #include "filter/guess.h"
 #include "filter/inspect/dmarc.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static void take(void *context, const char *name, enum dns_type type)
 {

@@ -6,8 +6,6 @@
  * value then goes through what reads values.
  */
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "rules/arena.h"
@@ -18,18 +16,9 @@
 #include "rules/mail/header.h"
 #include "rules/mail/limits.h"
 #include "rules/mail/unicode.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 #define CUTS 8 /* bytes of the input that say where to cut */
-#define MUST(x) ((x) ? (void)0 : broken(#x, __LINE__))
-
-static void broken(const char *what, int line)
-{
-	fprintf(stderr, "line %d: not so: %s\n", line, what);
-	abort();
-}
-
 /* The whole, as a walk sees it; each piece's field is held against it. */
 struct expected {
 	struct header_walk walk;
@@ -40,14 +29,14 @@ static void compare(void *ctx, const struct header_field *field)
 	struct expected *expected = ctx;
 	struct header_field want = { 0 };
 
-	MUST(header_next(&expected->walk, &want));
-	MUST(field->offset == want.offset && field->faults == want.faults);
-	MUST(field->name_len == want.name_len &&
-	     field->value_len == want.value_len);
-	MUST(want.name_len == 0 ||
-	     memcmp(field->name, want.name, want.name_len) == 0);
-	MUST(want.value_len == 0 ||
-	     memcmp(field->value, want.value, want.value_len) == 0);
+	CLAIM(header_next(&expected->walk, &want));
+	CLAIM(field->offset == want.offset && field->faults == want.faults);
+	CLAIM(field->name_len == want.name_len &&
+	      field->value_len == want.value_len);
+	CLAIM(want.name_len == 0 ||
+	      memcmp(field->name, want.name, want.name_len) == 0);
+	CLAIM(want.value_len == 0 ||
+	      memcmp(field->value, want.value, want.value_len) == 0);
 }
 
 static void check_pieces(struct arena *arena, const uint8_t *cuts,
@@ -60,7 +49,7 @@ static void check_pieces(struct arena *arena, const uint8_t *cuts,
 	unsigned int faults;
 
 	reader = header_reader_new(arena, compare, &expected);
-	MUST(reader != NULL);
+	CLAIM(reader != NULL);
 	for (size_t i = 0; pos < len; i++) {
 		n = (size_t)cuts[i % CUTS] * (i % 3 == 2 ? 97 : 1);
 		if (n > len - pos)
@@ -73,10 +62,10 @@ static void check_pieces(struct arena *arena, const uint8_t *cuts,
 			break;
 	}
 	faults = header_reader_end(reader, &fields);
-	MUST(!header_next(&expected.walk, &field));
-	MUST(fields == expected.walk.fields);
-	MUST(faults == expected.walk.faults);
-	MUST(pos == expected.walk.pos);
+	CLAIM(!header_next(&expected.walk, &field));
+	CLAIM(fields == expected.walk.fields);
+	CLAIM(faults == expected.walk.faults);
+	CLAIM(pos == expected.walk.pos);
 }
 
 static void check_value(struct arena *arena, struct charsets *sets,
@@ -89,25 +78,26 @@ static void check_value(struct arena *arena, struct charsets *sets,
 	size_t len;
 
 	line = header_unfold(arena, field->value, field->value_len, &len);
-	MUST(line && len <= field->value_len);
-	MUST(len == 0 || !memchr(line, '\n', len));
+	CLAIM(line && len <= field->value_len);
+	CLAIM(len == 0 || !memchr(line, '\n', len));
 
 	for (int where = ENCODED_TEXT; where <= ENCODED_PHRASE; where++) {
-		MUST(encoded_decode(arena, sets, field->value, field->value_len,
-				    (enum encoded_where)where, &text) == 0);
-		MUST(text.len <= 3 * field->value_len);
-		MUST(unicode_valid(text.text, text.len));
+		CLAIM(encoded_decode(arena, sets, field->value,
+				     field->value_len,
+				     (enum encoded_where)where, &text) == 0);
+		CLAIM(text.len <= 3 * field->value_len);
+		CLAIM(unicode_valid(text.text, text.len));
 	}
 	if (date_parse(field->value, field->value_len, DATE_STRICT, &strict) ==
 	    DATE_FINE) {
-		MUST(date_parse(field->value, field->value_len, DATE_LENIENT,
-				&lenient) == DATE_FINE);
-		MUST(strict.seconds == lenient.seconds);
+		CLAIM(date_parse(field->value, field->value_len, DATE_LENIENT,
+				 &lenient) == DATE_FINE);
+		CLAIM(strict.seconds == lenient.seconds);
 	}
 	header_field_given(field->name, field->name_len, field->value,
 			   field->value_len, &given);
 	if (header_name_valid(field->name, field->name_len))
-		MUST(given.name_len == field->name_len);
+		CLAIM(given.name_len == field->name_len);
 }
 
 /* Who has a domain has it from one field, and no other is called From. */
@@ -125,9 +115,9 @@ static void check_author(struct arena *arena, const char *text, size_t len)
 		count += header_is(&field, "From");
 	}
 	if (author_ask(&author, &domain, &why) == AUTHOR_ONE)
-		MUST(domain && count == 1);
+		CLAIM(domain && count == 1);
 	else
-		MUST(!domain);
+		CLAIM(!domain);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -147,14 +137,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				     .len = size - CUTS };
 	check_pieces(&arena, data, walk.text, walk.len);
 	while (header_next(&walk, &field)) {
-		MUST(field.offset >= end && field.offset < walk.pos);
-		MUST(field.value + field.value_len <= walk.text + walk.pos);
+		CLAIM(field.offset >= end && field.offset < walk.pos);
+		CLAIM(field.value + field.value_len <= walk.text + walk.pos);
 		end = walk.pos;
 		check_value(&arena, sets, &field);
 		arena_reset(&arena);
 	}
 	check_author(&arena, walk.text, walk.len);
-	MUST(walk.fields <= MAIL_FIELDS_MAX);
+	CLAIM(walk.fields <= MAIL_FIELDS_MAX);
 	arena_done(&arena);
 	return 0;
 }

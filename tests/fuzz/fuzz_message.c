@@ -22,8 +22,7 @@
 #include "rules/arena.h"
 #include "rules/mail/header.h"
 #include "tests/fuzz/dice_dns.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 enum { SLOTS = 4 };
 

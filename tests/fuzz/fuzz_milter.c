@@ -28,9 +28,8 @@
 #include "filter/log.h"
 #include "filter/session.h"
 #include "filter/texts.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/instant_inspector.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum {
 	ARGS_MAX = 16, /* of MAIL and RCPT */

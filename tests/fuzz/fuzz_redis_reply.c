@@ -6,19 +6,11 @@
  */
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lists/store_redis_reply.h"
-
-#define MUST(what)                                              \
-	do {                                                    \
-		if (!(what)) {                                  \
-			fprintf(stderr, "not so: %s\n", #what); \
-			abort();                                \
-		}                                               \
-	} while (0)
+#include "tests/fuzz/fuzz.h"
 
 enum { REPLIES_MAX = 64 };
 
@@ -29,11 +21,12 @@ static void check_result(const struct redis_reply *reply)
 
 	if (!redis_reply_visit(reply, &result, &foreign))
 		return;
-	MUST(result.answer != GREYLIST_UNKNOWN && foreign <= 3);
-	MUST(result.why > GREYLIST_NO_ANSWER && result.why <= GREYLIST_TRAPPED);
-	MUST((result.left > 0) == (result.answer != GREYLIST_PASS));
-	MUST(result.waited >= 0 && result.waited <= GREYLIST_SPAN_MAX);
-	MUST(result.triplet_left >= 0 && result.identity_left >= 0);
+	CLAIM(result.answer != GREYLIST_UNKNOWN && foreign <= 3);
+	CLAIM(result.why > GREYLIST_NO_ANSWER &&
+	      result.why <= GREYLIST_TRAPPED);
+	CLAIM((result.left > 0) == (result.answer != GREYLIST_PASS));
+	CLAIM(result.waited >= 0 && result.waited <= GREYLIST_SPAN_MAX);
+	CLAIM(result.triplet_left >= 0 && result.identity_left >= 0);
 }
 
 static void check_look(const struct redis_reply *reply, size_t count)
@@ -46,17 +39,17 @@ static void check_look(const struct redis_reply *reply, size_t count)
 		if (!redis_reply_look(reply, count, at, 1700000000, &text, &len,
 				      &expires))
 			continue;
-		MUST(at < count);
-		MUST(text == NULL || text[len] == '\0');
-		MUST(expires >= 1700000000);
+		CLAIM(at < count);
+		CLAIM(text == NULL || text[len] == '\0');
+		CLAIM(expires >= 1700000000);
 	}
 }
 
 static void check_text(const char *text)
 {
-	MUST(strlen(text) < STORE_WHY_SIZE);
+	CLAIM(strlen(text) < STORE_WHY_SIZE);
 	for (; *text; text++)
-		MUST(*text >= ' ' && *text <= '~');
+		CLAIM(*text >= ' ' && *text <= '~');
 }
 
 /* Everything that is ever asked of a reply. */
@@ -70,16 +63,16 @@ static void check(const struct redis_reply *reply)
 	(void)redis_reply_is(reply, "OK");
 	(void)redis_reply_is_noscript(reply);
 	(void)redis_reply_role(reply, &master);
-	MUST(redis_reply_refusal(reply, why) != STORE_DONE);
+	CLAIM(redis_reply_refusal(reply, why) != STORE_DONE);
 	check_text(why);
 	if (redis_reply_sha(reply, sha))
-		MUST(strlen(sha) == REDIS_SHA_SIZE - 1);
+		CLAIM(strlen(sha) == REDIS_SHA_SIZE - 1);
 	check_result(reply);
 	check_look(reply, 1);
 	check_look(reply, 3);
 	if (redis_reply_scan(reply, &cursor, &keys)) {
 		for (size_t i = 0; i < keys->count; i++)
-			MUST(keys->parts[i]->text != NULL);
+			CLAIM(keys->parts[i]->text != NULL);
 	}
 }
 
@@ -88,7 +81,7 @@ static size_t count_parts(const struct redis_reply *reply)
 	size_t count = reply->count;
 
 	for (size_t i = 0; i < reply->count; i++) {
-		MUST(reply->parts[i] != NULL);
+		CLAIM(reply->parts[i] != NULL);
 		count += count_parts(reply->parts[i]);
 	}
 	return count;
@@ -127,7 +120,7 @@ static void take(struct redis_reader *reader, struct replies *replies)
 		}
 		if (reply == NULL)
 			return;
-		MUST(count_parts(reply) <= REDIS_REPLY_PARTS);
+		CLAIM(count_parts(reply) <= REDIS_REPLY_PARTS);
 		replies->reply[replies->count++] = reply;
 	}
 }
@@ -139,7 +132,7 @@ static void read_all(const char *bytes, size_t len, size_t piece,
 	struct redis_reader *reader = redis_reader_new();
 	char why[STORE_WHY_SIZE];
 
-	MUST(reader != NULL);
+	CLAIM(reader != NULL);
 	*replies = (struct replies){ .count = 0 };
 	while (len > 0 && !replies->failed) {
 		size_t some = len < piece ? len : piece;
@@ -160,8 +153,6 @@ static void free_all(struct replies *replies)
 		redis_reply_free(replies->reply[--replies->count]);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *bytes = (const char *)data;
@@ -175,9 +166,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(whole.reply[i]);
 	for (size_t i = 0; i < 2; i++) {
 		read_all(bytes, size, pieces[i], &cut);
-		MUST(cut.count == whole.count && cut.failed == whole.failed);
+		CLAIM(cut.count == whole.count && cut.failed == whole.failed);
 		for (size_t n = 0; n < cut.count; n++)
-			MUST(same(whole.reply[n], cut.reply[n]));
+			CLAIM(same(whole.reply[n], cut.reply[n]));
 		free_all(&cut);
 	}
 	free_all(&whole);

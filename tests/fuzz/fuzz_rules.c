@@ -15,17 +15,8 @@
 #include "rules/hits.h"
 #include "rules/ruleset.h"
 #include "rules/verdict.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/some_facts.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CLAIM(what)                                             \
-	do {                                                    \
-		if (!(what)) {                                  \
-			fprintf(stderr, "not so: %s\n", #what); \
-			abort();                                \
-		}                                               \
-	} while (0)
 
 enum { MOST = 16384, ROOM = 4 << 20 };
 

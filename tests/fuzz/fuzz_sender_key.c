@@ -7,16 +7,7 @@
 #include <string.h>
 
 #include "lists/sender_key.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CLAIM(x) ((x) ? (void)0 : broken(#x, __LINE__))
-
-static void broken(const char *what, int line)
-{
-	fprintf(stderr, "line %d: not so: %s\n", line, what);
-	abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void check_word(const char *key, size_t len)
 {

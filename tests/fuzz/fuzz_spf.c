@@ -26,17 +26,8 @@
 #include "filter/inspect/spf_record.h"
 #include "lists/dns_name.h"
 #include "rules/arena.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/spf_reference.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CLAIM(what)                                             \
-	do {                                                    \
-		if (!(what)) {                                  \
-			fprintf(stderr, "not so: %s\n", #what); \
-			abort();                                \
-		}                                               \
-	} while (0)
 
 enum { LINES_MAX = 128, QUESTIONS_MAX = 2048, BUCKETS = 256 };
 

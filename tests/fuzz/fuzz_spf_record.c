@@ -9,22 +9,12 @@
 #include "filter/inspect/spf_record.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lists/dns_name.h"
 #include "rules/arena.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CLAIM(what)                                             \
-	do {                                                    \
-		if (!(what)) {                                  \
-			fprintf(stderr, "not so: %s\n", #what); \
-			abort();                                \
-		}                                               \
-	} while (0)
+#include "tests/fuzz/fuzz.h"
 
 #define VERSION "v=spf1 "
 #define VERSION_LEN (sizeof(VERSION) - 1)

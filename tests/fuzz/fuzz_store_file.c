@@ -15,10 +15,7 @@
 #include <unistd.h>
 
 #include "lists/store_lmdb.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CLAIM(x) ((x) ? (void)0 : broken(#x, __LINE__))
+#include "tests/fuzz/fuzz.h"
 
 enum { WHOLE = 8192, STEP = 6, PAGE = 4096, RECORDS = 150, ROOM = 1 << 20 };
 
@@ -26,12 +23,6 @@ static char folder[64], file[96];
 static uint8_t *base, *changed;
 static size_t base_size;
 static unsigned set_aside;
-
-static void broken(const char *what, int line)
-{
-	fprintf(stderr, "line %d: not so: %s\n", line, what);
-	abort();
-}
 
 static const struct greylist_terms terms = {
 	.wait = 300,

@@ -23,17 +23,8 @@
 #include "rules/mail/address.h"
 #include "rules/mail/header.h"
 #include "tests/fuzz/dice_dns.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/signatures_double.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(x) ((x) ? (void)0 : broken(#x, __LINE__))
-
-static void broken(const char *what, int line)
-{
-	fprintf(stderr, "line %d: not so: %s\n", line, what);
-	abort();
-}
 
 /* --- the world ---------------------------------------------------------- */
 
@@ -80,9 +71,9 @@ static void read_header(struct reading *r, const char *text, size_t len,
 
 	memset(&signatures_heard, 0, sizeof(signatures_heard));
 	arena_init(&r->arena, MESSAGE_ARENA_MAX);
-	MUST(facts_init(&r->facts, &r->arena, 0) == 0);
+	CLAIM(facts_init(&r->facts, &r->arena, 0) == 0);
 	message = message_new(&r->request, &r->arena);
-	MUST(message != NULL);
+	CLAIM(message != NULL);
 	while (header_next(&walk, &field))
 		if (!given)
 			message_field(message, &field);
@@ -94,8 +85,8 @@ static void read_header(struct reading *r, const char *text, size_t len,
 				       (field.faults & HEADER_CUT) != 0);
 	message_finish(message, r->body_cut, &r->facts);
 	message_free(message);
-	MUST(signatures_heard.alive == 0);
-	MUST(r->arena.taken <= MESSAGE_ARENA_MAX);
+	CLAIM(signatures_heard.alive == 0);
+	CLAIM(r->arena.taken <= MESSAGE_ARENA_MAX);
 }
 
 /* --- claims ------------------------------------------------------------- */
@@ -161,7 +152,7 @@ static bool some_signature(struct reading *r, const char *text, size_t len,
 		if (!header_is(&field, "DKIM-Signature"))
 			continue;
 		value = arena_strndup(&r->arena, field.value, field.value_len);
-		MUST(value != NULL);
+		CLAIM(value != NULL);
 		while (*value == ' ' || *value == '\t')
 			value++;
 		domain = strstr(value, "d=");
@@ -185,18 +176,18 @@ static void check_pass(struct reading *r, const char *text, size_t len)
 	bool by_spf = !given->spf_unknown && given->spf == SPF_RESULT_PASS &&
 		      given->spf_domain != NULL;
 
-	MUST(author != NULL);
-	MUST(is_known(&r->facts, FACT_DMARC_DOMAIN));
-	MUST(ends_in(author, &r->facts.fixed[FACT_DMARC_DOMAIN].text));
-	MUST(!top || ends_in(author, top));
+	CLAIM(author != NULL);
+	CLAIM(is_known(&r->facts, FACT_DMARC_DOMAIN));
+	CLAIM(ends_in(author, &r->facts.fixed[FACT_DMARC_DOMAIN].text));
+	CLAIM(!top || ends_in(author, top));
 	if (by_spf)
 		by_spf = strcmp(given->spf_domain, author) == 0 ||
 			 (top && ends_in(given->spf_domain, top));
-	MUST(is_yes(&r->facts, FACT_DMARC_ALIGNED_SPF) ||
-	     is_yes(&r->facts, FACT_DMARC_ALIGNED_DKIM));
-	MUST(!is_yes(&r->facts, FACT_DMARC_ALIGNED_SPF) || by_spf);
-	MUST(!is_yes(&r->facts, FACT_DMARC_ALIGNED_DKIM) ||
-	     some_signature(r, text, len, "pass", author, top));
+	CLAIM(is_yes(&r->facts, FACT_DMARC_ALIGNED_SPF) ||
+	      is_yes(&r->facts, FACT_DMARC_ALIGNED_DKIM));
+	CLAIM(!is_yes(&r->facts, FACT_DMARC_ALIGNED_SPF) || by_spf);
+	CLAIM(!is_yes(&r->facts, FACT_DMARC_ALIGNED_DKIM) ||
+	      some_signature(r, text, len, "pass", author, top));
 }
 
 static void check_fail(struct reading *r, const char *text, size_t len)
@@ -205,13 +196,13 @@ static void check_fail(struct reading *r, const char *text, size_t len)
 	const char *author = one_author(r);
 	bool doubt = given->spf_unknown || given->spf == SPF_RESULT_TEMPERROR;
 
-	MUST(author != NULL);
-	MUST(is_known(&r->facts, FACT_DMARC_DOMAIN));
-	MUST(!doubt ||
-	     (given->spf_domain && strcmp(given->spf_domain, author) != 0));
-	MUST(!some_signature(r, text, len, "temperror", author, NULL));
-	MUST(!is_yes(&r->facts, FACT_DMARC_ALIGNED_SPF));
-	MUST(!is_yes(&r->facts, FACT_DMARC_ALIGNED_DKIM));
+	CLAIM(author != NULL);
+	CLAIM(is_known(&r->facts, FACT_DMARC_DOMAIN));
+	CLAIM(!doubt ||
+	      (given->spf_domain && strcmp(given->spf_domain, author) != 0));
+	CLAIM(!some_signature(r, text, len, "temperror", author, NULL));
+	CLAIM(!is_yes(&r->facts, FACT_DMARC_ALIGNED_SPF));
+	CLAIM(!is_yes(&r->facts, FACT_DMARC_ALIGNED_DKIM));
 }
 
 static void check(struct reading *r, const char *text, size_t len)
@@ -219,19 +210,19 @@ static void check(struct reading *r, const char *text, size_t len)
 	const struct facts *facts = &r->facts;
 
 	for (int id = FACT_DKIM; id <= FACT_DMARC_RECORD_ERROR; id++)
-		MUST(facts->fixed[id].state != FACT_PENDING);
+		CLAIM(facts->fixed[id].state != FACT_PENDING);
 	if (is_word(facts, FACT_DMARC, "pass"))
 		check_pass(r, text, len);
 	if (is_word(facts, FACT_DMARC, "fail"))
 		check_fail(r, text, len);
 	if (is_word(facts, FACT_DMARC, "permerror")) {
-		MUST(is_known(facts, FACT_DMARC_RECORD_ERROR));
-		MUST(!is_known(facts, FACT_DMARC_DOMAIN));
+		CLAIM(is_known(facts, FACT_DMARC_RECORD_ERROR));
+		CLAIM(!is_known(facts, FACT_DMARC_DOMAIN));
 	}
 	if (is_known(facts, FACT_DMARC_POLICY))
-		MUST(is_known(facts, FACT_DMARC_DOMAIN));
-	MUST(!is_yes(facts, FACT_DMARC_ALIGNED_DKIM) ||
-	     is_word(facts, FACT_DKIM, "pass"));
+		CLAIM(is_known(facts, FACT_DMARC_DOMAIN));
+	CLAIM(!is_yes(facts, FACT_DMARC_ALIGNED_DKIM) ||
+	      is_word(facts, FACT_DKIM, "pass"));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -6,7 +6,7 @@ fuzz_main =
 else
 fuzz_main = tests/fuzz/replay.c
 endif
-EXTRA_DIST += tests/fuzz/replay.c
+EXTRA_DIST += tests/fuzz/replay.c tests/fuzz/fuzz.h
 
 check_PROGRAMS += tests/fuzz/fuzz_list
 tests_fuzz_fuzz_list_SOURCES = tests/fuzz/fuzz_list.c $(fuzz_main)
