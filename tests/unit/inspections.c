@@ -3,6 +3,7 @@
  */
 #include "tests/unit/inspections.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -16,6 +17,8 @@
 
 #include "filter/resolver.h"
 #include "lists/dns_zonefile.h"
+
+enum { SESSIONS_MAX = 16 };
 
 const struct inspection_request test_no_body = { .arrival = 1000 };
 const struct inspection_request test_with_body = { .arrival = 1000,
@@ -119,6 +122,23 @@ void test_await_hang(struct test_hangs *hangs)
 	while (hangs->count == 0)
 		sched_yield();
 	assert_int_equal(hangs->count, 1);
+}
+
+void test_sessions(struct inspector_pool *pool, unsigned count,
+		   void *(*session)(void *context), void *context)
+{
+	pthread_t threads[SESSIONS_MAX];
+	void *failures;
+
+	assert_true(count <= SESSIONS_MAX);
+	for (unsigned i = 0; i < count; i++)
+		pthread_create(&threads[i], NULL, session, context);
+	for (unsigned i = 0; i < count; i++) {
+		pthread_join(threads[i], &failures);
+		assert_int_equal((intptr_t)failures, 0);
+	}
+	while (inspector_pool_stats(pool).leased > 0)
+		sched_yield(); /* given-up ones are still being answered */
 }
 
 struct resolver *test_resolver(const char *zone)

@@ -49,6 +49,14 @@ void test_one_message(struct inspector_pool *pool, const char *subject);
 /* The world of a zone's text; one reference, the caller's. */
 struct resolver *test_resolver(const char *zone);
 
+/*
+ * Runs so many sessions at once, each a thread that is given `context` and
+ * returns how often it did not get what is its own, which shall be never.  In
+ * the end no channel is leased.
+ */
+void test_sessions(struct inspector_pool *pool, unsigned count,
+		   void *(*session)(void *context), void *context);
+
 /* For inspector_pool_on_hang(). */
 struct test_hangs {
 	atomic_int count;

@@ -24,6 +24,28 @@
 #include "tests/unit/dkim_signer.h"
 #include "tests/unit/inspect_zone.h"
 
+/* The letter, signed once for each of some tags, and what was found. */
+struct letter {
+	struct verification v;
+	char *message;
+};
+
+static void letter_verify(struct letter *letter, const char *const *tags,
+			  size_t count)
+{
+	size_t len;
+
+	letter->message = bench_sign_all(tags, count, &len);
+	verification_run(&letter->v, signer_zone(bench_signer), letter->message,
+			 len, 100, NULL);
+}
+
+static void letter_done(struct letter *letter)
+{
+	verification_done(&letter->v);
+	free(letter->message);
+}
+
 /* --- several -------------------------------------------------------------- */
 
 /* What DNS kept back might have been a pass, so nothing is said before it. */
@@ -35,17 +57,13 @@ static void only_a_pass_comes_before_what_is_unknown(void **state)
 		(PLAIN "l=1; " NAMES),
 		(OF("revoked") NAMES),
 	};
-	struct verification v;
-	size_t len;
-	char *message = bench_sign_all(tags, 4, &len);
+	struct letter l;
 
 	(void)state;
-	verification_run(&v, signer_zone(bench_signer), message, len, 100,
-			 NULL);
-	assert_int_equal(signatures_best(v.signatures)->result,
+	letter_verify(&l, tags, 4);
+	assert_int_equal(signatures_best(l.v.signatures)->result,
 			 SIGNATURE_TEMPERROR);
-	verification_done(&v);
-	free(message);
+	letter_done(&l);
 }
 
 static void each_is_told_and_the_best_counts(void **state)
@@ -55,16 +73,13 @@ static void each_is_told_and_the_best_counts(void **state)
 		(OF("revoked") NAMES), (OF("rsa512") NAMES),
 		(PLAIN "l=1; " NAMES),
 	};
-	struct verification v;
+	struct letter l;
 	char shown[BENCH_SHOWN_MAX];
-	size_t len;
-	char *message = bench_sign_all(tags, 5, &len);
 
 	(void)state;
-	verification_run(&v, signer_zone(bench_signer), message, len, 100,
-			 NULL);
-	assert_true(v.body_wanted);
-	verification_show(&v, shown);
+	letter_verify(&l, tags, 5);
+	assert_true(l.v.body_wanted);
+	verification_show(&l.v, shown);
 	assert_string_equal(shown,
 			    "policy example.org rsa2048 rsa-sha256 2048 0 0 0 "
 			    "not all of the body is signed\n"
@@ -75,15 +90,14 @@ static void each_is_told_and_the_best_counts(void **state)
 			    "pass example.org ed ed25519-sha256 256 1 0 0 -\n"
 			    "temperror example.org silent rsa-sha256 0 1 0 0 "
 			    "DNS did not say what its key is\n");
-	assert_ptr_equal(signatures_best(v.signatures),
-			 signatures_at(v.signatures, 3));
-	assert_int_equal(signatures_best(v.signatures)->age, 10);
+	assert_ptr_equal(signatures_best(l.v.signatures),
+			 signatures_at(l.v.signatures, 3));
+	assert_int_equal(signatures_best(l.v.signatures)->age, 10);
 	/* hinted at the end of the header, so one wait is enough */
-	assert_int_equal(v.zone.questions, 5);
-	assert_int_equal(v.zone.waits, 1);
-	assert_int_equal(v.zone.wasted, 0);
-	verification_done(&v);
-	free(message);
+	assert_int_equal(l.v.zone.questions, 5);
+	assert_int_equal(l.v.zone.waits, 1);
+	assert_int_equal(l.v.zone.wasted, 0);
+	letter_done(&l);
 }
 
 /* Two keys under one name: the library would mix them up. */
@@ -93,19 +107,15 @@ static void keys_of_two_kinds_under_one_name(void **state)
 		(ED("both") NAMES),
 		(OF("both") NAMES),
 	};
-	struct verification v;
-	size_t len;
-	char *message = bench_sign_all(tags, 2, &len);
+	struct letter l;
 
 	(void)state;
-	verification_run(&v, signer_zone(bench_signer), message, len, 100,
-			 NULL);
-	assert_int_equal(signatures_at(v.signatures, 0)->result,
+	letter_verify(&l, tags, 2);
+	assert_int_equal(signatures_at(l.v.signatures, 0)->result,
 			 SIGNATURE_PASS);
-	assert_int_equal(signatures_at(v.signatures, 1)->result,
+	assert_int_equal(signatures_at(l.v.signatures, 1)->result,
 			 SIGNATURE_NEUTRAL);
-	verification_done(&v);
-	free(message);
+	letter_done(&l);
 }
 
 static void a_signature_may_sign_another(void **state)
@@ -115,30 +125,23 @@ static void a_signature_may_sign_another(void **state)
 		(PLAIN "h=from:dkim-signature"),
 		(PLAIN "h=from; b=none"),
 	};
-	struct verification v;
-	size_t len;
-	char *message = bench_sign_all(tags, 2, &len);
+	struct letter l;
 
 	(void)state;
-	verification_run(&v, signer_zone(bench_signer), message, len, 100,
-			 NULL);
-	assert_int_equal(signatures_at(v.signatures, 0)->result,
+	letter_verify(&l, tags, 2);
+	assert_int_equal(signatures_at(l.v.signatures, 0)->result,
 			 SIGNATURE_PASS);
-	verification_done(&v);
-	free(message);
+	letter_done(&l);
 
-	message = bench_sign_all(tags, 3, &len);
-	verification_run(&v, signer_zone(bench_signer), message, len, 100,
-			 NULL);
-	assert_int_equal(signatures_count(v.signatures), 3);
-	assert_int_equal(signatures_at(v.signatures, 0)->result,
+	letter_verify(&l, tags, 3);
+	assert_int_equal(signatures_count(l.v.signatures), 3);
+	assert_int_equal(signatures_at(l.v.signatures, 0)->result,
 			 SIGNATURE_PERMERROR);
-	assert_int_equal(signatures_at(v.signatures, 1)->result,
+	assert_int_equal(signatures_at(l.v.signatures, 1)->result,
 			 SIGNATURE_NEUTRAL);
-	assert_int_equal(signatures_at(v.signatures, 2)->result,
+	assert_int_equal(signatures_at(l.v.signatures, 2)->result,
 			 SIGNATURE_PASS);
-	verification_done(&v);
-	free(message);
+	letter_done(&l);
 }
 
 /* A6: eight are verified, the author's first, and no more keys looked up. */
@@ -211,18 +214,14 @@ static void four_ways_to_hash_are_enough(void **state)
 		SIGNATURE_PASS, SIGNATURE_PASS, SIGNATURE_FAIL,
 		SIGNATURE_FAIL, SIGNATURE_PASS, SIGNATURE_NEUTRAL,
 	};
-	struct verification v;
-	size_t len;
-	char *message = bench_sign_all(tags, 6, &len);
+	struct letter l;
 
 	(void)state;
-	verification_run(&v, signer_zone(bench_signer), message, len, 100,
-			 NULL);
+	letter_verify(&l, tags, 6);
 	for (size_t i = 0; i < 6; i++)
-		assert_int_equal(signatures_at(v.signatures, i)->result,
+		assert_int_equal(signatures_at(l.v.signatures, i)->result,
 				 results[i]);
-	verification_done(&v);
-	free(message);
+	letter_done(&l);
 }
 
 /* A line that has no end is not kept in memory; a long one is fine. */
@@ -378,16 +377,13 @@ static void facts_tell_of_all(void **state)
 		(PLAIN "t=1699999000; x=1800000000; " NAMES),
 		("v=1; a=rsa-sha512; d=example.org; s=x; " NAMES),
 	};
-	struct verification v;
+	struct letter l;
 	struct facts facts;
-	size_t len;
-	char *message = bench_sign_all(tags, 2, &len);
 
 	(void)state;
-	verification_run(&v, signer_zone(bench_signer), message, len, 100,
-			 NULL);
-	assert_int_equal(facts_init(&facts, &v.arena, 0), 0);
-	signatures_facts(v.signatures, &v.arena, &facts);
+	letter_verify(&l, tags, 2);
+	assert_int_equal(facts_init(&facts, &l.v.arena, 0), 0);
+	signatures_facts(l.v.signatures, &l.v.arena, &facts);
 	assert_int_equal(fact(&facts, FACT_DKIM)->word, SIGNATURE_PASS);
 	assert_int_equal(fact(&facts, FACT_DKIM_BITS)->number, 2048);
 	assert_int_equal(fact(&facts, FACT_DKIM_AGE)->number, 1000);
@@ -405,8 +401,7 @@ static void facts_tell_of_all(void **state)
 	assert_int_equal(fact(&facts, FACT_DKIM_DIGESTS)->set.items[1].len, 8);
 	assert_int_equal(fact(&facts, FACT_DKIM_PASSED)->set.count, 1);
 	assert_false(fact(&facts, FACT_DKIM_PASSED)->partial);
-	verification_done(&v);
-	free(message);
+	letter_done(&l);
 }
 
 static void facts_of_what_might_have_passed_are_partial(void **state)

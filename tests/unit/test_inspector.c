@@ -415,22 +415,13 @@ static void nobody_gets_anothers_facts(void **state)
 {
 	struct inspector_pool *pool = inspector_pool_open(2, 2);
 	struct test_inspector inspectors[2];
-	pthread_t threads[SESSIONS];
-	void *failures;
 
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
 		inspector_threads(&inspectors[i], i, 2);
 		inspector_adopt(&inspectors[i], pool);
 	}
-	for (int i = 0; i < SESSIONS; i++)
-		pthread_create(&threads[i], NULL, session, pool);
-	for (int i = 0; i < SESSIONS; i++) {
-		pthread_join(threads[i], &failures);
-		assert_int_equal((intptr_t)failures, 0);
-	}
-	while (inspector_pool_stats(pool).leased > 0)
-		sched_yield(); /* given-up ones are still being answered */
+	test_sessions(pool, SESSIONS, session, pool);
 	assert_int_equal(inspector_pool_stats(pool).messages,
 			 SESSIONS * MESSAGES);
 	inspector_pool_close(pool);

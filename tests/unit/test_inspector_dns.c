@@ -18,6 +18,21 @@
 #include "filter/resolver.h"
 #include "tests/unit/scene.h"
 
+static int set_up(void **state)
+{
+	static struct scene scene;
+
+	scene_open(&scene, scene_world);
+	*state = &scene;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	scene_close(*state);
+	return 0;
+}
+
 /* --- answers ------------------------------------------------------------- */
 
 static void print_record(FILE *out, const struct dns_record *r)
@@ -70,58 +85,49 @@ static const struct row {
 
 static void what_dns_says_is_passed_on(void **state)
 {
-	struct scene scene;
+	struct scene *scene = *state;
 	uint32_t number;
 	char buf[512];
 
-	(void)state;
-	scene_open(&scene, scene_world);
-	scene_message(&scene, true);
+	scene_message(scene, true);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct dns_answer *answer;
 
-		scene_ask(&scene, rows[i].name, rows[i].type);
-		answer = scene_hear(&scene, rows[i].type, &number);
+		scene_ask(scene, rows[i].name, rows[i].type);
+		answer = scene_hear(scene, rows[i].type, &number);
 		assert_int_equal(number, i);
 		assert_string_equal(print_answer(answer, buf), rows[i].answer);
 	}
-	scene_end_well(&scene);
-	scene_close(&scene);
+	scene_end_well(scene);
 }
 
 static void answers_come_when_they_are_known(void **state)
 {
-	struct scene scene;
+	struct scene *scene = *state;
 
-	(void)state;
-	scene_open(&scene, scene_world);
-	scene_message(&scene, true);
-	scene_ask(&scene, "slow.test", DNS_A);
-	scene_ask(&scene, "a.test", DNS_A);
-	scene_ask(&scene, "nowhere.test", DNS_A);
-	scene_hear_status(&scene, 1, DNS_FOUND);
-	scene_hear_status(&scene, 2, DNS_NXDOMAIN);
-	scene_hear_status(&scene, 0, DNS_FOUND);
-	scene_end_well(&scene);
-	scene_close(&scene);
+	scene_message(scene, true);
+	scene_ask(scene, "slow.test", DNS_A);
+	scene_ask(scene, "a.test", DNS_A);
+	scene_ask(scene, "nowhere.test", DNS_A);
+	scene_hear_status(scene, 1, DNS_FOUND);
+	scene_hear_status(scene, 2, DNS_NXDOMAIN);
+	scene_hear_status(scene, 0, DNS_FOUND);
+	scene_end_well(scene);
 }
 
 static void questions_may_come_before_the_end(void **state)
 {
 	static unsigned char packet[CHANNEL_PACKET_MAX];
-	struct scene scene;
+	struct scene *scene = *state;
 
-	(void)state;
-	scene_open(&scene, scene_world);
-	scene_message(&scene, false);
-	scene_ask(&scene, "a.test", DNS_A);
-	scene_hear_status(&scene, 0, DNS_FOUND);
-	scene_ask(&scene, "late.test", DNS_A);
-	inspection_finish(scene.inspection);
-	while (scene_receive(&scene, packet).type == CHANNEL_HEADER)
+	scene_message(scene, false);
+	scene_ask(scene, "a.test", DNS_A);
+	scene_hear_status(scene, 0, DNS_FOUND);
+	scene_ask(scene, "late.test", DNS_A);
+	inspection_finish(scene->inspection);
+	while (scene_receive(scene, packet).type == CHANNEL_HEADER)
 		; /* END is behind the last of these */
-	scene_end_well(&scene);
-	scene_close(&scene);
+	scene_end_well(scene);
 }
 
 /* The inspector, while the session waits and reads by itself. */
@@ -144,28 +150,25 @@ static void *ask_and_say_nothing(void *context)
 static void who_reads_by_himself_may_be_asked(void **state)
 {
 	static const struct inspection_request none = { .arrival = 1000 };
-	struct scene scene;
+	struct scene *scene = *state;
 
-	(void)state;
-	scene_open(&scene, scene_world);
 	for (int i = 0; i < 3; i++) {
 		struct inspection_request request = none;
 		struct test_outcome outcome;
 		pthread_t thread;
 
-		request.resolver = scene.resolver;
+		request.resolver = scene->resolver;
 		request.dns_ms = 4000;
-		scene.asked = 0;
-		scene.inspection = test_begin(scene.pool, &request, LONG);
-		assert_non_null(scene.inspection);
-		pthread_create(&thread, NULL, ask_and_say_nothing, &scene);
-		outcome = test_take(scene.inspection, LONG);
+		scene->asked = 0;
+		scene->inspection = test_begin(scene->pool, &request, LONG);
+		assert_non_null(scene->inspection);
+		pthread_create(&thread, NULL, ask_and_say_nothing, scene);
+		outcome = test_take(scene->inspection, LONG);
 		pthread_join(thread, NULL);
 		assert_int_equal(outcome.answer, INSPECTION_DONE);
-		inspection_end(scene.inspection);
-		scene.inspection = NULL;
+		inspection_end(scene->inspection);
+		scene->inspection = NULL;
 	}
-	scene_close(&scene);
 }
 
 static void without_a_resolver_nothing_is_known(void **state)
@@ -184,18 +187,15 @@ static void without_a_resolver_nothing_is_known(void **state)
 static void as_many_as_are_allowed_are_answered(void **state)
 {
 	char name[64];
-	struct scene scene;
+	struct scene *scene = *state;
 
-	(void)state;
-	scene_open(&scene, scene_world);
-	scene_message(&scene, true);
+	scene_message(scene, true);
 	for (unsigned i = 0; i < CHANNEL_QUESTIONS_MAX; i++) {
 		snprintf(name, sizeof(name), "n%u.test", i);
-		scene_ask(&scene, name, DNS_A);
-		scene_hear_status(&scene, i, DNS_NXDOMAIN);
+		scene_ask(scene, name, DNS_A);
+		scene_hear_status(scene, i, DNS_NXDOMAIN);
 	}
-	scene_end_well(&scene);
-	scene_close(&scene);
+	scene_end_well(scene);
 }
 
 /* Nobody reads them for a while: they wait in the filter, not in the socket. */
@@ -242,64 +242,55 @@ static void answers_wait_for_room(void **state)
 
 static void who_waits_for_us_does_not_hang(void **state)
 {
-	struct scene scene;
+	struct scene *scene = *state;
 
-	(void)state;
-	scene_open(&scene, scene_world);
-	inspector_pool_set_timeout(scene.pool, SHORT / 2);
-	scene_message(&scene, true);
-	scene_ask(&scene, "slow.test", DNS_A);
-	scene_hear_status(&scene, 0, DNS_FOUND);
-	assert_int_equal(inspector_pool_stats(scene.pool).hangs, 0);
+	inspector_pool_set_timeout(scene->pool, SHORT / 2);
+	scene_message(scene, true);
+	scene_ask(scene, "slow.test", DNS_A);
+	scene_hear_status(scene, 0, DNS_FOUND);
+	assert_int_equal(inspector_pool_stats(scene->pool).hangs, 0);
 	/* From now on it is its turn. */
-	test_lost(scene.inspection, CAUSE_TIMEOUT);
-	test_await_hang(&scene.hangs);
-	scene_close(&scene);
+	test_lost(scene->inspection, CAUSE_TIMEOUT);
+	test_await_hang(&scene->hangs);
 }
 
 /* --- endings ------------------------------------------------------------- */
 
 static void a_dropped_message_gets_no_answers(void **state)
 {
-	struct scene scene;
+	struct scene *scene = *state;
 
-	(void)state;
-	scene_open(&scene, scene_world);
-	scene_message(&scene, false);
-	scene_ask(&scene, "slow.test", DNS_A);
-	scene_ask(&scene, "silent.test", DNS_A);
-	scene_ask(&scene, "a.test", DNS_A);
-	scene_hear_status(&scene, 2, DNS_FOUND);
-	inspection_end(scene.inspection);
+	scene_message(scene, false);
+	scene_ask(scene, "slow.test", DNS_A);
+	scene_ask(scene, "silent.test", DNS_A);
+	scene_ask(scene, "a.test", DNS_A);
+	scene_hear_status(scene, 2, DNS_FOUND);
+	inspection_end(scene->inspection);
 	/* It does not know yet. */
-	scene_ask(&scene, "a.test", DNS_A);
-	scene_message(&scene, true);
-	assert_int_equal(scene.number, 2);
-	scene_ask(&scene, "a.test", DNS_A);
-	scene_hear_status(&scene, 0, DNS_FOUND);
-	scene_end_well(&scene);
-	assert_int_equal(inspector_pool_stats(scene.pool).hangs, 0);
-	scene_close(&scene);
+	scene_ask(scene, "a.test", DNS_A);
+	scene_message(scene, true);
+	assert_int_equal(scene->number, 2);
+	scene_ask(scene, "a.test", DNS_A);
+	scene_hear_status(scene, 0, DNS_FOUND);
+	scene_end_well(scene);
+	assert_int_equal(inspector_pool_stats(scene->pool).hangs, 0);
 }
 
 static void who_gives_up_stops_the_asking(void **state)
 {
-	struct scene scene;
+	struct scene *scene = *state;
 
-	(void)state;
-	scene_open(&scene, scene_world);
-	scene_message(&scene, true);
-	scene_ask(&scene, "silent.test", DNS_A);
-	scene_ask(&scene, "a.test", DNS_A);
-	scene_hear_status(&scene, 1, DNS_FOUND);
-	inspection_end(scene.inspection);
-	scene_hear_status(&scene, 0, DNS_STOPPED);
-	scene_ask(&scene, "a.test", DNS_A);
-	scene_hear_status(&scene, 2, DNS_STOPPED);
-	scene_say_nothing(&scene);
-	scene_message(&scene, true); /* so the channel is free */
-	scene_end_well(&scene);
-	scene_close(&scene);
+	scene_message(scene, true);
+	scene_ask(scene, "silent.test", DNS_A);
+	scene_ask(scene, "a.test", DNS_A);
+	scene_hear_status(scene, 1, DNS_FOUND);
+	inspection_end(scene->inspection);
+	scene_hear_status(scene, 0, DNS_STOPPED);
+	scene_ask(scene, "a.test", DNS_A);
+	scene_hear_status(scene, 2, DNS_STOPPED);
+	scene_say_nothing(scene);
+	scene_message(scene, true); /* so the channel is free */
+	scene_end_well(scene);
 }
 
 static int64_t first_deadline(struct inspector_pool *pool)
@@ -315,98 +306,89 @@ static int64_t first_deadline(struct inspector_pool *pool)
 /* Or one that was taken over would keep its channels by asking on and on. */
 static void asking_gains_no_time_when_nobody_waits(void **state)
 {
-	struct scene scene;
+	struct scene *scene = *state;
 	int64_t deadline;
 
-	(void)state;
-	scene_open(&scene, scene_world);
-	scene_message(&scene, true);
-	scene_ask(&scene, "silent.test", DNS_A);
-	scene_ask(&scene, "a.test", DNS_A);
-	scene_hear_status(&scene, 1, DNS_FOUND);
-	assert_int_equal(first_deadline(scene.pool), 0);
-	inspection_end(scene.inspection);
-	scene_hear_status(&scene, 0, DNS_STOPPED);
-	deadline = first_deadline(scene.pool);
+	scene_message(scene, true);
+	scene_ask(scene, "silent.test", DNS_A);
+	scene_ask(scene, "a.test", DNS_A);
+	scene_hear_status(scene, 1, DNS_FOUND);
+	assert_int_equal(first_deadline(scene->pool), 0);
+	inspection_end(scene->inspection);
+	scene_hear_status(scene, 0, DNS_STOPPED);
+	deadline = first_deadline(scene->pool);
 	assert_int_not_equal(deadline, 0);
 	for (int64_t now = pool_now(); pool_now() < now + 2;)
 		;
-	scene_ask(&scene, "a.test", DNS_A);
-	scene_hear_status(&scene, 2, DNS_STOPPED);
-	assert_int_equal(first_deadline(scene.pool), deadline);
-	scene_say_nothing(&scene);
-	scene_message(&scene, true);
-	scene_end_well(&scene);
-	scene_close(&scene);
+	scene_ask(scene, "a.test", DNS_A);
+	scene_hear_status(scene, 2, DNS_STOPPED);
+	assert_int_equal(first_deadline(scene->pool), deadline);
+	scene_say_nothing(scene);
+	scene_message(scene, true);
+	scene_end_well(scene);
 }
 
 static void an_inspector_may_die_while_it_waits(void **state)
 {
-	struct scene scene;
+	struct scene *scene = *state;
 
-	(void)state;
-	scene_open(&scene, scene_world);
-	scene_message(&scene, true);
-	scene_ask(&scene, "silent.test", DNS_A);
-	scene_ask(&scene, "slow.test", DNS_A);
-	scene_ask(&scene, "a.test", DNS_A);
-	scene_hear_status(&scene, 2, DNS_FOUND);
-	close(scene.fd);
-	scene.fd = -1;
-	test_lost(scene.inspection, CAUSE_CRASHED);
-	inspector_pool_gone(scene.pool, 0, scene.inspector.pid, SIGKILL);
-	assert_int_equal(inspector_pool_stats(scene.pool).crashes, 1);
-	scene_close(&scene);
+	scene_message(scene, true);
+	scene_ask(scene, "silent.test", DNS_A);
+	scene_ask(scene, "slow.test", DNS_A);
+	scene_ask(scene, "a.test", DNS_A);
+	scene_hear_status(scene, 2, DNS_FOUND);
+	close(scene->fd);
+	scene->fd = -1;
+	test_lost(scene->inspection, CAUSE_CRASHED);
+	inspector_pool_gone(scene->pool, 0, scene->inspector.pid, SIGKILL);
+	assert_int_equal(inspector_pool_stats(scene->pool).crashes, 1);
 }
 
 /* A reload takes the resolver away; who has asked it is answered yet. */
 static void a_reload_waits_for_who_has_asked(void **state)
 {
-	struct scene scene;
+	struct scene *scene = *state;
 
-	(void)state;
-	scene_open(&scene, scene_world);
-	scene_message(&scene, true);
-	scene_ask(&scene, "slow.test", DNS_A);
-	resolver_unref(scene.resolver);
-	scene.resolver = NULL;
-	scene_hear_status(&scene, 0, DNS_FOUND);
-	scene_end_well(&scene);
-	scene_close(&scene);
+	scene_message(scene, true);
+	scene_ask(scene, "slow.test", DNS_A);
+	resolver_unref(scene->resolver);
+	scene->resolver = NULL;
+	scene_hear_status(scene, 0, DNS_FOUND);
+	scene_end_well(scene);
 }
 
 static void the_pool_may_close_on_a_question(void **state)
 {
-	struct scene scene;
+	struct scene *scene = *state;
 
-	(void)state;
-	scene_open(&scene, scene_world);
-	scene_message(&scene, true);
-	scene_ask(&scene, "silent.test", DNS_A);
-	scene_ask(&scene, "a.test", DNS_A);
-	scene_hear_status(&scene, 1, DNS_FOUND);
-	inspection_end(scene.inspection);
-	scene.inspection = NULL;
-	scene_close(&scene);
+	scene_message(scene, true);
+	scene_ask(scene, "silent.test", DNS_A);
+	scene_ask(scene, "a.test", DNS_A);
+	scene_hear_status(scene, 1, DNS_FOUND);
+	inspection_end(scene->inspection);
+	scene->inspection = NULL;
 }
+
+#define IN_A_SCENE(test) \
+	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_dns_says_is_passed_on),
-		cmocka_unit_test(answers_come_when_they_are_known),
-		cmocka_unit_test(questions_may_come_before_the_end),
-		cmocka_unit_test(who_reads_by_himself_may_be_asked),
+		IN_A_SCENE(what_dns_says_is_passed_on),
+		IN_A_SCENE(answers_come_when_they_are_known),
+		IN_A_SCENE(questions_may_come_before_the_end),
+		IN_A_SCENE(who_reads_by_himself_may_be_asked),
 		cmocka_unit_test(without_a_resolver_nothing_is_known),
-		cmocka_unit_test(as_many_as_are_allowed_are_answered),
+		IN_A_SCENE(as_many_as_are_allowed_are_answered),
 		cmocka_unit_test(answers_wait_for_room),
-		cmocka_unit_test(who_waits_for_us_does_not_hang),
-		cmocka_unit_test(a_dropped_message_gets_no_answers),
-		cmocka_unit_test(who_gives_up_stops_the_asking),
-		cmocka_unit_test(asking_gains_no_time_when_nobody_waits),
-		cmocka_unit_test(an_inspector_may_die_while_it_waits),
-		cmocka_unit_test(a_reload_waits_for_who_has_asked),
-		cmocka_unit_test(the_pool_may_close_on_a_question),
+		IN_A_SCENE(who_waits_for_us_does_not_hang),
+		IN_A_SCENE(a_dropped_message_gets_no_answers),
+		IN_A_SCENE(who_gives_up_stops_the_asking),
+		IN_A_SCENE(asking_gains_no_time_when_nobody_waits),
+		IN_A_SCENE(an_inspector_may_die_while_it_waits),
+		IN_A_SCENE(a_reload_waits_for_who_has_asked),
+		IN_A_SCENE(the_pool_may_close_on_a_question),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

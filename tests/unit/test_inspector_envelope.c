@@ -326,22 +326,13 @@ static void nobody_gets_anothers_answers(void **state)
 	struct crowd crowd = { .pool = inspector_pool_open(2, 2),
 			       .resolver = test_resolver(world) };
 	struct test_inspector inspectors[2];
-	pthread_t threads[SESSIONS];
-	void *failures;
 
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
 		inspector_threads(&inspectors[i], i, 2);
 		inspector_adopt(&inspectors[i], crowd.pool);
 	}
-	for (int i = 0; i < SESSIONS; i++)
-		pthread_create(&threads[i], NULL, session, &crowd);
-	for (int i = 0; i < SESSIONS; i++) {
-		pthread_join(threads[i], &failures);
-		assert_int_equal((intptr_t)failures, 0);
-	}
-	while (inspector_pool_stats(crowd.pool).leased > 0)
-		sched_yield();
+	test_sessions(crowd.pool, SESSIONS, session, &crowd);
 	assert_int_equal(inspector_pool_stats(crowd.pool).messages,
 			 SESSIONS * ROUNDS);
 	assert_int_equal(inspector_pool_stats(crowd.pool).hangs, 0);
