@@ -20,7 +20,7 @@ from lib.dnsserver import DnsServer
 from lib.fakemta import FakeMta, ProtocolError, Reply
 from lib.steelyard import program
 
-from .running import Filter
+from .running import Filter, free_port
 
 RULES = """\
 set dns_servers "{dns}"
@@ -284,11 +284,6 @@ class Redis:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return sock.getsockname()[1]
 
 
 class Relay:

@@ -37,7 +37,7 @@ class Filter(Steelyard):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="sy-fault-"))
         self.prefix = prefix
         self.environment = environment or {}
-        self.port = _free_port() if inet else 0
+        self.port = free_port() if inet else 0
         self.inspectors = inspectors
         super().__init__(rules, socket_path or self.home / "milter.sock",
                          files=files)
@@ -96,7 +96,7 @@ class Filter(Steelyard):
         self.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         return sock.getsockname()[1]
 

@@ -1,12 +1,10 @@
 """Messages that kill who reads them (P2, P3), through a whole filter.
 
-The program is tests/steelyard-faulty: the same as steelyard, but its reader
-obeys the header field X-Test-Fault (filter/inspect/message_test.h).
+The header field X-Test-Fault says how the reader dies (poisoned.py).
 """
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Iterator
 
@@ -14,13 +12,11 @@ import pytest
 
 from lib import wait
 from lib.fakemta import FakeMta
-from lib.steelyard import program
 
 from . import watch
 from .figures import figure
+from .poisoned import deaths, faulty_filter
 from .running import Filter, deliver, greet, letter
-
-FAULTY = program("STEELYARD", "steelyard").parent / "tests/steelyard-faulty"
 
 RULES = """\
 set inspect_timeout 1s
@@ -37,10 +33,7 @@ FAULTS = {"crash": False, "abort": False, "exit": False, "escape": False,
 
 @pytest.fixture(name="filt")
 def fixture_filt(monkeypatch: pytest.MonkeyPatch) -> Iterator[Filter]:
-    if not os.access(FAULTY, os.X_OK):
-        pytest.skip("tests/steelyard-faulty is not built")
-    monkeypatch.setenv("STEELYARD", str(FAULTY))
-    with Filter(RULES) as running:
+    with faulty_filter(monkeypatch, RULES) as running:
         yield running
 
 
@@ -71,9 +64,8 @@ def test_poison(filt: Filter, fault: str) -> None:
         found = symbols(mta, b"X-Number: %d" % number)
         assert "FROM_KNOWN" in found and "SUBJECT" in found, (number, found)
     mta.quit()
-    deaths = filt.log().count("hangs, killed" if FAULTS[fault] or
-                              fault == "garbage" else " lived_ms=")
-    figure("P3" if FAULTS[fault] else "P2", poison=fault, deaths=deaths,
+    died = deaths(filt, FAULTS[fault] or fault == "garbage")
+    figure("P3" if FAULTS[fault] else "P2", poison=fault, deaths=died,
            sessions_poisoned=0, max_answer_ms=slowest * 1000)
-    assert deaths == 3
+    assert died == 3
     assert slowest < 8

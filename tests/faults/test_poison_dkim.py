@@ -6,19 +6,17 @@ key had come: in libopendkim, so to speak.  The selector says how.
 
 from __future__ import annotations
 
-import os
 from typing import Iterator
 
 import pytest
 
 from lib import message, wait
 from lib.dkimsign import Key
-from lib.dnsserver import DnsServer
 
 from . import watch
 from .figures import figure
+from .poisoned import deaths, faulty_filter_with_keys
 from .running import Filter, deliver, greet, letter, symbols
-from .test_poison import FAULTY
 
 RULES = """
 set inspect_timeout 1s
@@ -33,17 +31,9 @@ FAULTS = ["crash", "abort", "hang"]
 
 @pytest.fixture(name="filt")
 def fixture_filt(monkeypatch: pytest.MonkeyPatch) -> Iterator[Filter]:
-    if not os.access(FAULTY, os.X_OK):
-        pytest.skip("tests/steelyard-faulty is not built")
-    monkeypatch.setenv("STEELYARD", str(FAULTY))
-    with DnsServer() as server:
-        zone = server.zone("example.net")
-        for selector in ["sound"] + [f"{name}.x-test-fault"
-                                     for name in FAULTS]:
-            zone.add(f"{selector}._domainkey", "TXT", Key(selector).text())
-        with Filter(f'set dns_servers "{server.servers}"\n'
-                    + RULES) as running:
-            yield running
+    selectors = ["sound"] + [f"{name}.x-test-fault" for name in FAULTS]
+    with faulty_filter_with_keys(monkeypatch, RULES, selectors) as running:
+        yield running
 
 
 def signed(selector: str) -> message.Message:
@@ -66,8 +56,7 @@ def test_poison(filt: Filter, fault: str) -> None:
         reply, msg = deliver(mta, signed("sound"))
         assert symbols(msg) == {"PASS"}, (number, filt.log())
     mta.quit()
-    deaths = filt.log().count("hangs, killed" if fault == "hang"
-                              else " lived_ms=")
+    died = deaths(filt, fault == "hang")
     figure("P3" if fault == "hang" else "P2", poison=f"dkim {fault}",
-           deaths=deaths, sessions_poisoned=0)
-    assert deaths == 3
+           deaths=died, sessions_poisoned=0)
+    assert died == 3

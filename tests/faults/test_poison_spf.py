@@ -7,7 +7,6 @@ soon another reader is there, and that all other mail goes on.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from typing import Iterator
@@ -16,13 +15,12 @@ import pytest
 
 from lib import message, wait
 from lib.dkimsign import Key
-from lib.dnsserver import DnsServer
 
 from . import watch
 from .family import gone, jailed, quantile
 from .figures import SOAK, figure
+from .poisoned import deaths, faulty_filter_with_keys
 from .running import Filter, deliver, greet, letter, sanitized, symbols
-from .test_poison import FAULTY
 
 RULES = """
 set inspect_timeout 1s
@@ -45,17 +43,10 @@ FAULTS = {"crash": False, "abort": False, "exit": False, "hang": True}
 
 @pytest.fixture(name="filt")
 def fixture_filt(monkeypatch: pytest.MonkeyPatch) -> Iterator[Filter]:
-    if not os.access(FAULTY, os.X_OK):
-        pytest.skip("tests/steelyard-faulty is not built")
-    monkeypatch.setenv("STEELYARD", str(FAULTY))
-    with DnsServer() as server:
-        zone = server.zone("example.net")
-        zone.add("@", "TXT", f'"v=spf1 ip4:{CLIENT} -all"')
-        for selector in ("sound", "crash.x-test-fault"):
-            zone.add(f"{selector}._domainkey", "TXT", Key(selector).text())
-        with Filter(f'set dns_servers "{server.servers}"\n'
-                    + RULES) as running:
-            yield running
+    with faulty_filter_with_keys(monkeypatch, RULES,
+                                 ["sound", "crash.x-test-fault"],
+                                 f"v=spf1 ip4:{CLIENT} -all") as running:
+        yield running
 
 
 def mail(filt: Filter, helo: str, *, sender: str = "a@example.net",
@@ -111,10 +102,6 @@ class Successor:
                 self.milliseconds = 1000 * (time.monotonic() - died) + 0.001
                 return
             time.sleep(0.001)
-
-
-def deaths(filt: Filter, hangs: bool) -> int:
-    return filt.log().count("hangs, killed" if hangs else " lived_ms=")
 
 
 @pytest.mark.alone
