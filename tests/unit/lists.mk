@@ -96,16 +96,18 @@ tests_unit_test_store_pair_SOURCES = tests/unit/test_store_pair.c \
 tests_unit_test_store_pair_LDADD = $(lists_test_libs)
 
 # On a server that lies.
+redis_store = tests/unit/redis_store.c tests/unit/redis_store.h
 check_PROGRAMS += tests/unit/test_store_redis_lies
 TESTS += tests/unit/test_store_redis_lies
 tests_unit_test_store_redis_lies_SOURCES = tests/unit/test_store_redis_lies.c \
-	tests/unit/redis_stub.c tests/unit/redis_stub.h
+	tests/unit/redis_stub.c tests/unit/redis_stub.h $(redis_store)
 tests_unit_test_store_redis_lies_LDADD = $(lists_test_libs) $(HIREDIS_LIBS)
 
 # On a server of the test's own.
 check_PROGRAMS += tests/unit/test_store_redis
 TESTS += tests/unit/test_store_redis
-redis_server = tests/unit/redis_server.c tests/unit/redis_server.h
+redis_server = tests/unit/redis_server.c tests/unit/redis_server.h \
+	$(redis_store)
 tests_unit_test_store_redis_SOURCES = tests/unit/test_store_redis.c \
 	$(redis_server)
 tests_unit_test_store_redis_LDADD = $(lists_test_libs) $(HIREDIS_LIBS)

@@ -73,6 +73,20 @@ void lmdb_folder_remove(void)
 	assert_int_equal(rmdir(folder), 0);
 }
 
+int lmdb_folder_set_up(void **state)
+{
+	(void)state;
+	lmdb_folder_make();
+	return 0;
+}
+
+int lmdb_folder_tear_down(void **state)
+{
+	(void)state;
+	lmdb_folder_remove();
+	return 0;
+}
+
 const char *lmdb_file(void)
 {
 	return file;
@@ -166,13 +180,29 @@ void lmdb_visitor(struct lmdb_visitor *visitor, unsigned number,
 	};
 }
 
+static enum store_end visit(struct store *store, unsigned number,
+			    int64_t seconds_later,
+			    struct greylist_result *ret_result)
+{
+	struct lmdb_visitor visitor;
+
+	lmdb_visitor(&visitor, number, seconds_later);
+	return store_visit(store, &visitor.visit, ret_result);
+}
+
 enum greylist_why lmdb_comes(struct store *store, unsigned number,
 			     int64_t seconds_later)
 {
-	struct lmdb_visitor visitor;
 	struct greylist_result result;
 
-	lmdb_visitor(&visitor, number, seconds_later);
-	store_visit(store, &visitor.visit, &result);
+	visit(store, number, seconds_later, &result);
 	return result.why;
+}
+
+enum store_end lmdb_tries(struct store *store, unsigned number,
+			  int64_t seconds_later)
+{
+	struct greylist_result result;
+
+	return visit(store, number, seconds_later, &result);
 }

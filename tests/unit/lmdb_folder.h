@@ -20,6 +20,10 @@ void lmdb_folder_make(void);
 void lmdb_folder_remove(void); /* with all that is in it */
 const char *lmdb_file(void); /* the store's path */
 
+/* The same, for cmocka. */
+int lmdb_folder_set_up(void **state);
+int lmdb_folder_tear_down(void **state);
+
 /* Names in the folder that begin so. */
 size_t lmdb_folder_count(const char *prefix);
 
@@ -45,5 +49,8 @@ void lmdb_visitor(struct lmdb_visitor *visitor, unsigned number,
 		  int64_t seconds_later);
 enum greylist_why lmdb_comes(struct store *store, unsigned number,
 			     int64_t seconds_later);
+/* The same; how the visit ended. */
+enum store_end lmdb_tries(struct store *store, unsigned number,
+			  int64_t seconds_later);
 
 #endif

@@ -20,8 +20,6 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "lists/store_redis_private.h"
-
 enum { OPTIONS_MAX = 8, ARGS_MAX = 16 + OPTIONS_MAX, TRIES = 500, LEVELS = 4 };
 
 /* Returns if there is none. */
@@ -179,11 +177,4 @@ void redis_server_do(const struct redis_server *server, const char *format, ...)
 	va_start(args, format);
 	freeReplyObject(say(server, format, args));
 	va_end(args);
-}
-
-void redis_server_be_patient(struct store *store)
-{
-	struct store_redis *redis = (struct store_redis *)store;
-
-	redis->connect_ms = redis->command_ms = 30000;
 }

@@ -46,9 +46,4 @@ redisReply *redis_server_say(const struct redis_server *server,
 void redis_server_do(const struct redis_server *server, const char *format,
 		     ...);
 
-struct store;
-
-/* Half a minute for each command, as other tests may keep the machine busy. */
-void redis_server_be_patient(struct store *store);
-
 #endif

@@ -25,20 +25,6 @@
 
 enum { MANY = 300, PAGE = 4096 };
 
-static int make_folder(void **state)
-{
-	(void)state;
-	lmdb_folder_make();
-	return 0;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	lmdb_folder_remove();
-	return 0;
-}
-
 static uint32_t dice_state;
 
 static uint32_t dice(uint32_t sides)
@@ -548,8 +534,9 @@ static void test_killed(void **state)
 
 int main(void)
 {
-#define TEST(name) \
-	cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+#define TEST(name)                                                \
+	cmocka_unit_test_setup_teardown(name, lmdb_folder_set_up, \
+					lmdb_folder_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_in_order),	  TEST(test_truncated),
 		TEST(test_junk),	  TEST(test_spoilt),

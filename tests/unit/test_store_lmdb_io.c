@@ -72,20 +72,6 @@ int fdatasync(int fd)
 	return fails_at(AT_SYNC) ? -1 : (int)syscall(SYS_fdatasync, fd);
 }
 
-static int make_folder(void **state)
-{
-	(void)state;
-	lmdb_folder_make();
-	return 0;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	lmdb_folder_remove();
-	return 0;
-}
-
 static struct store *open_synced(int64_t seconds_later)
 {
 	struct store_lmdb_settings settings = lmdb_settings(LMDB_ROOM);
@@ -98,15 +84,6 @@ static struct store *open_synced(int64_t seconds_later)
 	if (!store)
 		fail_msg("%s", why);
 	return store;
-}
-
-static enum store_end come(struct store *store, unsigned number, int64_t at)
-{
-	struct lmdb_visitor visitor;
-	struct greylist_result result;
-
-	lmdb_visitor(&visitor, number, at);
-	return store_visit(store, &visitor.visit, &result);
 }
 
 static const struct {
@@ -145,9 +122,10 @@ static void test_failing_commit(void **state)
 		enum store_end end;
 
 		for (unsigned n = 0; n < 20; n++)
-			assert_int_equal(come(store, first + n, 0), STORE_DONE);
+			assert_int_equal(lmdb_tries(store, first + n, 0),
+					 STORE_DONE);
 		fail_once(i);
-		end = come(store, first + 20, 0);
+		end = lmdb_tries(store, first + 20, 0);
 		if (end != rows[i].end || atomic_load(&failures) != 0)
 			fail_msg("%s: %s", rows[i].claim, store_end_name(end));
 		store_stats(store, &stats);
@@ -160,7 +138,7 @@ static void test_failing_commit(void **state)
 			if (lmdb_comes(store, first + n, 2) != GREYLIST_EARLY)
 				fail_msg("%s: %u is lost", rows[i].claim, n);
 		((struct store_lmdb *)store)->reserve_next = 0;
-		assert_int_equal(come(store, first + 21, 2), STORE_DONE);
+		assert_int_equal(lmdb_tries(store, first + 21, 2), STORE_DONE);
 		store_stats(store, &stats);
 		assert_int_equal(stats.health, STORE_WELL);
 		store_close(store);
@@ -187,7 +165,7 @@ static void test_failing_delete(void **state)
 	(void)state;
 	lmdb_visitor(&visitor, 0, 0);
 	for (unsigned n = 0; n < 20; n++)
-		come(store, n, 0);
+		lmdb_tries(store, n, 0);
 	/* no space: what deletes is tried once more */
 	fail_once(0);
 	assert_int_equal(store_forget(store, NULL, &visitor.visit.terms,
@@ -207,11 +185,11 @@ static void test_bad_for_long(void **state)
 	struct store_stats stats;
 
 	(void)state;
-	come(store, 1, 0);
+	lmdb_tries(store, 1, 0);
 	fail_once(6);
 	atomic_store(&failures, 1000000);
 	for (unsigned n = 10; n < 60; n++)
-		assert_int_equal(come(store, n, 0), STORE_BROKEN);
+		assert_int_equal(lmdb_tries(store, n, 0), STORE_BROKEN);
 	store_stats(store, &stats);
 	assert_int_equal(stats.answers[GREYLIST_NEW], 1);
 	assert_int_equal(stats.health, STORE_SILENT);
@@ -226,8 +204,9 @@ static void test_bad_for_long(void **state)
 
 int main(void)
 {
-#define TEST(name) \
-	cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+#define TEST(name)                                                \
+	cmocka_unit_test_setup_teardown(name, lmdb_folder_set_up, \
+					lmdb_folder_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_failing_commit),
 		TEST(test_failing_delete),

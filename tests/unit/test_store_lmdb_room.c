@@ -22,29 +22,6 @@
 
 enum { SMALL = STORE_ROOM_MIN, SLACK = 256 * 1024 };
 
-static int make_folder(void **state)
-{
-	(void)state;
-	lmdb_folder_make();
-	return 0;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	lmdb_folder_remove();
-	return 0;
-}
-
-static enum store_end come(struct store *store, unsigned number, int64_t at)
-{
-	struct lmdb_visitor visitor;
-	struct greylist_result result;
-
-	lmdb_visitor(&visitor, number, at);
-	return store_visit(store, &visitor.visit, &result);
-}
-
 static struct store_stats numbers(struct store *store)
 {
 	struct store_stats stats;
@@ -111,7 +88,7 @@ static void test_flood(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < FLOOD; i++) {
-		enum store_end end = come(store, i, i / 10);
+		enum store_end end = lmdb_tries(store, i, i / 10);
 
 		if (end != STORE_DONE && end != STORE_FULL)
 			fail_msg("stranger %u: %s", i, store_end_name(end));
@@ -132,7 +109,7 @@ static void test_flood(void **state)
 	stats = numbers(store);
 	assert_int_equal(stats.triplets + stats.identities, 0);
 	assert_int_equal(stats.health, STORE_WELL);
-	assert_int_equal(come(store, 1, 1000), STORE_DONE);
+	assert_int_equal(lmdb_tries(store, 1, 1000), STORE_DONE);
 	store_close(store);
 	store = lmdb_must_open(SMALL, 1000);
 	assert_int_equal(lmdb_set_aside, 0);
@@ -151,16 +128,16 @@ static void test_borders(void **state)
 	assert_int_equal(numbers(store).health, STORE_WELL);
 	marks = mark_until(store, STORE_PRUNE_PERCENT + 2, marks);
 	assert_int_equal(numbers(store).health, STORE_CROWDED);
-	assert_int_equal(come(store, 1, 1), STORE_DONE);
+	assert_int_equal(lmdb_tries(store, 1, 1), STORE_DONE);
 	mark_until(store, STORE_STOP_PERCENT + 1, marks);
 	stats = numbers(store);
 	assert_int_equal(stats.health, STORE_STOPPED_INSERTING);
-	assert_int_equal(come(store, 2, 2), STORE_FULL);
+	assert_int_equal(lmdb_tries(store, 2, 2), STORE_FULL);
 	assert_true(numbers(store).triplets <= stats.triplets);
 	/* what an admin says is still taken */
 	mark_until(store, STORE_STOP_PERCENT + 4, 100000);
 	assert_true(forget_all(store) > 0);
-	assert_int_equal(come(store, 2, 3), STORE_DONE);
+	assert_int_equal(lmdb_tries(store, 2, 3), STORE_DONE);
 	store_close(store);
 }
 
@@ -186,7 +163,7 @@ static void test_map_full(void **state)
 	assert_int_equal(end, STORE_FULL);
 	assert_int_equal(forget_all(store), marks);
 	assert_int_equal(numbers(store).identities, 0);
-	assert_int_equal(come(store, 2, 3), STORE_DONE);
+	assert_int_equal(lmdb_tries(store, 2, 3), STORE_DONE);
 	store_close(store);
 }
 
@@ -200,9 +177,9 @@ static void test_smaller_room(void **state)
 	store_close(store);
 	store = lmdb_must_open(SMALL, 0);
 	assert_int_equal(numbers(store).health, STORE_STOPPED_INSERTING);
-	assert_int_equal(come(store, 2, 2), STORE_FULL);
+	assert_int_equal(lmdb_tries(store, 2, 2), STORE_FULL);
 	forget_all(store);
-	assert_int_equal(come(store, 2, 3), STORE_DONE);
+	assert_int_equal(lmdb_tries(store, 2, 3), STORE_DONE);
 	store_close(store);
 }
 
@@ -221,7 +198,7 @@ static void fill_disk(struct store *store)
 	enum store_end end;
 
 	for (unsigned i = 0; i < 3000; i++) {
-		end = come(store, i, i / 10);
+		end = lmdb_tries(store, i, i / 10);
 		if (end != STORE_DONE && end != STORE_FULL)
 			fail_msg("stranger %u: %s", i, store_end_name(end));
 	}
@@ -234,10 +211,10 @@ static void fill_disk(struct store *store)
 static void check_recovered(struct store *store)
 {
 	look_again(store);
-	come(store, 5000, 1000);
+	lmdb_tries(store, 5000, 1000);
 	look_again(store);
 	for (unsigned i = 5001; i < 5600; i++)
-		assert_int_equal(come(store, i, 1000), STORE_DONE);
+		assert_int_equal(lmdb_tries(store, i, 1000), STORE_DONE);
 	assert_int_equal(numbers(store).health, STORE_WELL);
 	for (unsigned i = 5001; i < 5600; i++)
 		assert_int_equal(lmdb_comes(store, i, 1001), GREYLIST_EARLY);
@@ -274,7 +251,7 @@ static void test_small_disk(void **state)
 	if (mount("tmpfs", folder, "tmpfs", 0, "size=2m") < 0)
 		skip();
 	store = lmdb_must_open(LMDB_ROOM, 0);
-	come(store, 1, 0);
+	lmdb_tries(store, 1, 0);
 	snprintf(hog, sizeof(hog), "%s/hog", folder);
 	file = fopen(hog, "w");
 	while (file && fputc('x', file) != EOF)
@@ -299,7 +276,7 @@ static void test_sweep_cost(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 2000; i++)
-		come(store, i, i < 30 ? 5 : 1000);
+		lmdb_tries(store, i, i < 30 ? 5 : 1000);
 	before = numbers(store);
 	assert_int_equal(store_sweep(store, &now, 10), 10);
 	assert_int_equal(store_sweep(store, &now, 1000), 20);
@@ -324,7 +301,7 @@ static void test_pause(void **state)
 	char why[STORE_WHY_SIZE];
 
 	(void)state;
-	come(store, 1, 0);
+	lmdb_tries(store, 1, 0);
 	store_close(store);
 	store = store_lmdb_open(&settings, &now, why);
 	assert_non_null(store);
@@ -338,7 +315,7 @@ static void test_pause(void **state)
 	store_close(store);
 	/* one day is a day, and so are two that the machine was up */
 	store = lmdb_must_open(LMDB_ROOM, 0);
-	come(store, 1, 0);
+	lmdb_tries(store, 1, 0);
 	store_close(store);
 	store = lmdb_must_open(LMDB_ROOM, 200000);
 	now = lmdb_noon(200000);
@@ -348,8 +325,9 @@ static void test_pause(void **state)
 
 int main(void)
 {
-#define TEST(name) \
-	cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+#define TEST(name)                                                \
+	cmocka_unit_test_setup_teardown(name, lmdb_folder_set_up, \
+					lmdb_folder_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_flood),      TEST(test_borders),
 		TEST(test_map_full),   TEST(test_smaller_room),

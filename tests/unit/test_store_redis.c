@@ -15,6 +15,7 @@
 
 #include "lists/greylist_record.h"
 #include "redis_server.h"
+#include "redis_store.h"
 
 #define IDENTITY "net:192.0.2.0/24"
 #define SENDER "a@x.test"
@@ -28,18 +29,11 @@ static struct store *open_store(const char *places, const char *prefix)
 {
 	const struct store_redis_settings settings = {
 		.servers = places,
-		.sentinels = "",
-		.master = "",
-		.user = "",
-		.password_file = "",
 		.prefix = prefix,
 	};
-	char why[STORE_WHY_SIZE];
-	struct store *store = store_redis_open(&settings, why);
+	struct store *store = redis_store_open(&settings);
 
-	if (store == NULL)
-		fail_msg("%s", why);
-	redis_server_be_patient(store);
+	redis_store_be_patient(store);
 	return store;
 }
 

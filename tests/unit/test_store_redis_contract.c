@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "redis_server.h"
+#include "redis_store.h"
 #include "store_contract.h"
 
 static struct redis_server server;
@@ -18,18 +19,11 @@ static struct store *open_again(void)
 {
 	const struct store_redis_settings settings = {
 		.servers = server.place,
-		.sentinels = "",
-		.master = "",
-		.user = "",
-		.password_file = "",
 		.prefix = "contract*[a]:",
 	};
-	char why[STORE_WHY_SIZE];
-	struct store *store = store_redis_open(&settings, why);
+	struct store *store = redis_store_open(&settings);
 
-	if (store == NULL)
-		fail_msg("%s", why);
-	redis_server_be_patient(store);
+	redis_store_be_patient(store);
 	return store;
 }
 

@@ -17,6 +17,7 @@
 #include "lists/store_pair.h"
 #include "lists/store_redis_private.h"
 #include "redis_server.h"
+#include "redis_store.h"
 #include "redis_stub.h"
 #include "store_memory.h"
 
@@ -43,12 +44,9 @@ static struct store *open_as(const char *servers, const char *sentinels,
 		.prefix = "steelyard:",
 		.database = 3,
 	};
-	char why[STORE_WHY_SIZE];
-	struct store *opened = store_redis_open(&settings, why);
+	struct store *opened = redis_store_open(&settings);
 
-	if (opened == NULL)
-		fail_msg("%s", why);
-	redis_server_be_patient(opened);
+	redis_store_be_patient(opened);
 	return opened;
 }
 
@@ -300,7 +298,7 @@ static void test_hangs(void **state)
 	assert_true(clock_ms() - began >= STORE_COMMAND_MS);
 	assert_true(clock_ms() - began < STORE_COMMAND_MS + SLACK_MS);
 	redis_server_thaw(&server);
-	redis_server_be_patient(store);
+	redis_store_be_patient(store);
 	assert_int_equal(look(), STORE_DONE);
 	must_say(store, 10, GREYLIST_WAITED);
 }

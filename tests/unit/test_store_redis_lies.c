@@ -11,13 +11,12 @@
 #include <time.h>
 #include <cmocka.h>
 
-#include "lists/store_redis_private.h"
+#include "redis_store.h"
 #include "redis_stub.h"
 
 enum {
 	MAX_MS = 60000,
 	SLACK_MS = 3000, /* of a busy machine */
-	LONG_MS = 30000, /* where it is not the time that is tested */
 	NOON = 1700000000,
 };
 
@@ -27,16 +26,10 @@ static struct store *open_at(const char *servers, const char *sentinels)
 		.servers = servers,
 		.sentinels = sentinels,
 		.master = "mymaster",
-		.user = "",
-		.password_file = "",
 		.prefix = "steelyard:",
 	};
-	char why[STORE_WHY_SIZE];
-	struct store *store = store_redis_open(&settings, why);
 
-	if (store == NULL)
-		fail_msg("%s", why);
-	return store;
+	return redis_store_open(&settings);
 }
 
 static enum store_end visit(struct store *store, unsigned max_ms,
@@ -52,13 +45,6 @@ static enum store_end visit(struct store *store, unsigned max_ms,
 	};
 
 	return store_visit(store, &asked, ret_result);
-}
-
-static void be_patient(struct store *store)
-{
-	struct store_redis *redis = (struct store_redis *)store;
-
-	redis->connect_ms = redis->command_ms = LONG_MS;
 }
 
 static int64_t clock_ms(void)
@@ -200,7 +186,7 @@ static void test_lies(void **state)
 		redis_stub_start(&stub);
 		store = open_at(stub.place, "");
 		if (row->why == NULL || strcmp(row->why, "timed out") != 0)
-			be_patient(store);
+			redis_store_be_patient(store);
 		began = clock_ms();
 		end = visit(store, MAX_MS, &result);
 		if (end == STORE_AWAY &&
@@ -268,7 +254,7 @@ static void test_greetings(void **state)
 		store = open_at(stub.place, "");
 		silent = strcmp(greetings[i].why, "timed out") == 0;
 		if (!silent)
-			be_patient(store);
+			redis_store_be_patient(store);
 		began = clock_ms();
 		end = visit(store, MAX_MS, &result);
 		if (silent)
@@ -311,7 +297,7 @@ static void test_sentinels(void **state)
 
 		redis_stub_start(&stub);
 		store = open_at("", stub.place);
-		be_patient(store);
+		redis_store_be_patient(store);
 		assert_int_equal(visit(store, MAX_MS, &result), STORE_AWAY);
 		store_stats(store, &stats);
 		if (!strstr(stats.why, sentinels[i].why))
@@ -354,7 +340,7 @@ static void test_late(void **state)
 	(void)state;
 	redis_stub_start(&stub);
 	store = open_at(stub.place, "");
-	be_patient(store);
+	redis_store_be_patient(store);
 	assert_int_equal(visit(store, 20, &result), STORE_LATE);
 	store_stats(store, &stats);
 	assert_int_equal(stats.health, STORE_WELL);
