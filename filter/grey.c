@@ -20,8 +20,9 @@
  * them; and a record that lets everybody send proves nothing.
  *
  * Whoever writes to a trap is convicted at once if an answer is due, or else at
- * the message's end.  For the rest of the message it is asked about all other
- * recipients, whatever the score.
+ * the message's end; not the null sender, as a bounce or a callout goes to
+ * whatever address somebody else has forged.  For the rest of the message it is
+ * asked about all other recipients, whatever the score.
  *
  * No lock is held while the memory is asked; each question has a deadline.
  */
@@ -370,8 +371,8 @@ void grey_trap(struct session *s)
 	struct message *m = s->message;
 	struct text rcpt = bare(&m->facts.fixed[FACT_RCPT]);
 
-	if (traps == NULL || !list_has_address(traps, rcpt.at, rcpt.len) ||
-	    is_exempt(s))
+	if (traps == NULL || is_null_sender(m) ||
+	    !list_has_address(traps, rcpt.at, rcpt.len) || is_exempt(s))
 		return;
 	m->rcpt_is_trap = true;
 	if (!m->trapped)

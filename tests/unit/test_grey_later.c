@@ -169,6 +169,24 @@ static void test_ours_may_write_to_a_trap(void **state)
 	assert_int_equal(counted(COUNT_CONVICTED), convicted);
 }
 
+/* It goes to whatever sender was forged, and a callout does. */
+static void test_a_bounce_convicts_nobody(void **state)
+{
+	uint64_t convicted = counted(COUNT_CONVICTED);
+
+	(void)state;
+	connects(TRAPS);
+	HEARS("ok", mail(""));
+	talk.mailer = "error";
+	HEARS("ok", rcpt("trap@dest.example"));
+	talk.mailer = NULL;
+	HEARS("ok", rcpt("trap@dest.example"));
+	HEARS("ok", rcpt("b@dest.example"));
+	/* as a stranger's would */
+	HEARS("451 4.7.1 Greylisted, try again in 5m (ref ", data());
+	assert_int_equal(counted(COUNT_CONVICTED), convicted);
+}
+
 /* In observe mode nobody waits at RCPT, and it is told at the end. */
 static void test_a_trap_in_observe(void **state)
 {
@@ -230,6 +248,7 @@ int main(void)
 		ROW(test_for_the_trap_alone),
 		ROW(test_a_trap_that_the_mta_refuses),
 		ROW(test_ours_may_write_to_a_trap),
+		ROW(test_a_bounce_convicts_nobody),
 		ROW(test_a_trap_in_observe),
 		ROW(test_who_was_written_to_does_not_wait),
 		ROW(test_programs_write_to_nobody),
