@@ -34,7 +34,8 @@ tests_unit_test_list_LDADD = $(lists_test_libs)
 # A file is changed between two looks at it, without a clock in the test.
 tests_unit_test_file_SOURCES = tests/unit/test_file.c
 tests_unit_test_file_LDADD = $(lists_test_libs)
-tests_unit_test_file_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fstat
+tests_unit_test_file_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fstat \
+	-Wl,--wrap=fstat64
 
 tests_unit_test_listfile_SOURCES = tests/unit/test_listfile.c
 tests_unit_test_listfile_LDADD = $(lists_test_libs)

@@ -2,8 +2,9 @@
  * test_file.c - what is refused, what changes under our hands, and that a
  * replaced file keeps what it was.
  *
- * The program is linked with --wrap=fstat: a test sets `meddle`, which is
- * called before each look at an open file.  That is where a writer gets in.
+ * The program is linked with --wrap=fstat and --wrap=fstat64, of which the C
+ * library takes the one or the other: a test sets `meddle`, which is called
+ * before each look at an open file.  That is where a writer gets in.
  */
 #include "lists/file.h"
 
@@ -25,8 +26,8 @@
 static char folder[] = "/tmp/test_file.XXXXXX";
 static char path[64], other[64];
 
-int __real_fstat(int fd, struct stat *st);
 int __wrap_fstat(int fd, struct stat *st);
+int __wrap_fstat64(int fd, struct stat *st);
 
 static void (*meddle)(int look);
 static int looks;
@@ -35,7 +36,12 @@ int __wrap_fstat(int fd, struct stat *st)
 {
 	if (meddle)
 		meddle(++looks);
-	return __real_fstat(fd, st);
+	return fstatat(fd, "", st, AT_EMPTY_PATH);
+}
+
+int __wrap_fstat64(int fd, struct stat *st)
+{
+	return __wrap_fstat(fd, st);
 }
 
 static void write_at(const char *where, const char *text)
