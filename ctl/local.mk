@@ -18,7 +18,8 @@ steelyardctl_LDADD = filter/libcontrol.a filter/libsession.a \
 	filter/libinspector.a filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a $(PCRE2_LIBS) $(JANSSON_LIBS) \
 	$(INSPECT_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(STORE_LIBS) $(PSL_LIBS)
-EXTRA_DIST += tests/test_ctl.py tests/test_ctl_spf.py tests/test_ctl_auth.py \
+EXTRA_DIST += tests/test_ctl.py tests/test_ctl_dns.py tests/test_ctl_test.py \
+	tests/test_ctl_spf.py tests/test_ctl_auth.py \
 	tests/test_ctl_greylist.py tests/test_ctl_greylist_move.py \
 	tests/messages
 
