@@ -20,7 +20,8 @@ steelyardctl_LDADD = filter/libcontrol.a filter/libsession.a \
 	$(INSPECT_LIBS) $(IDN2_LIBS) $(CARES_LIBS) $(STORE_LIBS) $(PSL_LIBS)
 EXTRA_DIST += tests/test_ctl.py tests/test_ctl_dns.py tests/test_ctl_test.py \
 	tests/test_ctl_spf.py tests/test_ctl_auth.py \
-	tests/test_ctl_greylist.py tests/test_ctl_greylist_move.py \
+	tests/test_ctl_greylist.py tests/test_ctl_greylist_live.py \
+	tests/test_ctl_greylist_move.py \
 	tests/messages
 
 bashcompletiondir = $(datarootdir)/bash-completion/completions

@@ -9,144 +9,25 @@ import pty
 import re
 import select
 import subprocess
-import sys
 import tempfile
-import time
-from typing import Iterable, Iterator
+from typing import Iterator
 
 import pytest
 
 from lib import wait
-from lib.dnsserver import DnsServer
-from lib.fakemta import FakeMta
+from lib.greylistsite import NET, Site, alone, remembering, rows, triplet
 from lib.steelyard import Steelyard, program
 
-RULES = """\
-set greylist_known_after 5
-greylist at 0 wait 5m window 2d keep 36d
-"""
 TOP = pathlib.Path(__file__).resolve().parents[1]
-SOAK = os.environ.get("SOAK") == "1"
-MANY = 1000000 if SOAK else 100000
-NET = "net:192.0.2.0/24"
 KEY = f"{NET} a@example.org b@dest.example"
 USE = "steelyardctl greylist: "
+ROWS = 5  # of rows()
 
 
-class Site:
-    """A configuration, whose filter runs or not, and the tool for it."""
-
-    def __init__(self, config: pathlib.Path, runs: bool) -> None:
-        self.config, self.runs = config, runs
-
-    def run(self, *words: object, stdin: str = "",
-            ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [program("STEELYARDCTL", "steelyardctl"), "-c", self.config,
-             "greylist", *map(str, words)], input=stdin, text=True,
-            capture_output=True, timeout=600, check=False)
-
-    def ctl(self, *words: object, code: int = 0, stdin: str = "") -> str:
-        """What it prints, be it an error."""
-        done = self.run(*words, stdin=stdin)
-        assert done.returncode == code, (done.stdout, done.stderr)
-        told = done.stderr.splitlines(keepends=True)
-        # that no filter runs is told first, where none does
-        if told and told[0].endswith("this is from its files\n"):
-            assert not self.runs
-            told = told[1:]
-        return done.stdout + "".join(told)
-
-    def json(self, *words: object, code: int = 0) -> dict:
-        return json.loads(self.ctl("--json", *words, code=code))
-
-    def keys(self, *words: object) -> list[str]:
-        return [row["key"] for row in self.json("list", *words)["entries"]]
-
-    def clear(self) -> None:
-        """What other tests left behind, in a filter that has a store."""
-        self.ctl("forget", "*", "--yes")
-        self.ctl("forget", "--kind", "outbound", "--yes")
-
-    def bring(self, records: Iterable[dict]) -> None:
-        text = "".join(json.dumps(record) + "\n" for record in records)
-        self.ctl("import", stdin=text)
-
-
-def now() -> int:
-    return int(time.time())
-
-
-def triplet(identity: str, sender: str = "a@example.org",
-            ago: int = 90) -> dict:
-    return {"kind": "triplet", "key": f"{identity} {sender} b@dest.example",
-            "value": f"1 waiting first={now() - ago} tried={now() - ago} "
-                     "tries=1 round=0", "expires": now() + 172800 - ago}
-
-
-def passed(identity: str, sender: str = "c@example.org") -> dict:
-    return {"kind": "triplet", "key": f"{identity} {sender} b@dest.example",
-            "value": f"1 passed last={now() - 7300} first={now() - 7700} "
-                     "waited=400 uses=3", "expires": now() + 3000000}
-
-
-def known(identity: str) -> dict:
-    return {"kind": "identity", "key": identity,
-            "value": f"1 identity passes=9 round=0 counted={now() - 7300} "
-                     f"last={now() - 7300}", "expires": now() + 3000000}
-
-
-def trapped(identity: str) -> dict:
-    return {"kind": "identity", "key": identity,
-            "value": f"1 identity passes=0 round={now() - 90} "
-                     f"trapped={now() - 90} for=86400",
-            "expires": now() + 90000}
-
-
-def written(address: str) -> dict:
-    return {"kind": "outbound", "key": address,
-            "value": f"1 outbound last={now() - 90}",
-            "expires": now() + 2000000}
-
-
-def rows() -> list[dict]:
-    """One who waits, one who has passed and is known, and so on."""
-    return [triplet(NET), passed("spf:example.org"), known("spf:example.org"),
-            trapped("net:198.51.100.0/24"), written("d@example.com")]
-
-
-ROWS = 5
-
-
-@pytest.fixture(scope="module")
-def quiet_dns() -> Iterator[DnsServer]:
-    """DNS that knows nothing."""
-    with DnsServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def filt(quiet_dns: DnsServer) -> Iterator[Steelyard]:
-    """A filter that runs and greylists everybody."""
-    with tempfile.TemporaryDirectory(prefix="sy-grey-") as name:
-        running = Steelyard(f'set dns_servers "{quiet_dns.servers}"\n' + RULES,
-                            pathlib.Path(name) / "milter.sock")
-        try:
-            site = Site(running.config, True)
-            wait.until("its memory", 10, lambda: site.run(
-                "stats", "--quick").returncode == 0)
-            yield running
-        finally:
-            running.close()
-
-
-def alone(folder: pathlib.Path, rules: str = RULES) -> Site:
-    """A configuration whose filter does not run."""
-    (folder / "state").mkdir(0o700, exist_ok=True)
-    config = folder / "s.conf"
-    config.write_text(f'set control_socket "unix:{folder}/control.sock"\n'
-                      f'set state_dir "{folder}/state"\n' + rules)
-    return Site(config, False)
+@pytest.fixture(scope="module", name="filt")
+def fixture_filt() -> Iterator[Steelyard]:
+    with remembering() as running:
+        yield running
 
 
 @pytest.fixture
@@ -511,117 +392,3 @@ def test_what_root_changes_is_the_filters() -> None:
         assert site.keys("--allowed") == [NET]
         assert site.ctl("export", folder / "out")
         assert (folder / "out").stat().st_uid == 0
-
-
-# --- with a filter -----------------------------------------------------------
-
-
-def test_what_mail_does_is_seen(filt: Steelyard) -> None:
-    site = Site(filt.config, True)
-    site.clear()
-    key = "net:203.0.113.0/24 new@example.org b@dest.example"
-
-    def visit() -> list[str]:
-        link = FakeMta(f"unix:{filt.milter_socket}")
-        link.connect("unknown", "203.0.113.9", 40000)
-        link.helo(b"mx.example.org")
-        link.mail(b"<new@example.org>")
-        reply = link.rcpt(b"<b@dest.example>")
-        link.abort()
-        link.quit()
-        return reply.smtp() if reply.refuses else []
-
-    assert visit()[0].startswith("451 4.7.1 Greylisted")
-    assert site.keys("--state", "waiting") == [key]
-    assert site.json("show", key)["next"]["why"] == "early"
-    site.ctl("allow", "net:203.0.113.0/24")
-    assert visit() == []
-    site.ctl("unmark", "net:203.0.113.0/24")
-    assert visit()[0].startswith("451 4.7.1 Greylisted")
-    answers = site.json("stats", "--quick")["answers"]
-    assert answers["new"] == 1 and answers["early"] == 1
-    assert answers["allowed"] == 1
-
-
-def test_what_is_changed_is_logged(filt: Steelyard) -> None:
-    site = Site(filt.config, True)
-    before = filt.log().count(" verb=greylist")
-    site.ctl("block", NET, "--for", "1d")
-    site.ctl("list")
-    site.ctl("forget", "*", "--dry-run")
-    site.ctl("forget", "*", "--yes")
-    site.bring([triplet(NET, f"s{i}@example.org") for i in range(900)])
-    lines = [line for line in filt.log().splitlines()
-             if " verb=greylist" in line][before:]
-    assert [re.findall(r"verb=(\S+)", line)[0] for line in lines] == \
-        ["greylist-block", "greylist-forget", "greylist-import"]
-    assert f"did=greylist-block identity={NET} for=86400 end=done" \
-        in filt.log()
-
-
-def test_writers_meet_nothing_odd_while_others_look(filt: Steelyard) -> None:
-    site = Site(filt.config, True)
-    site.clear()
-    site.bring(triplet(f"net:10.0.{i % 256}.0/24", f"u{i}@x.org")
-               for i in range(3000))
-    command = [program("STEELYARDCTL", "steelyardctl"), "-c", filt.config,
-               "greylist", "list", "--json"]
-    # more of them than the socket serves at a time
-    lists = [subprocess.Popen(command, stdout=subprocess.PIPE)
-             for _ in range(12)]
-    site.ctl("forget", "net:10.0.7.0/24", "--yes")
-    for process in lists:
-        listed = json.loads(process.communicate(timeout=60)[0])["entries"]
-        assert process.returncode == 0
-        keys = [row["key"] for row in listed]
-        assert len(set(keys)) == len(keys)
-        assert 3000 - 12 <= len(keys) <= 3000
-
-
-# --- very many ---------------------------------------------------------------
-
-
-# A process begins with the peak of who forked it, and pytest is large.
-MEASURE = """\
-import os, sys
-pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
-_, status, usage = os.wait4(pid, 0)
-print(usage.ru_maxrss, file=sys.stderr)
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
-
-
-def peak(site: Site, out: pathlib.Path, *words: object) -> int:
-    """KiB that the tool had at most, its output in `out`."""
-    with open(out, "wb") as file:
-        done = subprocess.run(
-            [sys.executable, "-S", "-E", "-c", MEASURE,
-             program("STEELYARDCTL", "steelyardctl"), "-c", site.config,
-             "greylist", *map(str, words)],
-            stdout=file, stderr=subprocess.PIPE, text=True, check=True)
-    return int(done.stderr)
-
-
-def test_very_many_need_no_more_memory(filt: Steelyard,
-                                       tmp_path: pathlib.Path) -> None:
-    site = Site(filt.config, True)
-    site.clear()
-    file, out = tmp_path / "many", tmp_path / "out"
-    with open(file, "w") as lines:
-        for i in range(MANY):
-            row = triplet(f"net:10.{i >> 8 & 255}.{i & 255}.0/24",
-                          f"s{i}@example.org")
-            lines.write(json.dumps(row) + "\n")
-    few = peak(site, out, "list", "--limit", 2000, "--json")
-    assert peak(site, out, "import", file) < few + 4096
-    assert f"{MANY} taken" in out.read_text()
-    assert peak(site, out, "list", "--json") < few + 4096
-    keys = [row["key"] for row in json.loads(out.read_bytes())["entries"]]
-    assert len(set(keys)) == len(keys) == MANY
-    assert peak(site, out, "list") < few + 4096
-    assert len(out.read_bytes().splitlines()) == MANY + 1
-    assert peak(site, out, "export") < few + 4096
-    assert len(out.read_bytes().splitlines()) == MANY
-    assert site.json("stats")["count"]["waiting"] == MANY
-    assert site.json("forget", "net:10.*", "--yes")["count"] == MANY
-    assert site.keys("--identity", "net:10.*") == []
