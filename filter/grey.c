@@ -40,10 +40,15 @@
 #include "rules/ruleset.h"
 
 enum {
-	/* With what DNS may take (enquiry.c), still 8 s. */
-	ASK_MS = 1000, /* for one question before EOM, or all at DATA */
+	/*
+	 * For one question before EOM, or all at DATA, or all that is told.
+	 * With what DNS may take (enquiry.c), still 8 s.
+	 */
+	ASK_MS = 1000,
 	ASK_EOM_MS = 5000, /* for all at EOM */
-	TELL_MS = 300, /* for what nobody waits for */
+	TELL_MS = 300, /* for a conviction that nobody waits for */
+	/* Who is given less has no fair chance, and would count as silent. */
+	LEAST_MS = 200,
 	NAME_MAX_LEN = 255, /* bytes of a domain name */
 };
 
@@ -205,12 +210,12 @@ static void visit(struct session *s, struct store *store, const char *key,
 
 static void convict(struct session *s, struct store *store, unsigned max_ms);
 
-/* What is left until then, at least a moment: what is not asked is lost. */
+/* What is left until then, or 0: too little to ask for anything. */
 static unsigned left_ms(int64_t until_ms)
 {
 	int64_t left = until_ms - monotonic_ms();
 
-	return left > 1 ? (unsigned)left : 1;
+	return left >= LEAST_MS ? (unsigned)left : 0;
 }
 
 /* Until when, from now on: what DNS takes to say who it is comes before. */
@@ -231,20 +236,26 @@ static void ask(struct session *s, const struct greylist_terms *terms,
 	struct store *store = store_of(s);
 	struct text from = bare(&m->facts.fixed[FACT_SENDER]);
 	struct text to = bare(&m->facts.fixed[FACT_RCPT]);
+	unsigned max_ms;
 
 	*said = (struct greylist_said){ .due = true, .left = terms->wait };
 	if (store == NULL)
 		return;
 	said->asked = true;
 	said->left = 0;
-	convict(s, store, left_ms(until_ms));
+	if (left_ms(until_ms) > 0)
+		convict(s, store, left_ms(until_ms));
 	sender_key(from.at, from.len, sender);
 	recipient_key(to.at, to.len, rcpt);
+	max_ms = left_ms(until_ms);
 	/* What was lost for want of memory is nobody's. */
-	said->end = STORE_INVALID;
-	if (m->facts.fixed[FACT_SENDER].state != FACT_UNKNOWN &&
-	    triplet_key(m->identity, sender, rcpt, key) > 0)
-		visit(s, store, key, sender, terms, left_ms(until_ms), said);
+	if (m->facts.fixed[FACT_SENDER].state == FACT_UNKNOWN ||
+	    triplet_key(m->identity, sender, rcpt, key) == 0)
+		said->end = STORE_INVALID;
+	else if (max_ms == 0)
+		said->end = STORE_LATE;
+	else
+		visit(s, store, key, sender, terms, max_ms, said);
 	count_answer(said);
 }
 
@@ -269,8 +280,10 @@ bool grey_recipient(struct session *s, const struct hits *hits,
 	return greylist_defers(ret_said);
 }
 
-/* Which recipients: all, or where each was asked at RCPT those who were not
- * told of a trap that was hit after it. */
+/*
+ * Which recipients: all, or where each was asked at RCPT those who were not
+ * told of a trap that was hit after it.
+ */
 static bool ask_all(struct session *s, enum phase phase)
 {
 	struct message *m = s->message;
@@ -404,14 +417,16 @@ void grey_delivered(struct session *s)
 	    is_null_sender(m))
 		return;
 	store = store_of(s);
-	until = monotonic_ms() + TELL_MS;
+	until = monotonic_ms() + ASK_MS;
 	for (size_t i = 0; store != NULL && i < m->rcpt_count; i++) {
 		struct text to = bare(&m->rcpts[i].rcpt);
 		char address[SENDER_KEY_SIZE];
 
-		if (to.len == 0 || monotonic_ms() >= until)
+		unsigned max_ms = left_ms(until);
+
+		if (to.len == 0 || max_ms == 0)
 			continue;
 		sender_key(to.at, to.len, address);
-		store_write_to(store, address, &terms, &now, left_ms(until));
+		store_write_to(store, address, &terms, &now, max_ms);
 	}
 }

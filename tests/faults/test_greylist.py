@@ -15,6 +15,8 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
+import time
 from typing import Iterator
 
 import pytest
@@ -245,6 +247,58 @@ def copied(filt: Filter) -> bool:
     """The local file holds the triplet."""
     path = filt.work / "state" / "greylist.mdb"
     return path.exists() and b"a@odd.example" in path.read_bytes()
+
+
+class Detour:
+    """The way to a server, on which each answer takes a moment."""
+
+    def __init__(self, server: Redis, delay: float) -> None:
+        self.server, self.delay = server, delay
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.settings = ("set redis_servers \"127.0.0.1:"
+                         f"{self.listener.getsockname()[1]}\"\n")
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self.listener.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(str(self.server.socket))
+                for way in ((near, far, 0), (far, near, self.delay)):
+                    threading.Thread(target=self._carry, args=way,
+                                     daemon=True).start()
+
+    @staticmethod
+    def _carry(source: socket.socket, sink: socket.socket,
+               delay: float) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                time.sleep(delay)
+                sink.sendall(data)
+        for end in source, sink:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.listener.close()
+
+
+def test_many_recipients_are_no_fault_of_the_server(redis: Redis) -> None:
+    # asked one after the other, they take longer than there is time
+    with contextlib.closing(Detour(redis, 0.005)) as detour, \
+            Filter(detour.settings + "set greylist_stage data\n" + RULES
+                   ) as filt:
+        many = tuple(b"<b%d@dest.example>" % i for i in range(500))
+        began = time.monotonic()
+        assert is_told_to_wait(visit(filt, recipients=many))
+        assert time.monotonic() - began < 8
+        assert not visit(filt, {"{auth_type}": "PLAIN",
+                                "{auth_authen}": "joe"},
+                         sender=b"<joe@dest.example>",
+                         recipients=many).refuses
+        time.sleep(2.5)  # health is looked at every second
+        assert not [line for line in filt.lines("store") if "health=" in line]
 
 
 # --- ours who write ----------------------------------------------------------
