@@ -43,8 +43,10 @@ static const struct {
 	{ "FIU_", true },
 };
 
-/* Signals belong to the supervisor: a terminal's ^C reaches all of us, and a
- * service manager may send SIGTERM to everybody. */
+/*
+ * Signals belong to the supervisor: a terminal's ^C reaches all of us, and a
+ * service manager may send SIGTERM to everybody.
+ */
 static const int ignored[] = { SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGPIPE };
 
 /* Where a program lies that is in the running one's folder. */

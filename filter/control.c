@@ -27,7 +27,8 @@
 #include "filter/log.h"
 
 enum {
-	/* The parser of rule files is recursive; untouched pages cost nothing.
+	/*
+	 * The parser of rule files is recursive; untouched pages cost nothing.
 	 */
 	STACK_SIZE = 8 * 1024 * 1024,
 	POLITENESS = 5, /* nice(2): mail goes first */

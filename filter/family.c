@@ -106,8 +106,10 @@ static void close_fd(int *fd)
 
 /* --- starting ----------------------------------------------------------- */
 
-/* NAME=value entries in a fixed room; a path that is too long is refused at
- * the start, by the configuration. */
+/*
+ * NAME=value entries in a fixed room; a path that is too long is refused at
+ * the start, by the configuration.
+ */
 struct entries {
 	char text[6][ENTRY_SIZE];
 	char config[4096 + ENTRY_SIZE], zone[4096 + ENTRY_SIZE];

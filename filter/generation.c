@@ -105,8 +105,10 @@ static char *read_rules(void *context, const char *path, size_t *ret_len,
 	return text;
 }
 
-/* Paths joined by NUL; glob() has put them in order (C locale, as we set
- * none). */
+/*
+ * Paths joined by NUL; glob() has put them in order (C locale, as we set
+ * none).
+ */
 static char *join_paths(const glob_t *found, size_t *ret_len)
 {
 	size_t len = 1;

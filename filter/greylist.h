@@ -49,7 +49,8 @@ struct store *greylist_open_store(const struct settings *settings,
 
 /*
  * Less than this many seconds ago all that was remembered was lost: whoever was
- * told to wait would have to do so twice, so nobody is for this long.
+ * told to wait would have to do so twice, so nobody is for this long.  By the
+ * steady clock; any thread.
  */
 bool greylist_is_suspended(int64_t wait);
 void greylist_was_lost(void); /* now */

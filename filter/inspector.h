@@ -63,7 +63,8 @@ void inspector_pool_adopt(struct inspector_pool *pool, unsigned number,
 void inspector_pool_gone(struct inspector_pool *pool, unsigned number,
 			 pid_t pid, int status);
 
-/* Borrowed until inspection_begin() returns, but the resolver, which is kept.
+/*
+ * Borrowed until inspection_begin() returns, but the resolver, which is kept.
  */
 struct inspection_request {
 	const struct ruleset *rules; /* which header fields are wanted */
@@ -117,11 +118,11 @@ void inspection_expect(struct inspection *inspection, const char *name,
 void inspection_finish(struct inspection *inspection);
 
 /*
- * Waits for the facts, at most `wait_ms`, and enters them: values live in
- * the facts' arena.  Facts that did not come are unknown with the cause.  Call
- * inspection_finish() before.  True if all came.  -1/partial waits: returns
- * INSPECTION_WAITING when time ran out and the inspector's own deadline has
- * not, so that the caller can report progress and wait on.
+ * Waits for the facts, at most `wait_ms`, and enters them: values live in the
+ * facts' arena.  Facts that did not come are unknown with the cause.  Finishes
+ * what was not finished.  INSPECTION_WAITING is returned when that time has run
+ * out and the inspector's own has not, so that the caller can report progress
+ * and wait on.
  */
 enum inspection_answer {
 	INSPECTION_DONE,

@@ -273,9 +273,9 @@ void pool_blame(struct inspector_pool *pool, const struct input *input);
 /* Gives no answers any more: open questions are answered with DNS_STOPPED. */
 void pool_stop_asking(struct inspection *inspection);
 
-/* --- */
+/* All that follows is called without the lock. */
 
-/* Without the lock, as all that follows: the session gives it up. */
+/* The session gives it up. */
 void pool_lose(struct inspection *inspection, enum fact_cause cause);
 
 /* How much is sent, and who hears what is said to it. */
@@ -291,13 +291,14 @@ void pool_send(struct inspection *inspection, enum send what,
 void pool_accuse(struct inspection *inspection);
 
 /*
- * By the session that reads: takes what comes, until then at
- * most.  When the inspector's own time is over, or it asks, or ends, the rest
- * is left to the I/O thread.
+ * By the session that reads: takes what comes, until then at most (ms of
+ * pool_now()).  When the inspector's own time is over, or it asks, or ends, the
+ * rest is left to the I/O thread.
  */
 void pool_read_answer(struct inspection *inspection, int64_t until);
 
-/* Without the lock: frees what has ended, and waits for resolvers' callbacks.
+/*
+ * Without the lock: frees what has ended, and waits for resolvers' callbacks.
  */
 void pool_dispose(struct inspector_pool *pool);
 

@@ -73,8 +73,10 @@ void listen_adopt(struct listen_socket *ret, int fd);
  */
 void listen_served(struct listen_socket *sock);
 
-/* Gives a Unix socket that libmilter has bound the rights that it shall have;
- * -1 with errno. */
+/*
+ * Gives a Unix socket that libmilter has bound the rights that it shall have;
+ * -1 with errno.
+ */
 int listen_give(const char *path, const struct listen_rights *rights);
 
 /* Stops listening and removes the file if it is still the one we made. */
@@ -83,12 +85,16 @@ void listen_close(struct listen_socket *sock);
 /* Is `fd` a stream socket that listens on `address`? */
 bool listen_matches(int fd, const struct listen_address *address);
 
-/* Makes a folder and all above it; `mode`, `uid` and `gid` are of the last.  An
- * existing one is left as it is.  -1 with errno. */
+/*
+ * Makes a folder and all above it; `mode`, `uid` and `gid` are of the last.  An
+ * existing one is left as it is.  -1 with errno.
+ */
 int listen_make_folder(const char *path, mode_t mode, uid_t uid, gid_t gid);
 
-/* May anybody remove what is in the folder that `path` lies in, and put
- * something else there? */
+/*
+ * May anybody remove what is in the folder that `path` lies in, and put
+ * something else there?
+ */
 bool listen_is_exposed(const char *path);
 
 #endif

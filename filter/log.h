@@ -25,7 +25,8 @@ enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };
 /* Once, before threads; `name` ("steelyard") goes in front of stderr lines. */
 void log_open(enum log_target target, const char *name);
 
-/* Tries once more what could not be written, and closes; for tests and exits.
+/*
+ * Tries once more what could not be written, and closes; for tests and exits.
  */
 void log_close(void);
 

@@ -39,8 +39,10 @@ bool lookups_want_client(const struct generation *gen);
 /* ... about what it calls itself? */
 bool lookups_want_helo(const struct generation *gen);
 
-/* Each starts questions; an object takes each of these once.  `helo` NULL:
- * there was none. */
+/*
+ * Each starts questions; an object takes each of these once.  `helo` NULL:
+ * there was none.
+ */
 void lookups_client(struct lookups *lookups, const struct ip *client);
 void lookups_helo(struct lookups *lookups, const char *helo,
 		  const struct ip *client);
@@ -52,7 +54,8 @@ void lookups_spf(struct lookups *lookups, const struct facts *facts);
 /* `facts` hold what the header says. */
 void lookups_content(struct lookups *lookups, const struct facts *facts);
 
-/* In place of the first three: no fact about the client or its HELO is wanted.
+/*
+ * In place of the first three: no fact about the client or its HELO is wanted.
  */
 void lookups_skip_client(struct lookups *lookups);
 

@@ -220,8 +220,10 @@ void enquiry_drop(struct session *session);
 /* --- enquiry_spf.c --- */
 /* At MAIL.  Does not wait. */
 void enquiry_spf_begin(struct session *session);
-/* Waits until then, if it must, and sets the facts spf to spf.error for good;
- * once for a message. */
+/*
+ * Waits until then, if it must, and sets the facts spf to spf.error for good;
+ * once for a message.
+ */
 void enquiry_spf_settle(struct session *session, int64_t until_ms);
 void enquiry_spf_end(struct message *message); /* nobody asks any more */
 /*
@@ -254,8 +256,10 @@ bool grey_recipient(struct session *session, const struct hits *hits,
  * to be deferred, for message->greylist.  Empties `work`.
  */
 bool grey_message(struct session *session, enum phase phase);
-/* Is the recipient that the facts speak of a trap?  Also one whom the MTA
- * refuses. */
+/*
+ * Is the recipient that the facts speak of a trap?  Also one whom the MTA
+ * refuses.
+ */
 void grey_trap(struct session *session);
 /* The message ends; what was put off until then is done, without waiting. */
 void grey_end(struct session *session);
@@ -287,12 +291,15 @@ enum answer speak_busy(struct session *session);
 enum answer speak_fault(struct session *session, enum phase phase);
 
 /* --- changes.c --- */
-/* A field of this message's header; noted even where there is no room for it.
+/*
+ * A field of this message's header; noted even where there is no room for it.
  */
 void changes_note(struct session *session, const char *name, const char *value);
 void changes_forget(struct session *session);
-/* Why a message has more forged fields than an MTA can be asked to remove, or
- * NULL. */
+/*
+ * Why a message has more forged fields than an MTA can be asked to remove, or
+ * NULL.
+ */
 const char *changes_too_many(const struct session *session);
 /*
  * All changes of a message that passes, in one burst, each harmless by itself

@@ -16,8 +16,10 @@
 
 enum { OUTSIDE_MAX = 100, OUTSIDE_SIZE = 4 * OUTSIDE_MAX + 4 };
 
-/* Everything that comes from outside, escaped, on the stack: a log line must
- * not depend on memory. */
+/*
+ * Everything that comes from outside, escaped, on the stack: a log line must
+ * not depend on memory.
+ */
 struct outside {
 	char queue_id[OUTSIDE_SIZE], name[OUTSIDE_SIZE], helo[OUTSIDE_SIZE];
 	char sender[OUTSIDE_SIZE], rcpt[OUTSIDE_SIZE], from[OUTSIDE_SIZE];

@@ -92,7 +92,8 @@ static void log_dns(const char *why)
 		  log_escape(why, strlen(why), LOG_VALUE_MAX, value));
 }
 
-/* A new one, for those to come; false: the one before stays, if there is one.
+/*
+ * A new one, for those to come; false: the one before stays, if there is one.
  */
 static bool renew_resolver(const struct generation *gen,
 			   char error[DNS_ERROR_SIZE])

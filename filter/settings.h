@@ -110,7 +110,8 @@ bool settings_read(struct settings *ret, const struct ast *ast,
 		   struct diag *diag);
 void settings_done(struct settings *settings);
 
-/* A copy with strings of its own; free it in any case.  False without memory.
+/*
+ * A copy with strings of its own; free it in any case.  False without memory.
  */
 bool settings_copy(struct settings *ret, const struct settings *settings);
 
@@ -138,8 +139,10 @@ const char *settings_value(const struct settings *settings, size_t index,
 /* Where it was set; .file is 0 for a default. */
 struct place settings_place(const struct ast *ast, const char *name);
 
-/* The names of settings that need a restart and differ, joined by ", "; "" if
- * none do. */
+/*
+ * The names of settings that need a restart and differ, joined by ", "; "" if
+ * none do.
+ */
 const char *settings_frozen_changes(const struct settings *running,
 				    const struct settings *wanted, char *buffer,
 				    size_t size);

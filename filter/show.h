@@ -38,8 +38,10 @@ json_t *show_status(const struct control_context *context,
 struct dns_answer;
 struct resolver;
 
-/* Members: status, known, ttl, canonical, cnames, records; `answer` NULL: it
- * has not come. */
+/*
+ * Members: status, known, ttl, canonical, cnames, records; `answer` NULL: it
+ * has not come.
+ */
 json_t *show_dns_answer(const struct dns_answer *answer);
 /* Each record's strings joined, an array; of type TXT. */
 json_t *show_dns_texts(const struct dns_answer *answer);

@@ -387,7 +387,8 @@ static void failed(struct vitals *v, enum dnsbl_health health, uint64_t now_ms,
 	v->due_ms = now_ms + muted_interval(v);
 }
 
-/* The run was answered, and nothing bad was found: what is there to listen to?
+/*
+ * The run was answered, and nothing bad was found: what is there to listen to?
  */
 static void passed(struct vitals *v, const struct findings *f, uint64_t now_ms)
 {

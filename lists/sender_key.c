@@ -75,7 +75,8 @@ static void put_byte(struct word *to, unsigned char byte)
 	put(to, (const char[]){ '{', hex[byte >> 4], hex[byte & 15], '}' }, 4);
 }
 
-/* Writes it as one word in small letters; `special` is written by its number.
+/*
+ * Writes it as one word in small letters; `special` is written by its number.
  */
 static void put_word(struct word *to, struct piece from, char special,
 		     const char *also_plain)

@@ -64,7 +64,8 @@ struct lmdb_room lmdb_room(struct lmdb_txn *txn)
 	pthread_mutex_lock(&s->lock);
 	disk_full = s->disk_full;
 	pthread_mutex_unlock(&s->lock);
-	/* what cannot grow has the room that it has, but for what deletes take
+	/*
+	 * what cannot grow has the room that it has, but for what deletes take
 	 */
 	if (disk_full) {
 		uint64_t there =

@@ -143,7 +143,8 @@ struct redis_reader *redis_reader_new(void)
 		return NULL;
 	}
 	reader->reader->privdata = reader;
-	/* it would make a new buffer for a large one, and asserts that it can
+	/*
+	 * it would make a new buffer for a large one, and asserts that it can
 	 */
 	reader->reader->maxbuf = 0;
 	return reader;

@@ -275,7 +275,8 @@ const char *fact_unsure_cause(const struct fact_row *row,
 /* The row of any fact; parametric ones have a row too (type, phase). */
 const struct fact_row *fact_row(enum fact_id id);
 
-/* The fact of this name, or -1.  Parametric names are "header", "header.raw".
+/*
+ * The fact of this name, or -1.  Parametric names are "header", "header.raw".
  */
 int fact_find(const char *name, size_t len);
 

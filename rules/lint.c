@@ -106,8 +106,10 @@ static struct chance test_chance(const struct ruleset *rules,
 	return possible || test->negated ? any : never;
 }
 
-/* Walks the program of a condition; skips only save time, so they are not
- * followed. */
+/*
+ * Walks the program of a condition; skips only save time, so they are not
+ * followed.
+ */
 static struct chance expr_chance(const struct lint *lint,
 				 const struct expr *expr)
 {

@@ -60,8 +60,10 @@ const struct rule_list_info *ruleset_list_info(const struct ruleset *rules,
 					       size_t index);
 /* The list of this name, or -1. */
 int ruleset_find_list(const struct ruleset *rules, const char *name);
-/* Something else than a condition reads it: lint is to know.  Before the rule
- * set is shared. */
+/*
+ * Something else than a condition reads it: lint is to know.  Before the rule
+ * set is shared.
+ */
 void ruleset_use_list(struct ruleset *rules, size_t index);
 /* The content written between braces; NULL for one from a file. */
 struct rule_list *ruleset_list_inline(const struct ruleset *rules,

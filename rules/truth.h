@@ -20,8 +20,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Pending is zero, so that fresh memory is pending; truth_and() needs the
- * others' order, too. */
+/*
+ * Pending is zero, so that fresh memory is pending; truth_and() needs the
+ * others' order, too.
+ */
 enum truth {
 	TRUTH_PENDING,
 	TRUTH_FALSE,

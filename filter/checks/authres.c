@@ -56,8 +56,7 @@ static void fold(struct field *field)
 	field->line = field->len - 1;
 }
 
-/* --- values ----------------------------------------------------------------
- */
+/* --- values --------------------------------------------------------------- */
 
 /* tspecials, RFC 2045 section 5.1 */
 static const bool special[256] = {
@@ -127,8 +126,7 @@ static bool is_mailbox(const char *text, size_t len)
 	return local > 0;
 }
 
-/* --- words -----------------------------------------------------------------
- */
+/* --- words ---------------------------------------------------------------- */
 
 /* A new result, on a line of its own. */
 static void result(struct field *field, const char *method, const char *word)
@@ -180,8 +178,7 @@ static void reason(struct field *field, const struct fact *why)
 	word(field, "reason", out, format_value(copy, len, out));
 }
 
-/* --- facts ------------------------------------------------------------------
- */
+/* --- facts ---------------------------------------------------------------- */
 
 static const struct fact *fact_of(const struct facts *facts, enum fact_id id)
 {
@@ -216,8 +213,7 @@ static bool is_error(const char *word)
 	return strcmp(word, "permerror") == 0 || strcmp(word, "temperror") == 0;
 }
 
-/* --- the methods ------------------------------------------------------------
- */
+/* --- the methods ---------------------------------------------------------- */
 
 /* Whom SPF was asked about: the sender, or HELO for the null sender. */
 static void spf_identity(struct field *field, const struct facts *facts)

@@ -81,7 +81,8 @@ enum dnsbl_part { DNSBL_CLIENT, DNSBL_REST };
 void dnsbl_tell(struct dnsbl_asking *asking, enum phase phase,
 		enum dnsbl_part part, bool skips_client, struct facts *facts);
 
-/* A fact about the client or its HELO, which a known client is not asked for.
+/*
+ * A fact about the client or its HELO, which a known client is not asked for.
  */
 bool dnsbl_is_about_client(enum fact_id of);
 

@@ -204,7 +204,8 @@ void signatures_beyond(struct signatures *signatures)
 
 /* --- which are looked at? ------------------------------------------------- */
 
-/* Equal, or one is below the other; what DMARC makes of it is not known here.
+/*
+ * Equal, or one is below the other; what DMARC makes of it is not known here.
  */
 static enum whose whose_is(const char *a, const char *b)
 {
@@ -290,7 +291,8 @@ static bool shares_body(const struct signatures *signatures,
 	return false;
 }
 
-/* At most SIGNATURES_MAX of them, with at most BODIES_MAX hashes of the body.
+/*
+ * At most SIGNATURES_MAX of them, with at most BODIES_MAX hashes of the body.
  */
 static void choose(struct signatures *signatures)
 {

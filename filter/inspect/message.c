@@ -391,7 +391,8 @@ static void set_count(const struct message *m, struct facts *facts,
 		set_number(facts, id, count);
 }
 
-/* True claims that all is well, so it needs the whole header; false does not.
+/*
+ * True claims that all is well, so it needs the whole header; false does not.
  */
 static void set_valid(const struct message *m, struct facts *facts,
 		      enum fact_id id, enum once once, bool valid)

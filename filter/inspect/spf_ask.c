@@ -70,7 +70,8 @@ bool spf_name_text(const char *name, char ret_text[DNS_NAME_TEXT_SIZE])
 	return true;
 }
 
-/* The other way round; NULL for what is not printable or has a dot in a label.
+/*
+ * The other way round; NULL for what is not printable or has a dot in a label.
  */
 static const char *plain_name(struct arena *arena, const char *text)
 {
@@ -202,7 +203,8 @@ enum spf_expansion spf_target(struct spf_evaluation *e, const char *domain,
 
 /* --- before their turn -------------------------------------------------- */
 
-/* What a term asks first; false if it asks nothing, or that is not known yet.
+/*
+ * What a term asks first; false if it asks nothing, or that is not known yet.
  */
 static bool first_question(struct spf_evaluation *e,
 			   const struct spf_frame *frame,

@@ -27,7 +27,8 @@
 
 struct arena;
 
-/* Ours, not the RFC's: as much as a TXT record may hold in lists/dns_answer.h.
+/*
+ * Ours, not the RFC's: as much as a TXT record may hold in lists/dns_answer.h.
  */
 #define SPF_RECORD_MAX 4096 /* bytes */
 #define SPF_TERMS_MAX 1024
@@ -126,7 +127,8 @@ enum spf_parse spf_record_parse(struct arena *arena, const char *text,
  */
 size_t spf_record_lookups(const struct spf_record *record);
 
-/* Does the mechanism match whatever the client is?  "all", ip4 and ip6 with /0.
+/*
+ * Does the mechanism match whatever the client is?  "all", ip4 and ip6 with /0.
  */
 bool spf_term_is_open(const struct spf_term *term);
 

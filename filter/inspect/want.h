@@ -9,7 +9,8 @@
 struct message_want;
 struct ruleset;
 
-/* How many slots of the rule set are header fields; CHANNEL_WANTS_MAX at most.
+/*
+ * How many slots of the rule set are header fields; CHANNEL_WANTS_MAX at most.
  */
 size_t want_count(const struct ruleset *rules);
 

@@ -99,8 +99,7 @@ static void by_library(void *context)
 	dkim_free(dkim);
 }
 
-/* --- the reader ------------------------------------------------------------
- */
+/* --- the reader ----------------------------------------------------------- */
 
 static struct message_authentication authentication(void)
 {
@@ -176,8 +175,7 @@ static void by_reader(void *context)
 	inspect_zone_forget(zone);
 }
 
-/* --- an inspector ----------------------------------------------------------
- */
+/* --- an inspector --------------------------------------------------------- */
 
 struct site {
 	struct inspector_pool *pool;

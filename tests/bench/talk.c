@@ -420,7 +420,8 @@ static int hold_open(const struct dial *dial, struct wire_script *script)
 	    0)
 		errx(1, "hold: the negotiation failed");
 	wire_mail(script, &deal, &mail);
-	/* Postfix would hold HELO back if nothing waits; here it must arrive.
+	/*
+	 * Postfix would hold HELO back if nothing waits; here it must arrive.
 	 */
 	for (size_t i = 0; i < script->count; i++) {
 		const struct wire_event *e = &script->events[i];

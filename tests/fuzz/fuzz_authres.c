@@ -66,8 +66,7 @@ static size_t expand(const uint8_t *data, size_t size, char *out)
 	return len;
 }
 
-/* --- what is written --------------------------------------------------------
- */
+/* --- what is written ------------------------------------------------------ */
 
 struct input {
 	const uint8_t *at, *end;
@@ -187,8 +186,7 @@ static void some_facts(struct input *in, struct facts *facts)
 		some_set(in, facts, id, signatures);
 }
 
-/* --- and must be found again ------------------------------------------------
- */
+/* --- and must be found again ---------------------------------------------- */
 
 static const char *expected_word(const struct facts *facts, enum fact_id id)
 {

@@ -9,8 +9,10 @@
 
 enum { F_FALSE, F_UNKNOWN, F_WAIVED, F_TRUE };
 
-/* What is true of a message; `fair`: `is unknown` and `is temperror` have no
- * answer either. */
+/*
+ * What is true of a message; `fair`: `is unknown` and `is temperror` have no
+ * answer either.
+ */
 struct world {
 	const struct model *model;
 	const struct model_value *values;
@@ -91,7 +93,8 @@ static int opposite(int truth)
 	return truth == F_TRUE ? F_FALSE : truth == F_FALSE ? F_TRUE : truth;
 }
 
-/* Unknown, or not to be known: then nobody could have been the better for it.
+/*
+ * Unknown, or not to be known: then nobody could have been the better for it.
  */
 static bool is_possible(int truth)
 {

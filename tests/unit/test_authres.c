@@ -15,8 +15,7 @@
 
 static const char our_name[] = "mx.example.org";
 
-/* --- what is written --------------------------------------------------------
- */
+/* --- what is written ------------------------------------------------------ */
 
 enum { SIGNATURES = 3 };
 
@@ -468,8 +467,7 @@ static void without_memory(void **state)
 	arena_done(&arena);
 }
 
-/* --- our name ----------------------------------------------------------------
- */
+/* --- our name ------------------------------------------------------------- */
 
 static const struct {
 	const char *given, *name;

@@ -12,7 +12,8 @@
 #define ROWS(rows) (sizeof(rows) / sizeof((rows)[0]))
 #define NOT 0, 0, 0
 
-/* What each manner makes of it; seconds, zone and flags are the lenient ones.
+/*
+ * What each manner makes of it; seconds, zone and flags are the lenient ones.
  */
 static const struct {
 	const char *claim, *text;

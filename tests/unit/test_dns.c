@@ -93,8 +93,7 @@ static void test_no_breaker(void **state)
 	assert_int_equal(stats.answers[DNS_SERVFAIL], 100);
 }
 
-/* --- callbacks that do what callbacks may do -------------------------------
- */
+/* --- callbacks that do what callbacks may do ------------------------------ */
 
 struct story {
 	struct dns_asker asker, other;
@@ -234,8 +233,7 @@ static void test_close(void **state)
 	assert_int_equal(story.calls, 1);
 }
 
-/* --- opening ----------------------------------------------------------------
- */
+/* --- opening -------------------------------------------------------------- */
 
 static void test_settings(void **state)
 {

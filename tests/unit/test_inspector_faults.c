@@ -213,7 +213,8 @@ static void silence_is_a_hang(void **state)
 	inspector_pool_close(pool);
 }
 
-/* A session waits a moment for one that reads nothing; it is overdue in time.
+/*
+ * A session waits a moment for one that reads nothing; it is overdue in time.
  */
 static void not_reading_is_a_hang(void **state)
 {

@@ -1,4 +1,5 @@
-/* test_spf_record.c - what does an SPF record say, and what is wrong with it?
+/*
+ * test_spf_record.c - what does an SPF record say, and what is wrong with it?
  */
 #include "filter/inspect/spf_record.h"
 

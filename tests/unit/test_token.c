@@ -1,4 +1,5 @@
-/* test_token.c - atoms, quoted strings, literals, specials; what lies between.
+/*
+ * test_token.c - atoms, quoted strings, literals, specials; what lies between.
  */
 #include "rules/mail/token.h"
 
