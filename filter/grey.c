@@ -243,8 +243,9 @@ static void ask(struct session *s, const struct greylist_terms *terms,
 		return;
 	said->asked = true;
 	said->left = 0;
-	if (left_ms(until_ms) > 0)
-		convict(s, store, left_ms(until_ms));
+	max_ms = left_ms(until_ms);
+	if (max_ms > 0)
+		convict(s, store, max_ms);
 	sender_key(from.at, from.len, sender);
 	recipient_key(to.at, to.len, rcpt);
 	max_ms = left_ms(until_ms);
@@ -420,9 +421,8 @@ void grey_delivered(struct session *s)
 	until = monotonic_ms() + ASK_MS;
 	for (size_t i = 0; store != NULL && i < m->rcpt_count; i++) {
 		struct text to = bare(&m->rcpts[i].rcpt);
-		char address[SENDER_KEY_SIZE];
-
 		unsigned max_ms = left_ms(until);
+		char address[SENDER_KEY_SIZE];
 
 		if (to.len == 0 || max_ms == 0)
 			continue;
