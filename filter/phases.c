@@ -34,7 +34,7 @@ void phases_check(enum phase phase, const struct envelope *envelope,
  * Macros that are asked for at a stage: `always`, or for a fact.  Login is
  * always asked, as it is logged; so is the queue id.  "j" always has a value:
  * where MAIL brings no macro at all, libmilter keeps those of the message
- * before.
+ * before, and at RCPT those of the recipient before, who may have been refused.
  *
  * Either MTA sends what it has of those asked for at CONNECT and is silent
  * about the rest.  Postfix has no {if_name} and {if_addr} but, from 3.2 on,
@@ -66,6 +66,7 @@ static const struct {
 	{ PHASE_MAIL, "{cert_subject}", false, FACT_CLIENT_CERT_SUBJECT },
 	{ PHASE_MAIL, "{cert_issuer}", false, FACT_CLIENT_CERT_ISSUER },
 	{ PHASE_MAIL, "{verify}", false, FACT_CLIENT_CERT_VERIFIED },
+	{ PHASE_RCPT, "j", false, FACT_CLIENT_REFUSED_RCPTS },
 	{ PHASE_RCPT, "{rcpt_mailer}", false, FACT_CLIENT_REFUSED_RCPTS },
 	{ PHASE_EOM, "i", true, 0 },
 };

@@ -315,6 +315,24 @@ def test_who_was_written_to_does_not_wait(clock: Clock) -> None:
         assert answers(filt) == ["-", "outbound", "new"]
 
 
+# --- recipients that the MTA refuses -----------------------------------------
+
+
+def test_who_comes_behind_a_refused_one_is_judged() -> None:
+    # although the MTA has nothing to say of him, libmilter has of the other
+    rules = ("list traps address { trap@dest.example }\nset spamtraps traps\n"
+             'rule BAD 20.0 if rcpt.local is "bad"\n')
+    with Filter(rules + RULES) as filt:
+        link = filt.session()
+        greet(link)
+        assert not link.mail(b"<a@good.example>").refuses
+        link.rcpt_refused(b"<trap@dest.example>")
+        assert "{rcpt_mailer}" not in link.macros
+        assert link.rcpt(b"<bad@dest.example>").text[0].startswith("550 ")
+        assert is_told_to_wait(link.rcpt(b"<b@dest.example>"))
+        link.quit()
+
+
 # --- reloads, and a filter that dies -----------------------------------------
 
 
