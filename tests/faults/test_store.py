@@ -36,7 +36,7 @@ def test_killed_while_answering() -> None:
     seed = int(os.environ.get("SEED", random.randrange(2**32)))
     print(f"seed {seed}")
     chance = random.Random(seed)
-    with Greylister() as filt:
+    with Greylister(waits="1d") as filt:  # longer than all rounds
         strangers = [Strangers(filt, f"{letters(n)}s") for n in range(4)]
         for stranger in strangers:
             stranger.start()
@@ -150,22 +150,26 @@ def test_map_full() -> None:
         assert failed == 0 and after == "wait"
 
 
-def truncated(data: bytes, chance: random.Random) -> bytes:
-    return data[:chance.randrange(1, len(data))]
+def truncated(data: bytes, used: int, chance: random.Random) -> bytes:
+    """So much that pages in use are gone: free ones are behind them, too."""
+    return data[:chance.randrange(1, used)]
 
 
-def zeroed(data: bytes, chance: random.Random) -> bytes:
+def zeroed(data: bytes, used: int, chance: random.Random) -> bytes:
     """The head is gone, and any more of it."""
+    del used
     count = chance.randrange(8192, len(data))
     return bytes(count) + data[count:]
 
 
-def noise(data: bytes, chance: random.Random) -> bytes:
+def noise(data: bytes, used: int, chance: random.Random) -> bytes:
+    del used
     return chance.randbytes(len(data))
 
 
-def foreign(data: bytes, chance: random.Random) -> bytes:
+def foreign(data: bytes, used: int, chance: random.Random) -> bytes:
     """Another program's."""
+    del used, chance
     return b"SQLite format 3\0" + bytes(8192 - 16) + data[8192:]
 
 
@@ -182,12 +186,13 @@ def test_damaged_at_start(harm) -> None:
         for sender in old:
             assert attempt(mta, sender) == "wait"
         mta.quit()
+        used = filt.stats()["bytes_used"]
         assert filt.stop() == 0
         good = filt.store.read_bytes()
         for _ in range(turns):
             for path in filt.state.glob("greylist.mdb*"):
                 path.unlink()
-            filt.store.write_bytes(harm(good, chance))
+            filt.store.write_bytes(harm(good, used, chance))
             filt.store.chmod(0o600)
             before = len(filt.lines("S4"))
             filt.start()
