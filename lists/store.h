@@ -34,12 +34,12 @@
  * judgement says, by its own clock.  LMDB has an index by seconds of the wall
  * clock; before the sweep deletes a record it asks greylist_drift() how far
  * that clock has moved against the steady one since the record's stamp, and if
- * by more than GREYLIST_SKEW, moves the record in the index by as much.  So
- * nothing is lost to a jump while the machine is up.  Across a restart a jump
- * cannot be seen in one record: where the wall clock is more than STORE_JUMP
- * ahead of the last commit the first sweep waits for STORE_PAUSE seconds, time
- * to set a clock.  Whatever is swept too early is a stranger again, which is
- * one wait.
+ * by more than the second that is rounding, moves the record in the index by as
+ * much.  So nothing is lost to a jump while the machine is up.  Across a
+ * restart a jump cannot be seen in one record: where the wall clock is more
+ * than STORE_JUMP ahead of the last commit the first sweep waits for
+ * STORE_PAUSE seconds, time to set a clock.  Whatever is swept too early is a
+ * stranger again, which is one wait.
  *
  * What is safe.  When a visit returns that says `must_last`, its records
  * survive a kill -9 and, if the engine was told so (`durable`), a loss of
@@ -358,7 +358,8 @@ struct store_engine {
 	enum store_end (*visit)(struct store *store,
 				const struct store_visit *visit,
 				struct greylist_result *ret_result);
-	/* store_convict() and store_set_mark(); *ret_done is what change said
+	/*
+	 * store_convict() and store_set_mark(); *ret_done is what change said
 	 */
 	enum store_end (*change)(struct store *store, const char *identity,
 				 store_change *change, void *context,
