@@ -26,6 +26,7 @@
  */
 #include "lists/store_lmdb_private.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,14 +65,14 @@ static int init_locks(struct store_lmdb *s)
 		error = pthread_mutex_init(&s->lock, NULL);
 	if (!error)
 		error = pthread_mutex_init(&s->parked_lock, NULL);
-	if (!error)
-		error = lmdb_cond_init(&s->work);
+	if (!error && sem_init(&s->work, 0, 0) < 0)
+		error = errno;
 	return error;
 }
 
 static void free_store(struct store_lmdb *s)
 {
-	pthread_cond_destroy(&s->work);
+	sem_destroy(&s->work);
 	pthread_mutex_destroy(&s->parked_lock);
 	pthread_mutex_destroy(&s->lock);
 	pthread_rwlock_destroy(&s->env_lock);

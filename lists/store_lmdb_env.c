@@ -88,10 +88,16 @@ enum store_end lmdb_end(struct store_lmdb *s, int error)
 	return STORE_FULL;
 }
 
+/* It grows only by pages that were never used before. */
 static void note_size(struct store_lmdb *s)
 {
+	MDB_envinfo info;
 	struct stat st;
 
+	mdb_env_info(s->env, &info);
+	if (((uint64_t)info.me_last_pgno + 1) * s->page_size <=
+	    atomic_load(&s->least))
+		return;
 	if (fstat(s->fd, &st) == 0 &&
 	    (uint64_t)st.st_size > atomic_load(&s->least))
 		atomic_store(&s->least, (uint64_t)st.st_size);

@@ -19,6 +19,8 @@
 
 #include <lmdb.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -46,6 +48,8 @@ enum {
 	LMDB_CHECK_MS = 50, /* at a start */
 	LMDB_TIDY_MS = 60000, /* between looks at the readers */
 	LMDB_PAUSE_MS = 1000, /* between two tries, when the disk is full */
+	LMDB_LINGER_US = 50, /* awake, before sleeping; see lmdb_linger() */
+	LMDB_NO_LINGER_US = 20000, /* after it was in vain */
 	LMDB_LOOK_MS = 5, /* of reading, or of sweeping, in one go */
 };
 
@@ -87,12 +91,17 @@ struct store_lmdb {
 	MDB_txn *parked[LMDB_PARKED];
 	size_t parked_count;
 
+	sem_t work; /* wakes the writer, see lmdb_rouse() */
 	pthread_mutex_t lock; /* of all below */
-	pthread_cond_t work;
 	pthread_t writer;
 	bool has_writer, stopping;
 	struct lmdb_job *first, **last;
-	size_t queued, urgent; /* jobs; of those, that somebody waits for */
+	size_t queued; /* jobs */
+	atomic_size_t urgent; /* of those, that somebody waits for */
+	bool is_asleep; /* the writer: it needs a post of `work` */
+	bool may_linger; /* set before there is a writer */
+	_Atomic int64_t linger_next; /* microseconds of the steady clock */
+	bool is_calm; /* the last transaction was of one job */
 	int64_t lazy_due;
 	struct lmdb_notes {
 		size_t count;
@@ -282,34 +291,55 @@ bool lmdb_do_later(struct store_lmdb *s, const struct lmdb_work *work,
 bool lmdb_may_glance(struct store_lmdb *s, const struct greylist_time *now,
 		     int64_t span, const char *address);
 
-/* One whose deadlines are of the steady clock. */
-int lmdb_cond_init(pthread_cond_t *cond);
+/* Before sleeping, awhile, until the job is done, or (NULL) one is urgent. */
+void lmdb_linger(struct store_lmdb *s, struct lmdb_job *job);
 
-/* The queue's inside, for the writer; the store is locked. */
+/* Until lmdb_clock_ms(); false if it came to that. */
+bool lmdb_wait_until(sem_t *wake, int64_t until);
+
+/*
+ * The store is locked.  True if the writer slept: whoever is told so has to
+ * post s->work, once the lock is free, as he needs that first.
+ */
+bool lmdb_rouse(struct store_lmdb *s);
+
+/*
+ * A job's states.  Each passes from one to the other by a single exchange, so
+ * neither has to lock the store to find out what the other does with it.
+ */
 enum lmdb_job_state {
 	LMDB_JOB_QUEUED,
-	LMDB_JOB_RUNNING,
+	LMDB_JOB_RUNNING, /* its arguments are in use: the caller stays */
 	LMDB_JOB_RAN,
-	LMDB_JOB_DONE
+	LMDB_JOB_DONE,
+	LMDB_JOB_LEFT, /* by its caller, from QUEUED or RAN */
 };
 
 struct lmdb_job {
 	struct lmdb_job *next;
 	struct lmdb_work work;
-	enum lmdb_job_state state;
 	bool is_note;
-	bool is_late; /* its caller wants to go */
-	bool is_left; /* and has: the writer frees it */
-	bool is_held; /* it is done, but the writer is not done with it */
-	enum store_end end;
-	pthread_cond_t changed;
+	enum store_end end; /* until DONE the writer's, then the caller's */
+	_Atomic enum lmdb_job_state state;
+	atomic_uint holders; /* who lets go last frees it */
+	atomic_bool is_awaited; /* is to be woken when DONE */
+	atomic_bool is_late; /* is to be woken as soon as it RAN */
+	sem_t wake; /* of the caller */
 	unsigned notes; /* of s->notes, a note is counted there */
 	uint32_t *bucket; /* of s->written_to; NULL */
 };
 
+/* The store is locked. */
 void lmdb_append(struct store_lmdb *s, struct lmdb_job *job);
 struct lmdb_job *lmdb_pop(struct store_lmdb *s); /* there is one */
-void lmdb_job_free(struct lmdb_job *job);
+/* Back in front, as if it had not been taken. */
+void lmdb_unpop(struct store_lmdb *s, struct lmdb_job *job);
+
+/* For the writer, without a lock.  False if its caller has gone. */
+bool lmdb_job_begin(struct lmdb_job *job);
+void lmdb_job_ran(struct lmdb_job *job);
+/* Tells the caller, if there is one, and lets go of it. */
+void lmdb_job_finish(struct lmdb_job *job);
 
 int lmdb_writer_start(struct store_lmdb *s);
 void lmdb_writer_stop(struct store_lmdb *s);

@@ -10,10 +10,15 @@
  * A job's arguments are its caller's.  He may leave, when his time is over,
  * before the job was begun (it is then not done) and after it has run (then
  * only the commit is missing); while it runs he stays.
+ *
+ * The store's lock is for the queue and what is counted.  Between a caller and
+ * the writer stand the job's own state and one semaphore each: a lock that was
+ * slept at costs a system call more, and who is woken would often find it held.
  */
 #include "lists/store_lmdb_private.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -21,19 +26,6 @@
 #include "lists/hash.h"
 
 /* --- jobs ---------------------------------------------------------------- */
-
-int lmdb_cond_init(pthread_cond_t *cond)
-{
-	pthread_condattr_t attr;
-	int error = pthread_condattr_init(&attr);
-
-	if (error)
-		return error;
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	error = pthread_cond_init(cond, &attr);
-	pthread_condattr_destroy(&attr);
-	return error;
-}
 
 static struct lmdb_job *job_new(const struct lmdb_work *work, bool is_note)
 {
@@ -44,19 +36,24 @@ static struct lmdb_job *job_new(const struct lmdb_work *work, bool is_note)
 	job->work = *work;
 	job->is_note = is_note;
 	job->end = STORE_BROKEN;
-	if (lmdb_cond_init(&job->changed) != 0) {
-		free(job);
-		return NULL;
-	}
+	atomic_init(&job->state, LMDB_JOB_QUEUED);
+	atomic_init(&job->holders, is_note ? 1 : 2);
+	sem_init(&job->wake, 0, 0);
 	return job;
 }
 
-void lmdb_job_free(struct lmdb_job *job)
+static void job_free(struct lmdb_job *job)
 {
 	if (job->is_note)
 		free(job->work.args);
-	pthread_cond_destroy(&job->changed);
+	sem_destroy(&job->wake);
 	free(job);
+}
+
+static void let_go(struct lmdb_job *job)
+{
+	if (atomic_fetch_sub(&job->holders, 1) == 1)
+		job_free(job);
 }
 
 void lmdb_append(struct store_lmdb *s, struct lmdb_job *job)
@@ -66,7 +63,7 @@ void lmdb_append(struct store_lmdb *s, struct lmdb_job *job)
 	s->last = &job->next;
 	s->queued++;
 	if (!job->is_note)
-		s->urgent++;
+		atomic_fetch_add(&s->urgent, 1);
 }
 
 struct lmdb_job *lmdb_pop(struct store_lmdb *s)
@@ -78,67 +75,184 @@ struct lmdb_job *lmdb_pop(struct store_lmdb *s)
 		s->last = &s->first;
 	s->queued--;
 	if (!job->is_note)
-		s->urgent--;
+		atomic_fetch_sub(&s->urgent, 1);
 	job->next = NULL;
 	return job;
 }
 
-/* --- for those who ask --------------------------------------------------- */
-
-/* The store is locked.  When it returns the job is done, or was left. */
-static void wait_for(struct store_lmdb *s, struct lmdb_job *job, bool has_limit,
-		     unsigned max_ms)
+void lmdb_unpop(struct store_lmdb *s, struct lmdb_job *job)
 {
-	int64_t until = lmdb_clock_ms() + max_ms;
-	struct timespec limit = { .tv_sec = until / 1000,
-				  .tv_nsec = until % 1000 * 1000000 };
+	if (!s->first)
+		s->last = &job->next;
+	job->next = s->first;
+	s->first = job;
+	s->queued++;
+	if (!job->is_note)
+		atomic_fetch_add(&s->urgent, 1);
+}
 
-	while (job->state != LMDB_JOB_DONE) {
-		if (!has_limit) {
-			pthread_cond_wait(&job->changed, &s->lock);
-		} else if (!job->is_late) {
-			if (pthread_cond_timedwait(&job->changed, &s->lock,
-						   &limit) == ETIMEDOUT)
-				job->is_late = true;
-		} else if (job->state == LMDB_JOB_RUNNING) {
-			pthread_cond_wait(&job->changed, &s->lock);
-		} else {
-			job->is_left = true;
+/* --- lingering ----------------------------------------------------------- */
+
+static int64_t clock_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static bool is_met(struct store_lmdb *s, struct lmdb_job *job)
+{
+	return job ? atomic_load(&job->state) == LMDB_JOB_DONE
+		   : atomic_load(&s->urgent) > 0;
+}
+
+/*
+ * To put a thread to sleep and to wake it takes as long as a commit that is not
+ * synced.  So who expects the other within that time stays awake, but lets
+ * everybody else go first.  In vain it is where visits are rare, or others need
+ * the processor: then nobody tries for a while.
+ */
+void lmdb_linger(struct store_lmdb *s, struct lmdb_job *job)
+{
+	int64_t now = clock_us(), until = now + LMDB_LINGER_US;
+
+	if (!s->may_linger || now < atomic_load(&s->linger_next))
+		return;
+	while (!is_met(s, job)) {
+		now = clock_us();
+		if (now >= until) {
+			atomic_store(&s->linger_next, now + LMDB_NO_LINGER_US);
 			return;
 		}
+		sched_yield();
 	}
+}
+
+/* --- sleep --------------------------------------------------------------- */
+
+bool lmdb_wait_until(sem_t *wake, int64_t until)
+{
+	const struct timespec limit = { .tv_sec = until / 1000,
+					.tv_nsec = until % 1000 * 1000000 };
+
+	return sem_clockwait(wake, CLOCK_MONOTONIC, &limit) == 0 ||
+	       errno != ETIMEDOUT;
+}
+
+bool lmdb_rouse(struct store_lmdb *s)
+{
+	bool was_asleep = s->is_asleep;
+
+	s->is_asleep = false;
+	return was_asleep;
+}
+
+/* --- for the writer ------------------------------------------------------ */
+
+static bool pass(struct lmdb_job *job, enum lmdb_job_state from,
+		 enum lmdb_job_state to)
+{
+	return atomic_compare_exchange_strong(&job->state, &from, to);
+}
+
+bool lmdb_job_begin(struct lmdb_job *job)
+{
+	return pass(job, LMDB_JOB_QUEUED, LMDB_JOB_RUNNING);
+}
+
+/*
+ * Who is about to sleep says so first and looks then, and here it is the other
+ * way round: one of both sees the other.
+ */
+void lmdb_job_ran(struct lmdb_job *job)
+{
+	atomic_store(&job->state, LMDB_JOB_RAN);
+	if (atomic_load(&job->is_late))
+		sem_post(&job->wake);
+}
+
+void lmdb_job_finish(struct lmdb_job *job)
+{
+	atomic_store(&job->state, LMDB_JOB_DONE);
+	if (atomic_load(&job->is_awaited))
+		sem_post(&job->wake);
+	let_go(job);
+}
+
+/* --- for those who ask --------------------------------------------------- */
+
+/* Of one that is late: may its caller go? */
+static bool leave(struct lmdb_job *job)
+{
+	return pass(job, LMDB_JOB_QUEUED, LMDB_JOB_LEFT) ||
+	       pass(job, LMDB_JOB_RAN, LMDB_JOB_LEFT);
+}
+
+/* True if the job is done; else it was left. */
+static bool wait_for(struct lmdb_job *job, bool has_limit, int64_t until)
+{
+	bool is_late = false;
+
+	atomic_store(&job->is_awaited, true);
+	while (atomic_load(&job->state) != LMDB_JOB_DONE) {
+		if (is_late && leave(job))
+			return false;
+		if (!has_limit || is_late) {
+			sem_wait(&job->wake);
+		} else if (!lmdb_wait_until(&job->wake, until)) {
+			is_late = true;
+			atomic_store(&job->is_late, true);
+		}
+	}
+	return true;
+}
+
+/* STORE_DONE: it is queued; *ret_alone: and probably the only one for now. */
+static enum store_end queue(struct store_lmdb *s, struct lmdb_job *job,
+			    bool *ret_alone)
+{
+	enum store_end end = STORE_DONE;
+	bool must_wake = false;
+
+	pthread_mutex_lock(&s->lock);
+	if (s->stopping) {
+		end = STORE_STOPPED;
+	} else if (!s->has_writer) {
+		end = STORE_BROKEN;
+	} else if (s->queued >= LMDB_QUEUE_MAX) {
+		end = STORE_LATE;
+	} else {
+		lmdb_append(s, job);
+		*ret_alone = s->is_calm && atomic_load(&s->urgent) == 1;
+		must_wake = lmdb_rouse(s);
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (must_wake)
+		sem_post(&s->work);
+	return end;
 }
 
 enum store_end lmdb_do(struct store_lmdb *s, const struct lmdb_work *work,
 		       bool has_limit, unsigned max_ms)
 {
-	enum store_end end = STORE_LATE;
 	struct lmdb_job *job = job_new(work, false);
-	bool is_held;
+	int64_t until = lmdb_clock_ms() + max_ms;
+	bool is_alone = false;
+	enum store_end end;
 
 	if (!job)
 		return STORE_BROKEN;
-	pthread_mutex_lock(&s->lock);
-	if (s->stopping || s->queued >= LMDB_QUEUE_MAX || !s->has_writer) {
-		job->is_left = true;
-		if (s->stopping || !s->has_writer)
-			end = s->stopping ? STORE_STOPPED : STORE_BROKEN;
-		pthread_mutex_unlock(&s->lock);
-		lmdb_job_free(job);
-		return end;
+	end = queue(s, job, &is_alone);
+	if (end == STORE_DONE) {
+		/* more than one would take the writer's processor */
+		if (is_alone)
+			lmdb_linger(s, job);
+		end = wait_for(job, has_limit, until) ? job->end : STORE_LATE;
+	} else {
+		let_go(job); /* for the writer, who has never seen it */
 	}
-	lmdb_append(s, job);
-	pthread_cond_signal(&s->work);
-	wait_for(s, job, has_limit, max_ms);
-	if (job->is_left) {
-		pthread_mutex_unlock(&s->lock);
-		return STORE_LATE; /* the writer frees it */
-	}
-	end = job->end;
-	is_held = job->is_left = job->is_held;
-	pthread_mutex_unlock(&s->lock);
-	if (!is_held)
-		lmdb_job_free(job);
+	let_go(job);
 	return end;
 }
 
@@ -181,7 +295,7 @@ bool lmdb_do_later(struct store_lmdb *s, const struct lmdb_work *work,
 		   const struct greylist_time *at, const char *address)
 {
 	struct lmdb_job *job = job_new(work, true);
-	bool is_first;
+	bool is_due, must_wake;
 
 	if (!job) {
 		free(work->args);
@@ -190,20 +304,21 @@ bool lmdb_do_later(struct store_lmdb *s, const struct lmdb_work *work,
 	job->bucket = bucket_of(s, address);
 	pthread_mutex_lock(&s->lock);
 	if (s->stopping || !s->has_writer ||
-	    s->queued - s->urgent >= LMDB_NOTES_MAX) {
+	    s->queued - atomic_load(&s->urgent) >= LMDB_NOTES_MAX) {
 		s->numbers.dropped++;
 		pthread_mutex_unlock(&s->lock);
-		lmdb_job_free(job);
+		let_go(job);
 		return false;
 	}
-	is_first = s->queued == 0;
-	if (is_first)
+	is_due = s->queued == 0 || s->queued + 1 == LMDB_LAZY_MANY;
+	if (s->queued == 0)
 		s->lazy_due = lmdb_clock_ms() + STORE_LAZY_MS;
 	lmdb_append(s, job);
 	count_note(s, job, at);
-	if (is_first || s->queued == LMDB_LAZY_MANY)
-		pthread_cond_signal(&s->work);
+	must_wake = is_due && lmdb_rouse(s);
 	pthread_mutex_unlock(&s->lock);
+	if (must_wake)
+		sem_post(&s->work);
 	return true;
 }
 

@@ -11,13 +11,16 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
+#include <unistd.h>
 
 /* --- a transaction of jobs ----------------------------------------------- */
+
+enum { RUN_MAX = 64 }; /* jobs taken under one lock */
 
 struct taken {
 	struct lmdb_job *first, **last;
 	size_t count;
+	struct lmdb_job *ready; /* taken, not begun */
 	int64_t until;
 	bool is_over;
 };
@@ -30,39 +33,68 @@ static void keep(struct taken *taken, struct lmdb_job *job)
 	taken->count++;
 }
 
+/* The next ones; a long one only by itself. */
+static void fetch(struct store_lmdb *s, struct taken *taken)
+{
+	struct lmdb_job **last = &taken->ready;
+	size_t count = taken->count;
+
+	pthread_mutex_lock(&s->lock);
+	for (unsigned i = 0; i < RUN_MAX && s->first; i++) {
+		if (s->first->work.is_long && count > 0)
+			break;
+		*last = lmdb_pop(s);
+		count++;
+		last = &(*last)->next;
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
 /* The next one to run; those whose callers have gone are passed over. */
 static struct lmdb_job *take(struct store_lmdb *s, struct taken *taken)
 {
-	struct lmdb_job *job = NULL;
+	struct lmdb_job *job;
 
-	pthread_mutex_lock(&s->lock);
-	while (!job && s->first && !taken->is_over) {
-		if (s->first->work.is_long && taken->count > 0)
-			break;
-		job = lmdb_pop(s);
-		if (job->is_left) {
-			lmdb_job_free(job);
-			job = NULL;
-		}
+	for (;;) {
+		if (!taken->ready)
+			fetch(s, taken);
+		job = taken->ready;
+		if (!job)
+			return NULL;
+		taken->ready = job->next;
+		job->next = NULL;
+		if (lmdb_job_begin(job))
+			return job;
+		lmdb_job_finish(job);
 	}
-	if (job)
-		job->state = LMDB_JOB_RUNNING;
-	pthread_mutex_unlock(&s->lock);
-	return job;
 }
 
-static int run(struct store_lmdb *s, struct lmdb_batch *batch,
-	       struct lmdb_job *job)
+/* What was taken and not begun waits for the next transaction, in order. */
+static void put_back(struct store_lmdb *s, struct taken *taken)
+{
+	struct lmdb_job *turned = NULL, *next;
+
+	for (struct lmdb_job *job = taken->ready; job; job = next) {
+		next = job->next;
+		job->next = turned;
+		turned = job;
+	}
+	taken->ready = NULL;
+	pthread_mutex_lock(&s->lock);
+	for (; turned; turned = next) {
+		next = turned->next;
+		lmdb_unpop(s, turned);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+static int run(struct lmdb_batch *batch, struct lmdb_job *job)
 {
 	int error;
 
 	job->end = STORE_DONE;
 	error = job->work.run(batch, job->work.args, &job->end);
-	pthread_mutex_lock(&s->lock);
-	job->state = LMDB_JOB_RAN;
-	if (job->is_late)
-		pthread_cond_signal(&job->changed);
-	pthread_mutex_unlock(&s->lock);
+	lmdb_job_ran(job);
 	return error;
 }
 
@@ -75,12 +107,14 @@ static int run_all(struct store_lmdb *s, struct lmdb_batch *batch,
 
 	while (!error && (job = take(s, taken)) != NULL) {
 		keep(taken, job);
-		error = run(s, batch, job);
+		error = run(batch, job);
 		taken->is_over = job->work.is_long || batch->changed >= most ||
 				 lmdb_clock_ms() >= taken->until;
 		if (taken->is_over)
 			break;
 	}
+	if (taken->ready)
+		put_back(s, taken);
 	return error;
 }
 
@@ -183,47 +217,23 @@ static void uncount_note(struct store_lmdb *s, struct lmdb_job *job)
 		--*job->bucket;
 }
 
-/* Marks them as done, and keeps only those who wait. */
-static void mark_done(struct store_lmdb *s, struct taken *taken)
-{
-	struct lmdb_job *next, **at = &taken->first;
-
-	for (struct lmdb_job *job = taken->first; job; job = next) {
-		next = job->next;
-		if (job->is_note)
-			uncount_note(s, job);
-		if (job->is_note || job->is_left) {
-			lmdb_job_free(job);
-			continue;
-		}
-		job->state = LMDB_JOB_DONE;
-		job->is_held = true;
-		*at = job;
-		at = &job->next;
-	}
-	*at = NULL;
-}
-
 /* Who is woken must not find the store locked by him who wakes. */
 static void settle(struct store_lmdb *s, struct taken *taken)
 {
 	struct lmdb_job *next;
 
 	pthread_mutex_lock(&s->lock);
-	mark_done(s, taken);
+	for (struct lmdb_job *job = taken->first; job; job = job->next)
+		if (job->is_note)
+			uncount_note(s, job);
 	/* what is left has been waiting for a while */
 	s->lazy_due = lmdb_clock_ms() + STORE_LAZY_MS / 2;
+	s->is_calm = taken->count == 1;
 	pthread_mutex_unlock(&s->lock);
-	for (struct lmdb_job *job = taken->first; job; job = job->next)
-		pthread_cond_signal(&job->changed);
-	pthread_mutex_lock(&s->lock);
 	for (struct lmdb_job *job = taken->first; job; job = next) {
 		next = job->next;
-		job->is_held = false;
-		if (job->is_left)
-			lmdb_job_free(job);
+		lmdb_job_finish(job);
 	}
-	pthread_mutex_unlock(&s->lock);
 }
 
 /* From now on notes are counted apart from those that are taken. */
@@ -249,6 +259,8 @@ static void fail_all(struct store_lmdb *s, struct taken *taken, int error)
 		job->end = end;
 		keep(taken, job);
 	}
+	if (taken->ready)
+		put_back(s, taken);
 }
 
 static void run_batch(struct store_lmdb *s)
@@ -299,23 +311,26 @@ static void tidy(struct store_lmdb *s)
 /* The store is locked. */
 static bool has_work(struct store_lmdb *s)
 {
-	return s->urgent > 0 || s->stopping || s->queued >= LMDB_LAZY_MANY ||
+	return atomic_load(&s->urgent) > 0 || s->stopping ||
+	       s->queued >= LMDB_LAZY_MANY ||
 	       (s->queued > 0 && lmdb_clock_ms() >= s->lazy_due);
 }
 
+/* The store is locked, but not while it sleeps. */
 static void wait_for_work(struct store_lmdb *s)
 {
 	while (!has_work(s)) {
+		bool is_idle = s->queued == 0;
 		int64_t until = s->lazy_due;
-		struct timespec limit;
 
-		if (s->queued == 0) {
-			pthread_cond_wait(&s->work, &s->lock);
-			continue;
-		}
-		limit.tv_sec = until / 1000;
-		limit.tv_nsec = until % 1000 * 1000000;
-		pthread_cond_timedwait(&s->work, &s->lock, &limit);
+		s->is_asleep = true;
+		pthread_mutex_unlock(&s->lock);
+		if (is_idle)
+			sem_wait(&s->work);
+		else
+			lmdb_wait_until(&s->work, until);
+		pthread_mutex_lock(&s->lock);
+		s->is_asleep = false;
 	}
 }
 
@@ -331,6 +346,7 @@ static void *write_all(void *arg)
 		pthread_mutex_unlock(&s->lock);
 		tidy(s);
 		run_batch(s);
+		lmdb_linger(s, NULL);
 		pthread_mutex_lock(&s->lock);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -342,6 +358,8 @@ int lmdb_writer_start(struct store_lmdb *s)
 	sigset_t all, before;
 	int error;
 
+	/* a sync takes milliseconds, and one processor has none to spare */
+	s->may_linger = !s->sync && sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	/* signals are for those who wait for them */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -358,17 +376,15 @@ static void stop_those_who_wait(struct store_lmdb *s)
 
 	s->first = NULL;
 	s->last = &s->first;
-	s->queued = s->urgent = 0;
+	s->queued = 0;
+	atomic_store(&s->urgent, 0);
 	for (struct lmdb_job *job = all; job; job = next) {
 		next = job->next;
 		if (job->is_note) {
 			lmdb_append(s, job);
-		} else if (job->is_left) {
-			lmdb_job_free(job);
 		} else {
 			job->end = STORE_STOPPED;
-			job->state = LMDB_JOB_DONE;
-			pthread_cond_signal(&job->changed);
+			lmdb_job_finish(job);
 		}
 	}
 }
@@ -380,7 +396,7 @@ void lmdb_writer_stop(struct store_lmdb *s)
 	pthread_mutex_lock(&s->lock);
 	s->stopping = true;
 	stop_those_who_wait(s);
-	pthread_cond_signal(&s->work);
 	pthread_mutex_unlock(&s->lock);
+	sem_post(&s->work);
 	pthread_join(s->writer, NULL);
 }
