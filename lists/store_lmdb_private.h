@@ -325,6 +325,7 @@ struct lmdb_job {
 	atomic_bool is_awaited; /* is to be woken when DONE */
 	atomic_bool is_late; /* is to be woken as soon as it RAN */
 	sem_t wake; /* of the caller */
+	struct lmdb_job *then; /* done, too: its caller is to be told next */
 	unsigned notes; /* of s->notes, a note is counted there */
 	uint32_t *bucket; /* of s->written_to; NULL */
 };
@@ -340,6 +341,7 @@ bool lmdb_job_begin(struct lmdb_job *job);
 void lmdb_job_ran(struct lmdb_job *job);
 /* Tells the caller, if there is one, and lets go of it. */
 void lmdb_job_finish(struct lmdb_job *job);
+void lmdb_jobs_finish(struct lmdb_job *jobs, bool in_chain);
 
 int lmdb_writer_start(struct store_lmdb *s);
 void lmdb_writer_stop(struct store_lmdb *s);

@@ -172,12 +172,50 @@ void lmdb_job_ran(struct lmdb_job *job)
 		sem_post(&job->wake);
 }
 
-void lmdb_job_finish(struct lmdb_job *job)
+/* Takes over the hold on a job that is done. */
+static void tell(struct lmdb_job *job)
 {
-	atomic_store(&job->state, LMDB_JOB_DONE);
 	if (atomic_load(&job->is_awaited))
 		sem_post(&job->wake);
 	let_go(job);
+}
+
+void lmdb_job_finish(struct lmdb_job *job)
+{
+	atomic_store(&job->state, LMDB_JOB_DONE);
+	tell(job);
+}
+
+/*
+ * In a chain the writer wakes one, and each the next: to wake takes him as long
+ * as half a visit, and the next transaction waits for him.  Who has left is no
+ * link of that chain; who is not woken in time finds out when his time is over.
+ */
+void lmdb_jobs_finish(struct lmdb_job *jobs, bool in_chain)
+{
+	struct lmdb_job *turned = NULL, *chain = NULL, *next;
+
+	for (; jobs; jobs = next) {
+		next = jobs->next;
+		if (in_chain) {
+			jobs->next = turned;
+			turned = jobs;
+		} else {
+			lmdb_job_finish(jobs);
+		}
+	}
+	for (; turned; turned = next) {
+		next = turned->next;
+		turned->then = chain;
+		if (!turned->is_note &&
+		    atomic_exchange(&turned->state, LMDB_JOB_DONE) !=
+			    LMDB_JOB_LEFT)
+			chain = turned;
+		else
+			let_go(turned);
+	}
+	if (chain)
+		tell(chain);
 }
 
 /* --- for those who ask --------------------------------------------------- */
@@ -248,7 +286,12 @@ enum store_end lmdb_do(struct store_lmdb *s, const struct lmdb_work *work,
 		/* more than one would take the writer's processor */
 		if (is_alone)
 			lmdb_linger(s, job);
-		end = wait_for(job, has_limit, until) ? job->end : STORE_LATE;
+		end = STORE_LATE;
+		if (wait_for(job, has_limit, until)) {
+			end = job->end;
+			if (job->then)
+				tell(job->then);
+		}
 	} else {
 		let_go(job); /* for the writer, who has never seen it */
 	}

@@ -220,8 +220,6 @@ static void uncount_note(struct store_lmdb *s, struct lmdb_job *job)
 /* Who is woken must not find the store locked by him who wakes. */
 static void settle(struct store_lmdb *s, struct taken *taken)
 {
-	struct lmdb_job *next;
-
 	pthread_mutex_lock(&s->lock);
 	for (struct lmdb_job *job = taken->first; job; job = job->next)
 		if (job->is_note)
@@ -230,10 +228,8 @@ static void settle(struct store_lmdb *s, struct taken *taken)
 	s->lazy_due = lmdb_clock_ms() + STORE_LAZY_MS / 2;
 	s->is_calm = taken->count == 1;
 	pthread_mutex_unlock(&s->lock);
-	for (struct lmdb_job *job = taken->first; job; job = next) {
-		next = job->next;
-		lmdb_job_finish(job);
-	}
+	/* where commits are dear, all shall be back for the next one */
+	lmdb_jobs_finish(taken->first, !s->sync);
 }
 
 /* From now on notes are counted apart from those that are taken. */
