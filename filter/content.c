@@ -131,10 +131,7 @@ static void hand_over_header(struct message *m)
 		inspection_expect(m->inspection, m->fields[i].name,
 				  m->fields[i].name_len, m->fields[i].value,
 				  m->fields[i].value_len);
-	if (m->body_wanted > 0)
-		return;
-	inspection_finish(m->inspection);
-	m->body_skipped = true;
+	m->body_skipped = m->body_wanted == 0;
 }
 
 /*
@@ -177,9 +174,14 @@ static void begin(struct session *s, unsigned wait_ms)
 		hand_over_header(m);
 }
 
+/* Where no body is wanted, it is read while the MTA sends on. */
 void content_eoh(struct session *s)
 {
+	struct message *m = s->message;
+
 	begin(s, 0);
+	if (m->inspection != NULL && m->body_skipped)
+		inspection_finish(m->inspection);
 }
 
 enum answer content_body(struct session *s, const unsigned char *bytes,
