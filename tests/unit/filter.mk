@@ -237,7 +237,7 @@ endif
 if HAVE_CMOCKA
 dkim_tests = tests/unit/test_dkim tests/unit/test_dkim_several \
 	tests/unit/test_dkim_key tests/unit/test_dkim_field \
-	tests/unit/test_dkim_body
+	tests/unit/test_dkim_body tests/unit/test_dkim_decode
 check_PROGRAMS += $(dkim_tests)
 TESTS += $(dkim_tests)
 dkim_libs = filter/inspect/libinspect.a rules/librules.a lists/liblists.a \
@@ -262,6 +262,9 @@ tests_unit_test_dkim_field_LDADD = $(dkim_libs)
 
 tests_unit_test_dkim_body_SOURCES = tests/unit/test_dkim_body.c
 tests_unit_test_dkim_body_LDADD = $(dkim_libs)
+
+tests_unit_test_dkim_decode_SOURCES = tests/unit/test_dkim_decode.c
+tests_unit_test_dkim_decode_LDADD = $(dkim_libs)
 endif
 
 # For tests/conformance: what evaluates, without the filter around it.  With the
