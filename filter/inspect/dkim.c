@@ -18,9 +18,6 @@
 
 static const char field_name[] = "dkim-signature";
 
-/* Ways to hash a body, which is what costs: mail that is well-meant has one. */
-enum { BODIES_MAX = 4 };
-
 /* A signature from the future: clocks differ, but not by more. */
 enum { FUTURE_MAX = 24 * 60 * 60 };
 
@@ -46,6 +43,7 @@ void signatures_free(struct signatures *signatures)
 		return;
 	library_free(signatures->library);
 	signatures->library = NULL;
+	dkim_body_done(&signatures->body);
 }
 
 static void decide(struct candidate *candidate, enum signature_result result,
@@ -273,6 +271,12 @@ static void judge_header(struct signatures *signatures,
 		candidate->policy = "there is a From that is not signed";
 }
 
+/* How much of the body is to be hashed. */
+static uint64_t body_length(const struct dkim_field *field)
+{
+	return field->has_length ? field->length : DKIM_BODY_ALL;
+}
+
 /* Is the body hashed for it as for one that is chosen? */
 static bool shares_body(const struct signatures *signatures,
 			const struct candidate *candidate)
@@ -285,14 +289,15 @@ static bool shares_body(const struct signatures *signatures,
 
 		if (c->chosen && a->hash == b->hash &&
 		    a->relaxed_body == b->relaxed_body &&
-		    a->has_length == b->has_length && a->length == b->length)
+		    body_length(a) == body_length(b))
 			return true;
 	}
 	return false;
 }
 
 /*
- * At most SIGNATURES_MAX of them, with at most BODIES_MAX hashes of the body.
+ * At most SIGNATURES_MAX of them, with at most DKIM_BODY_HASHES of the body:
+ * that is what costs, and mail that is well-meant has one.
  */
 static void choose(struct signatures *signatures)
 {
@@ -306,7 +311,7 @@ static void choose(struct signatures *signatures)
 			if (count == SIGNATURES_MAX)
 				break;
 			if (!shares_body(signatures, c)) {
-				if (bodies == BODIES_MAX)
+				if (bodies == DKIM_BODY_HASHES)
 					continue;
 				bodies++;
 			}
@@ -382,7 +387,6 @@ static void decide_all(struct signatures *signatures,
 
 bool signatures_eoh(struct signatures *signatures, const char *author)
 {
-	struct dkim_body *body = &signatures->body;
 	bool refused;
 
 	if (!signatures->candidates)
@@ -399,15 +403,10 @@ bool signatures_eoh(struct signatures *signatures, const char *author)
 			judge_header(signatures, c);
 	judge_signed_signatures(signatures);
 	list_told(signatures);
-	for (const struct candidate *c = signatures->candidates; c;
-	     c = c->next) {
-		if (!c->open)
-			continue;
-		if (signatures->dns)
+	for (const struct candidate *c = signatures->candidates; c; c = c->next)
+		if (c->open && signatures->dns)
 			signatures->dns->hint(signatures->dns, c->key_name,
 					      DNS_TXT);
-		body->count |= c->field.has_length;
-	}
 	if (!any_open(signatures))
 		return false;
 	signatures->library = library_verify(signatures, &refused);
@@ -417,8 +416,11 @@ bool signatures_eoh(struct signatures *signatures, const char *author)
 	else if (!signatures->library)
 		decide_all(signatures, SIGNATURE_TEMPERROR,
 			   "there is no memory");
-	body->each = library_body;
-	body->context = signatures->library;
+	for (const struct candidate *c = signatures->candidates; c; c = c->next)
+		if (c->open) /* choose() has seen to it that there is room */
+			(void)dkim_body_want(&signatures->body, c->field.hash,
+					     c->field.relaxed_body,
+					     body_length(&c->field));
 	return signatures->library != NULL;
 }
 
@@ -487,19 +489,12 @@ static void judge_policy(struct signatures *signatures,
 {
 	const struct dkim_field *field = &candidate->field;
 	struct signature *told = &candidate->told;
-	const struct dkim_body *body = &signatures->body;
 
-	if (field->relaxed_body ? body->strange_relaxed
-				: body->strange_simple) {
-		decide(candidate, SIGNATURE_NEUTRAL,
-		       "the body has lines that libopendkim misreads");
-		return;
-	}
 	if (field->hash == DKIM_HASH_SHA1)
 		candidate->policy = "SHA-1 does not prove anything any more";
 	if (field->has_length) {
-		uint64_t all =
-			field->relaxed_body ? body->relaxed : body->simple;
+		uint64_t all = dkim_body_length(&signatures->body,
+						field->relaxed_body);
 
 		told->whole_body = field->length >= all;
 		if (!told->whole_body)
@@ -512,6 +507,24 @@ static void judge_policy(struct signatures *signatures,
 		candidate->policy = "the signature has expired";
 	if (told->has_age && told->age < -FUTURE_MAX)
 		candidate->policy = "the signature is from the future";
+}
+
+/* The header is as it was signed, and with it bh=; is the body, too? */
+static void judge_body(struct signatures *signatures,
+		       struct candidate *candidate)
+{
+	const struct dkim_field *field = &candidate->field;
+
+	switch (dkim_body_compare(&signatures->body, field->hash,
+				  field->relaxed_body, body_length(field),
+				  field->body_hash)) {
+	case DKIM_BODY_SAME: return;
+	case DKIM_BODY_OTHER:
+		decide(candidate, SIGNATURE_FAIL, "the body was changed");
+		return;
+	case DKIM_BODY_UNKNOWN:
+	default: decide(candidate, SIGNATURE_TEMPERROR, "there is no memory");
+	}
 }
 
 void signatures_finish(struct signatures *signatures, bool body_cut)
@@ -530,6 +543,9 @@ void signatures_finish(struct signatures *signatures, bool body_cut)
 	}
 	if (any_open(signatures))
 		library_finish(signatures->library, signatures);
+	for (struct candidate *c = signatures->candidates; c; c = c->next)
+		if (c->told.result == SIGNATURE_PASS)
+			judge_body(signatures, c);
 	decide_all(signatures, SIGNATURE_TEMPERROR,
 		   "libopendkim came to no result");
 	for (struct candidate *c = signatures->candidates; c; c = c->next)

@@ -1,175 +1,269 @@
 /*
- * dkim_body.c - a body on its way into libopendkim.
+ * dkim_body.c - a body, canonicalised and hashed as signatures want it.
+ *
+ * A line ends with CRLF and nothing else; a CR or LF alone is a byte like any
+ * other.  Line ends are kept back as a number until something follows, so those
+ * at the end of the body never come out: instead of them, and of none at all,
+ * there is one.
  */
 #include "filter/inspect/dkim_body.h"
 
+#include <openssl/evp.h>
 #include <string.h>
 
-#include "filter/inspect/span.h"
+/* --- what is written -------------------------------------------------------
+ */
 
-/* --- how long is it, canonicalised? --------------------------------------- */
-
-/* A line has ended, or at the end of the body what was left of one. */
-static void count_line(struct dkim_body *body)
+static void hash_bytes(struct dkim_body *body, bool relaxed, const char *bytes,
+		       size_t len)
 {
-	if (body->simple_line == 0) {
-		body->simple_ends++;
-	} else {
-		body->simple += 2 * body->simple_ends + body->simple_line + 2;
-		body->simple_ends = 0;
+	for (size_t i = 0; i < body->count; i++) {
+		struct dkim_body_hash *hash = &body->hashes[i];
+		size_t part = len < hash->left ? len : (size_t)hash->left;
+
+		if (hash->relaxed != relaxed || part == 0)
+			continue;
+		hash->left -= part;
+		hash->lost |= !EVP_DigestUpdate(hash->state, bytes, part);
 	}
-	if (body->relaxed_line == 0) {
-		body->relaxed_ends++;
-	} else {
-		body->relaxed +=
-			2 * body->relaxed_ends + body->relaxed_line + 2;
-		body->relaxed_ends = 0;
-	}
-	body->simple_line = body->relaxed_line = 0;
-	body->blank = false;
 }
 
-static void count_byte(struct dkim_body *body, char c)
+static void flush(struct dkim_body *body, bool relaxed)
 {
-	body->simple_line++;
-	if (ascii_is_blank(c)) {
-		body->blank = true;
+	struct dkim_body_text *text = &body->texts[relaxed];
+
+	hash_bytes(body, relaxed, text->buffer, text->used);
+	text->length += text->used;
+	text->used = 0;
+}
+
+static void put(struct dkim_body *body, bool relaxed, const char *bytes,
+		size_t len)
+{
+	struct dkim_body_text *text = &body->texts[relaxed];
+
+	if (len > sizeof(text->buffer) - text->used)
+		flush(body, relaxed);
+	if (len > sizeof(text->buffer)) {
+		hash_bytes(body, relaxed, bytes, len);
+		text->length += len;
 		return;
 	}
-	body->relaxed_line += body->blank ? 2 : 1;
-	body->blank = false;
+	memcpy(text->buffer + text->used, bytes, len);
+	text->used += len;
 }
 
-static void count_bytes(struct dkim_body *body, const char *bytes, size_t len)
+/* Something follows: what was kept back comes first. */
+static void put_kept(struct dkim_body *body, bool relaxed)
 {
-	for (size_t i = 0; i < len; i++) {
-		char c = bytes[i];
+	struct dkim_body_text *text = &body->texts[relaxed];
 
-		if (body->cr) {
-			body->cr = false;
-			if (c == '\n') {
-				count_line(body);
-				continue;
-			}
-			count_byte(body, '\r');
-		}
-		if (c == '\r')
-			body->cr = true;
-		else
-			count_byte(body, c);
+	for (; text->ends > 0; text->ends--)
+		put(body, relaxed, "\r\n", 2);
+	if (text->blank)
+		put(body, relaxed, " ", 1);
+	text->blank = false;
+}
+
+/* A line has ended: with blanks that do not count, if it is relaxed. */
+static void end_line(struct dkim_body_text *text)
+{
+	text->ends++;
+	text->blank = false;
+}
+
+/* What the CR was that came last is decided by what comes next. */
+static bool settle_cr(struct dkim_body *body, bool relaxed, char next)
+{
+	struct dkim_body_text *text = &body->texts[relaxed];
+
+	text->cr = false;
+	if (next == '\n') {
+		end_line(text);
+		return true;
 	}
+	put_kept(body, relaxed);
+	put(body, relaxed, "\r", 1);
+	return false;
 }
 
-/* --- what does the library misread? --------------------------------------- */
-
-static void look_at_line(struct dkim_body *body, size_t len)
-{
-	body->line += len;
-	if (body->line > DKIM_LINE_MAX)
-		body->strange_simple = body->strange_relaxed = true;
-}
-
-/*
- * Bytes in which CRs, if there are any, are not the last.  Runs of CRs are
- * few: each line has one.
+/* --- the two ways -----------------------------------------------------------
  */
-static void look_at(struct dkim_body *body, const char *bytes, size_t len)
+
+static void feed_simple(struct dkim_body *body, const char *at, const char *end)
 {
-	size_t at = 0;
+	struct dkim_body_text *text = &body->texts[false];
 
-	while (at < len) {
-		const char *cr = memchr(bytes + at, '\r', len - at);
-		size_t to = cr ? (size_t)(cr - bytes) : len;
-		size_t crs = 0;
-		const char *lf = memchr(bytes + at, '\n', to - at);
+	while (at < end) {
+		const char *cr;
 
-		look_at_line(body, to - at);
-		if (lf)
-			body->strange_simple = true;
-		if (to == len)
-			break;
-		while (bytes[to + crs] == '\r')
-			crs++;
-		at = to + crs;
-		if (crs > DKIM_CRS_MAX)
-			body->strange_simple = body->strange_relaxed = true;
-		if (bytes[at] != '\n') {
-			body->strange_relaxed = true;
-			look_at_line(body, crs);
+		if (text->cr && settle_cr(body, false, *at)) {
+			at++;
 			continue;
 		}
-		at++;
-		if (crs > 1 && body->line == 0)
-			body->strange_simple = true;
-		if (crs > 1 &&
-		    ascii_is_blank(to > 0 ? bytes[to - 1] : body->before))
-			body->strange_relaxed = true;
-		body->line = 0;
+		cr = memchr(at, '\r', (size_t)(end - at));
+		if (cr != at) {
+			const char *to = cr != NULL ? cr : end;
+
+			put_kept(body, false);
+			put(body, false, at, (size_t)(to - at));
+			at = to;
+		}
+		if (cr != NULL) {
+			text->cr = true;
+			at++;
+		}
 	}
 }
 
-/* --- cut anew ------------------------------------------------------------- */
-
-static void hand_on(struct dkim_body *body, const char *bytes, size_t len)
+/* Bytes that are written as they are, up to one that is not. */
+static const char *copy_plain(struct dkim_body_text *text, const char *at,
+			      const char *end)
 {
-	if (len == 0)
-		return;
-	look_at(body, bytes, len);
-	if (body->count)
-		count_bytes(body, bytes, len);
-	/* What nobody will believe need not be made. */
-	if (!body->strange_simple || !body->strange_relaxed)
-		body->each(body->context, bytes, len);
-	body->last = bytes[len - 1];
-	body->any = true;
-	body->whole = len > 1 && bytes[len - 2] == '\r' && body->last == '\n';
+	static const bool special[256] = {
+		[' '] = true, ['\t'] = true, ['\r'] = true
+	};
+	char *out = text->buffer + text->used;
+	const char *room = text->buffer + sizeof(text->buffer);
+
+	for (; at < end && out < room; at++) {
+		/* One blank between two words is, too. */
+		if (special[(unsigned char)*at] &&
+		    (*at != ' ' || end - at < 2 ||
+		     special[(unsigned char)at[1]]))
+			break;
+		*out++ = *at;
+	}
+	text->used = (size_t)(out - text->buffer);
+	return at;
 }
 
-/* Keeps CRs back until something else follows. */
-static void hold(struct dkim_body *body, size_t crs)
+static void feed_relaxed(struct dkim_body *body, const char *at,
+			 const char *end)
 {
-	if (body->held_len == 0)
-		body->before = body->last;
-	for (; crs > 0; crs--) {
-		if (body->held_len == DKIM_CRS_MAX) {
-			/* no result about such a body is believed */
-			body->strange_simple = body->strange_relaxed = true;
-			return;
+	struct dkim_body_text *text = &body->texts[true];
+
+	while (at < end) {
+		if (text->cr && settle_cr(body, true, *at)) {
+			at++;
+		} else if (*at == '\r') {
+			text->cr = true;
+			at++;
+		} else if (*at == ' ' || *at == '\t') {
+			text->blank = true;
+			at++;
+		} else {
+			put_kept(body, true);
+			if (text->used == sizeof(text->buffer))
+				flush(body, true);
+			at = copy_plain(text, at, end);
 		}
-		body->held[body->held_len++] = '\r';
 	}
 }
 
 void dkim_body_feed(struct dkim_body *body, const char *bytes, size_t len)
 {
-	size_t crs = 0;
+	if (body->texts[false].wanted)
+		feed_simple(body, bytes, bytes + len);
+	if (body->texts[true].wanted)
+		feed_relaxed(body, bytes, bytes + len);
+}
 
-	if (body->held_len > 0) {
-		while (crs < len && bytes[crs] == '\r')
-			crs++;
-		hold(body, crs);
-		bytes += crs;
-		len -= crs;
-		if (len == 0)
-			return;
-		body->held[body->held_len] = bytes[0];
-		hand_on(body, body->held, body->held_len + 1);
-		body->held_len = 0;
-		bytes++;
-		len--;
+/* --- begin and end ----------------------------------------------------------
+ */
+
+/* Which hash it is; `count` if none. */
+static size_t find(const struct dkim_body *body, enum dkim_hash kind,
+		   bool relaxed, uint64_t length)
+{
+	size_t i;
+
+	for (i = 0; i < body->count; i++)
+		if (body->hashes[i].kind == kind &&
+		    body->hashes[i].relaxed == relaxed &&
+		    body->hashes[i].length == length)
+			break;
+	return i;
+}
+
+bool dkim_body_want(struct dkim_body *body, enum dkim_hash kind, bool relaxed,
+		    uint64_t length)
+{
+	struct dkim_body_hash *hash;
+
+	if (find(body, kind, relaxed, length) < body->count)
+		return true;
+	if (body->count == DKIM_BODY_HASHES)
+		return false;
+	hash = &body->hashes[body->count++];
+	*hash = (struct dkim_body_hash){ .kind = kind,
+					 .relaxed = relaxed,
+					 .length = length,
+					 .left = length,
+					 .state = EVP_MD_CTX_new() };
+	hash->lost = hash->state == NULL ||
+		     !EVP_DigestInit_ex(hash->state,
+					kind == DKIM_HASH_SHA1 ? EVP_sha1()
+							       : EVP_sha256(),
+					NULL);
+	if (hash->lost)
+		hash->left = 0; /* nothing is fed to it */
+	body->texts[relaxed].wanted = true;
+	return true;
+}
+
+static void end_text(struct dkim_body *body, bool relaxed)
+{
+	struct dkim_body_text *text = &body->texts[relaxed];
+
+	if (text->cr) {
+		put_kept(body, relaxed);
+		put(body, relaxed, "\r", 1);
 	}
-	crs = 0;
-	while (crs < len && bytes[len - crs - 1] == '\r')
-		crs++;
-	body->before = body->last;
-	hand_on(body, bytes, len - crs);
-	hold(body, crs);
+	/* An empty body has a line end if it is simple, and none if not. */
+	if (!relaxed || text->length + text->used > 0)
+		put(body, relaxed, "\r\n", 2);
+	flush(body, relaxed);
 }
 
 void dkim_body_end(struct dkim_body *body)
 {
-	if (body->held_len > 0 || (body->any && !body->whole))
-		dkim_body_feed(body, "\r\n", 2);
-	if (body->simple == 0)
-		body->simple = 2; /* section 3.4.3 */
+	for (int relaxed = 0; relaxed < 2; relaxed++)
+		if (body->texts[relaxed].wanted)
+			end_text(body, relaxed);
+	for (size_t i = 0; i < body->count; i++) {
+		struct dkim_body_hash *hash = &body->hashes[i];
+
+		hash->lost = hash->lost ||
+			     !EVP_DigestFinal_ex(hash->state, hash->digest,
+						 &hash->size);
+	}
+}
+
+uint64_t dkim_body_length(const struct dkim_body *body, bool relaxed)
+{
+	return body->texts[relaxed].length;
+}
+
+enum dkim_body_match dkim_body_compare(const struct dkim_body *body,
+				       enum dkim_hash kind, bool relaxed,
+				       uint64_t length,
+				       const unsigned char *digest)
+{
+	size_t index = find(body, kind, relaxed, length);
+	const struct dkim_body_hash *hash = &body->hashes[index];
+
+	if (index == body->count || hash->lost)
+		return DKIM_BODY_UNKNOWN;
+	return memcmp(hash->digest, digest, hash->size) == 0 ? DKIM_BODY_SAME
+							     : DKIM_BODY_OTHER;
+}
+
+void dkim_body_done(struct dkim_body *body)
+{
+	for (size_t i = 0; i < body->count; i++) {
+		EVP_MD_CTX_free(body->hashes[i].state);
+		body->hashes[i].state = NULL;
+		body->hashes[i].lost = true;
+	}
 }

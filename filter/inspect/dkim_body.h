@@ -1,59 +1,87 @@
 /*
- * dkim_body.h - a body on its way into libopendkim.
+ * dkim_body.h - a body, canonicalised and hashed as signatures want it (RFC
+ * 6376 section 3.4.3 and 3.4.4, 3.7).
  *
- * The library's canonicalisations depend on how a body is cut, and lose bytes
- * where a CR or an LF stands alone.  So what it gets is cut anew: a CR is never
- * parted from what follows, and the last line has its end (RFC 6376 section
- * 3.4.3 and 3.4.4).  What is left of its mistakes is found here and told, so
- * that nobody believes a result about such a body:
+ * Not left to libopendkim, which does it wrong where a CR or an LF stands alone
+ * (its result depends on how the body is cut, and it loses bytes), and takes
+ * 7 ns for each byte, ten times what SHA-256 does.
  *
- *	simple	an LF without a CR before it, several CRs in front of one that
- *		are all of a line
- *	relaxed	a CR before anything but CR or LF, or behind a blank
- *	both	a line, or a run of CRs, longer than the limits below
- *
- * And it counts how long the canonicalised body is, which the library cannot
- * say of more than l= bytes of it.
+ * Signatures mostly want the same: each way to write the body is gone once,
+ * and so is each hash of it.
  */
 #ifndef STEELYARD_INSPECT_DKIM_BODY_H
 #define STEELYARD_INSPECT_DKIM_BODY_H
 
+#include <openssl/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "filter/inspect/dkim_key.h"
+
 enum {
-	DKIM_LINE_MAX = 1024 * 1024, /* the library keeps it in memory */
-	DKIM_CRS_MAX = 32,
+	DKIM_BODY_HASHES = 4, /* that are made of one body, at most */
+	DKIM_BODY_HASH_SIZE = 32, /* bytes, of the longest */
+	DKIM_BODY_BUFFER = 4096,
 };
 
-/* Starts as { .count = ..., .each = ..., .context = ... }. */
-struct dkim_body {
-	bool count; /* are the lengths wanted? */
-	void (*each)(void *context, const char *bytes, size_t len);
-	void *context;
+#define DKIM_BODY_ALL UINT64_MAX
 
-	/* What was found; holds at any time. */
-	bool strange_simple, strange_relaxed;
-
-	/* Canonicalised bytes; hold after dkim_body_end(). */
-	uint64_t simple, relaxed;
-
+/* One hash that some signature wants. */
+struct dkim_body_hash {
+	enum dkim_hash kind;
+	bool relaxed;
+	uint64_t length; /* l=: bytes of the canonicalised body; or ..._ALL */
 	/* private */
-	char held[DKIM_CRS_MAX + 2]; /* CRs at the end, and what follows */
-	size_t held_len;
-	size_t line; /* bytes since the last LF, handed on */
-	bool any, whole; /* bytes were handed on; the last are CRLF */
-	char last; /* byte that was handed on */
-	char before; /* the byte before the CRs that are held */
-	/* of the counting */
-	uint64_t simple_ends, relaxed_ends; /* of empty lines not yet counted */
-	uint64_t simple_line, relaxed_line; /* bytes of this line */
-	bool blank; /* blanks not yet counted */
-	bool cr;
+	uint64_t left;
+	EVP_MD_CTX *state;
+	unsigned char digest[DKIM_BODY_HASH_SIZE];
+	unsigned size;
+	bool lost;
 };
+
+/* One way to write the body. */
+struct dkim_body_text {
+	/* private, all of it */
+	bool wanted;
+	uint64_t length; /* bytes that are written */
+	uint64_t ends; /* CRLFs that nothing has followed yet */
+	bool cr; /* a CR, of which it is not known what it belongs to */
+	bool blank; /* relaxed: blanks that nothing has followed yet */
+	char buffer[DKIM_BODY_BUFFER];
+	size_t used;
+};
+
+/* Starts as zeroes; one thread. */
+struct dkim_body {
+	/* private */
+	struct dkim_body_hash hashes[DKIM_BODY_HASHES];
+	size_t count;
+	struct dkim_body_text texts[2]; /* simple, relaxed */
+};
+
+/* Before the first byte.  False if that would be one too many. */
+bool dkim_body_want(struct dkim_body *body, enum dkim_hash kind, bool relaxed,
+		    uint64_t length);
 
 void dkim_body_feed(struct dkim_body *body, const char *bytes, size_t len);
 void dkim_body_end(struct dkim_body *body);
+
+/* After the end: bytes of a body that was wanted in this way, all of it. */
+uint64_t dkim_body_length(const struct dkim_body *body, bool relaxed);
+
+enum dkim_body_match {
+	DKIM_BODY_SAME,
+	DKIM_BODY_OTHER,
+	DKIM_BODY_UNKNOWN, /* not wanted, or there was no memory */
+};
+
+/* After the end: is this the hash?  `digest` has as many bytes as its kind. */
+enum dkim_body_match dkim_body_compare(const struct dkim_body *body,
+				       enum dkim_hash kind, bool relaxed,
+				       uint64_t length,
+				       const unsigned char *digest);
+
+void dkim_body_done(struct dkim_body *body);
 
 #endif

@@ -28,6 +28,7 @@ enum {
 	DKIM_FIELD_MAX = 16384, /* bytes of a value */
 	DKIM_FIELD_NAMES_MAX = 250, /* names in h= */
 	DKIM_FIELD_DIGEST = 8,
+	DKIM_FIELD_BODY_HASH = 32, /* bytes; SHA-1 has 20 */
 };
 
 enum dkim_field_reading {
@@ -43,6 +44,7 @@ enum dkim_field_reading {
 struct dkim_field {
 	struct span domain, selector, algorithm;
 	char digest[DKIM_FIELD_DIGEST + 1]; /* of b=, without blanks */
+	unsigned char body_hash[DKIM_FIELD_BODY_HASH]; /* bh= */
 	enum dkim_key_type key_type;
 	enum dkim_hash hash;
 	bool relaxed_body;

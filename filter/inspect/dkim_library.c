@@ -10,6 +10,8 @@
  *   below zero) there is a second handle without drift.
  * - its DNS: all keys come from the candidates (dkim_set_key_lookup).
  * - its opinion on From, required fields, key sizes: dkim.c has its own.
+ * - the body: dkim_body.c says why.  So a message never comes to its end, and
+ *   signatures are processed one by one, as is otherwise done before the end.
  * - its files: no temporary ones; signatures_open() sees to it that OpenSSL
  *   has read all that it wants to.
  *
@@ -100,7 +102,6 @@ int library_open(void)
 
 struct library {
 	DKIM *dkim;
-	bool lost; /* it had no memory for all of the body */
 };
 
 /* For an arena: freed with the message, but its contents by library_free(). */
@@ -188,15 +189,6 @@ struct library *library_verify(struct signatures *signatures, bool *ret_refused)
 	return NULL;
 }
 
-void library_body(void *context, const char *bytes, size_t len)
-{
-	struct library *library = context;
-
-	library->lost |=
-		dkim_body(library->dkim, (unsigned char *)(uintptr_t)bytes,
-			  len) != DKIM_STAT_OK;
-}
-
 static void take_result(struct candidate *candidate)
 {
 	DKIM_SIGINFO *siginfo = candidate->siginfo;
@@ -206,21 +198,8 @@ static void take_result(struct candidate *candidate)
 	candidate->open = false;
 	told->result = SIGNATURE_FAIL;
 	switch (dkim_sig_geterror(siginfo)) {
-	case DKIM_SIGERROR_OK:
-		if (passed && dkim_sig_getbh(siginfo) == DKIM_SIGBH_MATCH) {
-			told->result = SIGNATURE_PASS;
-			told->why = NULL;
-			return;
-		}
-		told->why = "the signature is not right";
-		return;
 	case DKIM_SIGERROR_BADSIG:
-		told->why = passed ? "the body was changed"
-				   : "the header was changed, or the key is "
-				     "another";
-		return;
-	case DKIM_SIGERROR_TOOLARGE_L:
-		told->why = "more is signed than there is of the body";
+		told->why = "the header was changed, or the key is another";
 		return;
 	case DKIM_SIGERROR_EXPIRED:
 		told->result = SIGNATURE_PERMERROR;
@@ -234,8 +213,14 @@ static void take_result(struct candidate *candidate)
 		told->result = SIGNATURE_PERMERROR;
 		told->why = "the key is none";
 		return;
-	case DKIM_SIGERROR_UNKNOWN:
-		candidate->open = true; /* no memory, or the like */
+	case DKIM_SIGERROR_UNKNOWN: /* it waits for the body, or had no memory
+				     */
+		if (passed) {
+			told->result = SIGNATURE_PASS;
+			told->why = NULL;
+		} else {
+			candidate->open = true;
+		}
 		return;
 	default:
 		told->result = SIGNATURE_PERMERROR;
@@ -263,10 +248,6 @@ static bool shares_name(const struct signatures *signatures,
 
 void library_finish(struct library *library, struct signatures *signatures)
 {
-	bool test;
-
-	if (library->lost)
-		return;
 	for (struct candidate *c = signatures->candidates; c; c = c->next) {
 		if (c->open && shares_name(signatures, c)) {
 			c->open = false;
@@ -275,13 +256,10 @@ void library_finish(struct library *library, struct signatures *signatures)
 		}
 		if (c->open)
 			message_test_selector(c->told.selector);
-		else if (c->siginfo)
-			dkim_sig_ignore(c->siginfo);
 	}
-	/* What it says of all of them together is no matter. */
-	(void)dkim_eom(library->dkim, &test);
 	for (struct candidate *c = signatures->candidates; c; c = c->next)
-		if (c->open)
+		if (c->open &&
+		    dkim_sig_process(library->dkim, c->siginfo) == DKIM_STAT_OK)
 			take_result(c);
 }
 

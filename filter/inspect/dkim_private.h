@@ -69,8 +69,10 @@ struct signatures {
  */
 struct library *library_verify(struct signatures *signatures,
 			       bool *ret_refused);
-void library_body(void *library, const char *bytes, size_t len);
-/* Open candidates whose key is known get their results; the others stay. */
+/*
+ * Open candidates whose key is known get their results, as far as the header is
+ * concerned; the others stay.
+ */
 void library_finish(struct library *library, struct signatures *signatures);
 void library_free(struct library *library); /* NULL is fine */
 

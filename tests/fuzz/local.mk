@@ -184,8 +184,14 @@ if !FUZZING
 TESTS += tests/fuzz/fuzz_authres
 endif
 
-# DKIM: any record as a key; any message through the guard and libopendkim.
-check_PROGRAMS += tests/fuzz/fuzz_dkim_key tests/fuzz/fuzz_dkim
+# DKIM: any record as a key; any body; any message through the guard and
+# libopendkim.
+check_PROGRAMS += tests/fuzz/fuzz_dkim_key tests/fuzz/fuzz_dkim_body \
+	tests/fuzz/fuzz_dkim
+tests_fuzz_fuzz_dkim_body_SOURCES = tests/fuzz/fuzz_dkim_body.c \
+	tests/unit/slow_body.c tests/unit/slow_body.h $(fuzz_main)
+tests_fuzz_fuzz_dkim_body_LDADD = filter/inspect/libinspect.a $(CRYPTO_LIBS)
+tests_fuzz_fuzz_dkim_body_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_dkim_key_SOURCES = tests/fuzz/fuzz_dkim_key.c $(fuzz_main)
 tests_fuzz_fuzz_dkim_key_LDADD = filter/inspect/libinspect.a \
 	rules/librules.a $(IDN2_LIBS)
@@ -194,9 +200,11 @@ tests_fuzz_fuzz_dkim_SOURCES = tests/fuzz/fuzz_dkim.c $(fuzz_main)
 tests_fuzz_fuzz_dkim_LDADD = filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a $(INSPECT_LIBS) $(IDN2_LIBS)
 tests_fuzz_fuzz_dkim_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-EXTRA_DIST += tests/fuzz/seeds/dkim_key tests/fuzz/seeds/dkim
+EXTRA_DIST += tests/fuzz/seeds/dkim_key tests/fuzz/seeds/dkim_body \
+	tests/fuzz/seeds/dkim
 if !FUZZING
-TESTS += tests/fuzz/fuzz_dkim_key tests/fuzz/fuzz_dkim
+TESTS += tests/fuzz/fuzz_dkim_key tests/fuzz/fuzz_dkim_body \
+	tests/fuzz/fuzz_dkim
 endif
 
 # Greylist: senders as they are known again; what a store may hold.

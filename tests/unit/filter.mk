@@ -260,7 +260,8 @@ tests_unit_test_dkim_key_LDADD = $(dkim_libs)
 tests_unit_test_dkim_field_SOURCES = tests/unit/test_dkim_field.c
 tests_unit_test_dkim_field_LDADD = $(dkim_libs)
 
-tests_unit_test_dkim_body_SOURCES = tests/unit/test_dkim_body.c
+tests_unit_test_dkim_body_SOURCES = tests/unit/test_dkim_body.c \
+	tests/unit/slow_body.c tests/unit/slow_body.h
 tests_unit_test_dkim_body_LDADD = $(dkim_libs)
 
 tests_unit_test_dkim_decode_SOURCES = tests/unit/test_dkim_decode.c

@@ -207,11 +207,9 @@ static const struct row {
 	{ "another tag that ends in b", PLAIN "xb=1; " NAMES, NULL, NULL,
 	  SIGNATURE_NEUTRAL, "there is an unknown tag that ends in b" },
 	{ "relaxed: a CR inside a line of the body", PLAIN NAMES, "Hello ",
-	  "Hel\rlo ", SIGNATURE_NEUTRAL,
-	  "the body has lines that libopendkim misreads" },
+	  "Hel\rlo ", SIGNATURE_FAIL, "the body was changed" },
 	{ "simple: an LF inside a line of the body", SIMPLE NAMES, "Hello ",
-	  "Hel\nlo ", SIGNATURE_NEUTRAL,
-	  "the body has lines that libopendkim misreads" },
+	  "Hel\nlo ", SIGNATURE_FAIL, "the body was changed" },
 	{ "simple: a CR inside a line of the body", SIMPLE NAMES, "Hello ",
 	  "Hel\rlo ", SIGNATURE_FAIL, "the body was changed" },
 	{ "relaxed: an LF inside a line of the body", PLAIN NAMES, "Hello ",
@@ -273,33 +271,28 @@ static void bodies_are_canonicalised(void **state)
 	static const struct {
 		const char *claim, *body;
 		size_t len;
-		bool simple, relaxed;
 	} bodies[] = {
-#define BODY(claim, text, simple, relaxed) \
-	{ claim, text, sizeof(text) - 1, simple, relaxed }
-		BODY("nothing", "", true, true),
-		BODY("one line end", "\r\n", true, true),
-		BODY("line ends", "\r\n\r\n\r\n", true, true),
-		BODY("blanks alone", "  \t \r\n \r\n", true, true),
-		BODY("no line end", "abc", true, true),
-		BODY("a blank at the end", "abc ", true, true),
-		BODY("a CR at the end", "abc\r", true, true),
-		BODY("two CRs at the end", "abc\r\r", true, true),
-		BODY("CR CR LF", "abc\r\r\ndef\r\n", true, true),
-		BODY("a CR alone in a line", "abc\r\n\r\r\ndef\r\n", false,
-		     true),
-		BODY("a blank, and CR CR LF", "abc \r\r\ndef\r\n", true, false),
-		BODY("a CR alone", "a\rb\r\n", true, false),
-		BODY("a CR alone behind empty lines", "\r\n\r\n\rb\r\n", true,
-		     false),
-		BODY("an LF alone", "a\nb\r\n", false, true),
-		BODY("an LF at the end", "ab\n", false, true),
-		BODY("an LF first", "\nab\r\n", false, true),
-		BODY("LF CR", "ab\n\rcd\r\n", false, false),
-		BODY("NUL", "a\0b\r\n\0", true, true),
-		BODY("8 bits", "\xff\xc3\xa4\x80\r\n", true, true),
-		BODY("empty lines behind blanks", "a \r\n \r\n\t\r\n", true,
-		     true),
+#define BODY(claim, text) { claim, text, sizeof(text) - 1 }
+		BODY("nothing", ""),
+		BODY("one line end", "\r\n"),
+		BODY("line ends", "\r\n\r\n\r\n"),
+		BODY("blanks alone", "  \t \r\n \r\n"),
+		BODY("no line end", "abc"),
+		BODY("a blank at the end", "abc "),
+		BODY("a CR at the end", "abc\r"),
+		BODY("two CRs at the end", "abc\r\r"),
+		BODY("CR CR LF", "abc\r\r\ndef\r\n"),
+		BODY("a CR alone in a line", "abc\r\n\r\r\ndef\r\n"),
+		BODY("a blank, and CR CR LF", "abc \r\r\ndef\r\n"),
+		BODY("a CR alone", "a\rb\r\n"),
+		BODY("a CR alone behind empty lines", "\r\n\r\n\rb\r\n"),
+		BODY("an LF alone", "a\nb\r\n"),
+		BODY("an LF at the end", "ab\n"),
+		BODY("an LF first", "\nab\r\n"),
+		BODY("LF CR", "ab\n\rcd\r\n"),
+		BODY("NUL", "a\0b\r\n\0"),
+		BODY("8 bits", "\xff\xc3\xa4\x80\r\n"),
+		BODY("empty lines behind blanks", "a \r\n \r\n\t\r\n"),
 #undef BODY
 	};
 	static const char header[] = "From: a@example.org\r\n\r\n";
@@ -311,16 +304,8 @@ static void bodies_are_canonicalised(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
 		for (size_t relaxed = 0; relaxed < 2; relaxed++) {
-			bool known =
-				relaxed ? bodies[i].relaxed : bodies[i].simple;
-			struct row row = {
-				.claim = bodies[i].claim,
-				.result = known ? SIGNATURE_PASS
-						: SIGNATURE_NEUTRAL,
-				.why = known ? NULL
-					     : "the body has lines that "
-					       "libopendkim misreads",
-			};
+			struct row row = { .claim = bodies[i].claim,
+					   .result = SIGNATURE_PASS };
 			char message[256], *text;
 			size_t len = sizeof(header) - 1;
 
@@ -332,10 +317,7 @@ static void bodies_are_canonicalised(void **state)
 		}
 }
 
-/*
- * The library, behind our guard, agrees with the signer on all short bodies of
- * a letter, a blank, CR and LF, or is not believed.
- */
+/* The signer agrees on all short bodies of a letter, a blank, CR and LF. */
 static void all_short_bodies(void **state)
 {
 	static const char *const tags[] = { (ED_SIMPLE "h=from"),
@@ -344,7 +326,7 @@ static void all_short_bodies(void **state)
 	static const char header[] = "From: a@example.org\r\n\r\n";
 	const char *length = getenv("DKIM_BODY_LENGTH");
 	size_t longest = length ? strtoul(length, NULL, 10) : 4;
-	size_t passed = 0, all = 0;
+	size_t passed = 0;
 
 	(void)state;
 	for (size_t len = 0; len <= longest; len++)
@@ -364,17 +346,14 @@ static void all_short_bodies(void **state)
 			verification_run(&v, signer_zone(bench_signer), message,
 					 size, 1 + number % 3, NULL);
 			one = signatures_at(v.signatures, 0);
-			if (one->result != SIGNATURE_PASS &&
-			    one->result != SIGNATURE_NEUTRAL)
+			if (one->result != SIGNATURE_PASS)
 				fail_msg("%u of %zu: %s", number, len,
 					 one->why);
-			passed += one->result == SIGNATURE_PASS;
-			all++;
+			passed++;
 			verification_done(&v);
 			free(message);
 		}
-	assert_true(passed > all / 4);
-	printf("%zu of %zu short bodies are judged\n", passed, all);
+	printf("%zu short bodies are right\n", passed);
 }
 
 /* --- where it runs -------------------------------------------------------- */

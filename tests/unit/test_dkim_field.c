@@ -103,10 +103,6 @@ static const struct row {
 	BAD("the hash of another algorithm",
 	    "v=1; a=rsa-sha1; d=example.org; s=one; h=from; " HASH,
 	    "bh= is no hash of that kind"),
-	ODD("a body hash without padding",
-	    BASE "h=from; b=Zm9v; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hS"
-		 "uFU",
-	    "bh= has no padding"),
 
 	BAD("a domain of one label",
 	    "v=1; a=rsa-sha256; d=org; s=one; "
@@ -171,6 +167,9 @@ static const struct row {
 	GOOD("a number of eighteen digits",
 	     BASE "x=" NINES NINES "; h=from; " HASH),
 
+	GOOD("a body hash without padding",
+	     BASE "h=from; b=Zm9v; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3h"
+		  "SuFU"),
 	GOOD("no local part", BASE "i=@example.org; h=from; " HASH),
 	GOOD("a subdomain", BASE "i=a@b.EXAMPLE.org; h=from; " HASH),
 	GOOD("quoted-printable", BASE "i==41=3D@example.org; h=from; " HASH),
