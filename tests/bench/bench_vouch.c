@@ -24,6 +24,7 @@
 
 #include <opendkim/dkim.h>
 
+#include "filter/inspect/dkim.h"
 #include "filter/inspect/message.h"
 #include "filter/inspector.h"
 #include "filter/resolver.h"
@@ -323,6 +324,8 @@ int main(int argc, char **argv)
 		errx(1, "%s", error);
 
 	library = measure(by_library, library_open_alone(), messages, 0);
+	if (signatures_open() < 0) /* as an inspector does at its start */
+		errx(1, "libopendkim");
 	reader = measure(by_reader, &zone, messages, 0);
 	inspector = measure(by_inspector, &site, messages, pid);
 	printf("{\"library\": %.1f, \"reader\": %.1f, \"inspector\": %.1f}\n",
