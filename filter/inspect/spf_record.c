@@ -441,8 +441,13 @@ size_t spf_record_lookups(const struct spf_record *record)
 bool spf_term_is_open(const struct spf_term *term)
 {
 	switch (words[term->kind].argument) {
-	case ARGUMENT_NETWORK: return term->network.bits == 0;
-	case ARGUMENT_HOSTS: return term->bits4 == 0 || term->bits6 == 0;
+	case ARGUMENT_NETWORK:
+		return term->network.bits < (term->kind == SPF_IP4
+						     ? SPF_OWNED_BITS4
+						     : SPF_OWNED_BITS6);
+	case ARGUMENT_HOSTS:
+		return term->bits4 < SPF_OWNED_BITS4 ||
+		       term->bits6 < SPF_OWNED_BITS6;
 	default: return term->kind == SPF_ALL;
 	}
 }

@@ -128,8 +128,11 @@ enum spf_parse spf_record_parse(struct arena *arena, const char *text,
 size_t spf_record_lookups(const struct spf_record *record);
 
 /*
- * Does the mechanism match whatever the client is?  "all", ip4 and ip6 with /0.
+ * Does the mechanism match clients that nobody can have in common?  "all", or a
+ * network larger than anyone has, so that two halves of everything (/1) are
+ * open as well.
  */
+enum { SPF_OWNED_BITS4 = 8, SPF_OWNED_BITS6 = 16 };
 bool spf_term_is_open(const struct spf_term *term);
 
 /* "include", "ip4", ...; "unknown" for an unknown modifier. */

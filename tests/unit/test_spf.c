@@ -133,6 +133,10 @@ static const struct {
 	{ "+all in an include", C4, "joe@incopen.test", true },
 	{ "+all in an include that fails", C4, "joe@incopenminus.test", false },
 	{ "a network", C4, "joe@ip4.test", false },
+	{ "halves of everything", C4, "joe@halves.test", true },
+	{ "of IPv6, too", C4, "joe@halves6.test", true },
+	{ "the largest that somebody has", C4, "joe@largest.test", false },
+	{ "a host's half", C4, "joe@a1.test", true },
 };
 
 static void test_open(void **state)
