@@ -265,6 +265,13 @@ static void add_greylist(json_t *finding, const struct outcome *outcome)
 					  : NULL)));
 }
 
+static void add_trap(json_t *finding, const struct fact *trap)
+{
+	bool known = trap != NULL && trap->state == FACT_KNOWN;
+
+	finding_set(finding, "trap", known ? trap->text.at : NULL);
+}
+
 void finding_outcome(json_t *finding, const struct generation *gen,
 		     const struct outcome *outcome)
 {
@@ -290,6 +297,7 @@ void finding_outcome(json_t *finding, const struct generation *gen,
 	finding_set(finding, "class",
 		    ruleset_class_name(gen->rules, verdict->class_index));
 	add_greylist(finding, outcome);
+	add_trap(finding, outcome->trap);
 	if (outcome->hits != NULL) {
 		hits_each(outcome->hits, add_weight, &weights);
 		add_caps(finding, gen, outcome->hits);

@@ -120,6 +120,15 @@ static void print_greylist(const json_t *finding)
 	putchar('\n');
 }
 
+static void print_trap(const json_t *finding)
+{
+	if (text(finding, "trap") == NULL)
+		return;
+	printf("%-10s ", "spamtrap");
+	print_escaped(stdout, text(finding, "trap"));
+	puts(" is one: a filter that runs blocks whoever writes to it");
+}
+
 /* A folded value keeps its lines, each below the one before. */
 static void print_folded(const char *value)
 {
@@ -282,6 +291,7 @@ static void print_one(const struct command *command, const json_t *finding)
 	print_visit(finding);
 	print_verdict(finding);
 	print_greylist(finding);
+	print_trap(finding);
 	print_replies(finding);
 	print_changes(finding);
 	print_weights(finding);

@@ -143,7 +143,7 @@ struct message {
 	bool exempt; /* as known at MAIL */
 	bool rcpt_is_trap; /* the one that is spoken of */
 	bool trapped, convicted; /* some was; and that was told */
-	struct fact trap; /* the first of them, for the log */
+	struct fact trap; /* the first of them, with a NUL behind */
 };
 
 struct session {

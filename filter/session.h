@@ -124,6 +124,7 @@ struct outcome {
 	struct greylist_said greylist;
 	bool greylisted;
 	const char *identity; /* that it was asked about, or "" */
+	const struct fact *trap; /* a recipient who is one, or NULL */
 };
 const struct outcome *session_outcome(const struct session *session);
 

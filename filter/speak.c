@@ -73,6 +73,7 @@ static void outcome_set(struct session *s, const struct hits *hits,
 		.hits = hits,
 		.phase = phase,
 		.identity = m->identity,
+		.trap = m->trapped ? &m->trap : NULL,
 	};
 	if (phase > PHASE_RCPT)
 		m->outcome.greylist = m->greylist;

@@ -49,6 +49,19 @@ def test_offline_early_refusal(work: pathlib.Path) -> None:
     assert found["changes"] == []
 
 
+def test_a_spamtrap_is_named(work: pathlib.Path) -> None:
+    conf = work / "s.conf"
+    conf.write_text(conf.read_text() + 'list traps address { old@example.org }'
+                    '\nset spamtraps "traps"\n')
+    rcpts = ["--rcpt", "a@example.org", "--rcpt", "Old@example.org"]
+    found = trial("-c", conf, "test", *rcpts, work / "letter.eml")
+    assert found["trap"] == "Old@example.org"
+    text = ctl("-c", conf, "test", *rcpts, work / "letter.eml")
+    assert re.search(r"^spamtrap +Old@example\.org is one", text, re.M)
+    found = trial("-c", conf, "test", *rcpts[:2], work / "letter.eml")
+    assert found["trap"] is None
+
+
 def test_options_of_the_bringer(work: pathlib.Path) -> None:
     found = trial("-c", work / "s.conf", "test", "--client", "2001:db8::1",
                   "--ptr", "mx.example.com", "--port", "4711", "--helo",
