@@ -3,9 +3,6 @@
  */
 #include "lists/greylist_record.h"
 
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 /* --- writing ------------------------------------------------------------- */
@@ -15,31 +12,61 @@ struct line {
 	size_t len;
 };
 
-__attribute__((format(printf, 2, 3))) static void put(struct line *line,
-						      const char *format, ...)
+/* What does not fit is left out whole; none of ours is as long. */
+static void put_bytes(struct line *line, const char *bytes, size_t len)
 {
-	va_list args;
-	int len;
+	if (len >= GREYLIST_RECORD_SIZE - line->len)
+		return;
+	memcpy(line->at + line->len, bytes, len);
+	line->len += len;
+	line->at[line->len] = '\0';
+}
 
-	va_start(args, format);
-	len = vsnprintf(line->at + line->len, GREYLIST_RECORD_SIZE - line->len,
-			format, args);
-	va_end(args);
-	if (len > 0 && (size_t)len < GREYLIST_RECORD_SIZE - line->len)
-		line->len += (size_t)len;
+static void put(struct line *line, const char *text)
+{
+	put_bytes(line, text, strlen(text));
+}
+
+/* By hand, as a record is written with each visit: printf takes longer. */
+static void put_digits(struct line *line, uint64_t number, unsigned base,
+		       size_t at_least)
+{
+	char digits[20], *at = digits + sizeof(digits);
+	const char *end = at;
+
+	do {
+		*--at = "0123456789abcdef"[number % base];
+		number /= base;
+	} while (number > 0 || (size_t)(end - at) < at_least);
+	put_bytes(line, at, (size_t)(end - at));
+}
+
+static void put_value(struct line *line, int64_t number)
+{
+	if (number < 0)
+		put(line, "-");
+	put_digits(line, number < 0 ? -(uint64_t)number : (uint64_t)number, 10,
+		   1);
+}
+
+static void put_number(struct line *line, const char *name, int64_t number)
+{
+	put(line, " ");
+	put(line, name);
+	put(line, "=");
+	put_value(line, number);
 }
 
 static void put_time(struct line *line, const char *name,
 		     const struct greylist_time *time)
 {
-	put(line, " %s=%" PRId64, name, time->wall);
-	if (time->run != 0)
-		put(line, "/%" PRId64 "/%016" PRIx64, time->up, time->run);
-}
-
-static void put_number(struct line *line, const char *name, int64_t number)
-{
-	put(line, " %s=%" PRId64, name, number);
+	put_number(line, name, time->wall);
+	if (time->run == 0)
+		return;
+	put(line, "/");
+	put_value(line, time->up);
+	put(line, "/");
+	put_digits(line, time->run, 16, 16);
 }
 
 size_t greylist_write_triplet(const struct greylist_triplet *triplet,
