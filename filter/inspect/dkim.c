@@ -3,7 +3,8 @@
  *
  * The header is kept until its end, as only then is known whose signatures come
  * first.  Each signature is `open` until something is found that decides it;
- * what is open after the keys have been read, libopendkim decides.
+ * what is open after the keys have been read, libopendkim decides, and what
+ * passes there the hash of the body.
  */
 #include "filter/inspect/dkim.h"
 
@@ -523,7 +524,9 @@ static void judge_body(struct signatures *signatures,
 		decide(candidate, SIGNATURE_FAIL, "the body was changed");
 		return;
 	case DKIM_BODY_UNKNOWN:
-	default: decide(candidate, SIGNATURE_TEMPERROR, "there is no memory");
+	default:
+		decide(candidate, SIGNATURE_TEMPERROR,
+		       "the body could not be hashed");
 	}
 }
 
@@ -544,7 +547,7 @@ void signatures_finish(struct signatures *signatures, bool body_cut)
 	if (any_open(signatures))
 		library_finish(signatures->library, signatures);
 	for (struct candidate *c = signatures->candidates; c; c = c->next)
-		if (c->told.result == SIGNATURE_PASS)
+		if (!c->open && c->told.result == SIGNATURE_PASS)
 			judge_body(signatures, c);
 	decide_all(signatures, SIGNATURE_TEMPERROR,
 		   "libopendkim came to no result");

@@ -73,7 +73,7 @@ uint64_t dkim_body_length(const struct dkim_body *body, bool relaxed);
 enum dkim_body_match {
 	DKIM_BODY_SAME,
 	DKIM_BODY_OTHER,
-	DKIM_BODY_UNKNOWN, /* not wanted, or there was no memory */
+	DKIM_BODY_UNKNOWN, /* not wanted, or OpenSSL did not make it */
 };
 
 /* After the end: is this the hash?  `digest` has as many bytes as its kind. */

@@ -236,7 +236,8 @@ endif
 # DKIM: fields and keys, and what becomes of signatures.
 if HAVE_CMOCKA
 dkim_tests = tests/unit/test_dkim tests/unit/test_dkim_several \
-	tests/unit/test_dkim_key tests/unit/test_dkim_field \
+	tests/unit/test_dkim_memory tests/unit/test_dkim_key \
+	tests/unit/test_dkim_field \
 	tests/unit/test_dkim_body tests/unit/test_dkim_decode
 check_PROGRAMS += $(dkim_tests)
 TESTS += $(dkim_tests)
@@ -253,6 +254,10 @@ tests_unit_test_dkim_LDADD = $(dkim_libs)
 tests_unit_test_dkim_several_SOURCES = tests/unit/test_dkim_several.c \
 	$(dkim_bench)
 tests_unit_test_dkim_several_LDADD = $(dkim_libs)
+
+tests_unit_test_dkim_memory_SOURCES = tests/unit/test_dkim_memory.c \
+	$(dkim_bench)
+tests_unit_test_dkim_memory_LDADD = $(dkim_libs)
 
 tests_unit_test_dkim_key_SOURCES = tests/unit/test_dkim_key.c
 tests_unit_test_dkim_key_LDADD = $(dkim_libs)
