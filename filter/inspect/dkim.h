@@ -83,7 +83,7 @@ int signatures_open(void);
  */
 struct signatures *signatures_new(struct arena *arena, struct inspect_dns *dns,
 				  int64_t now);
-/* Frees what is the library's.  NULL is fine. */
+/* Frees what is not the arena's.  NULL is fine. */
 void signatures_free(struct signatures *signatures);
 
 /*

@@ -213,13 +213,12 @@ static void take_result(struct candidate *candidate)
 		told->result = SIGNATURE_PERMERROR;
 		told->why = "the key is none";
 		return;
-	case DKIM_SIGERROR_UNKNOWN: /* it waits for the body, or had no memory
-				     */
+	case DKIM_SIGERROR_UNKNOWN: /* that is good: it waits for the body */
 		if (passed) {
 			told->result = SIGNATURE_PASS;
 			told->why = NULL;
 		} else {
-			candidate->open = true;
+			candidate->open = true; /* no memory, or the like */
 		}
 		return;
 	default:

@@ -4,7 +4,7 @@
  * A message with one relaxed RSA-2048 signature, of three sizes: through
  * filter/inspect/dkim.h, and through libopendkim alone, in turns; for both,
  * dkim_decode.c makes keys cheap (bench_vouch has the library without).  Prints
- *the CPU time of each message, and the stack that a verification takes.
+ * the CPU time of each message, and the stack that a verification takes.
  *
  *	bench_dkim [seconds]
  */
