@@ -50,7 +50,10 @@
  *
  * Threads.  Every function but store_close() may be called from any thread, and
  * from many at once.  A visit waits, at most for its max_ms; all else may take
- * longer, and holds up no visit for more than STORE_SLICE_MS at a time. Nothing
+ * longer, and holds up no visit for more than STORE_SLICE_MS at a time.  There
+ * is one exception: an engine that does not sync may let a visit write in its
+ * own thread, and if the system holds up that write, as on a disk that has just
+ * failed, this visit waits for as long (store_lmdb.h says how rarely).  Nothing
  * here logs: what went wrong is in the answer and in the numbers, with a word
  * for people.  Callbacks run in the caller's thread, without a lock, and must
  * not call the store again.

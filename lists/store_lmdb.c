@@ -10,8 +10,9 @@
  * The way of a visit: read and judged at a glance; if something must last, or
  * if in doubt, queued; judged by the writer, in one transaction with all others
  * that wait; committed and synced; answered.  Whoever else changes something,
- * a sweep, too, asks the writer, so it is the only thread that writes.  Others
- * processes may write as well: LMDB lets one at a time.
+ * a sweep, too, asks the writer.  Where nothing is synced, a visit that comes
+ * alone does the writer's work itself (store_lmdb_writer.c); one at a time has
+ * the pen.  Other processes may write as well: LMDB lets one at a time.
  *
  * What is used of LMDB 0.9.24, and what is not: no MDB_WRITEMAP (a stray write
  * cannot reach the map, a full disk is an error and no SIGBUS); no MDB_DUPSORT

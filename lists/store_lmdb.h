@@ -5,6 +5,19 @@
  * may have open at once: the filter, and steelyardctl; within one process, only
  * once.  Fork before opening, not after.  See store.h for what it promises,
  * store_lmdb.c for how.
+ *
+ * With `sync` a thread of the store's writes, and a visit waits for it no
+ * longer than its max_ms.  Without, a visit that comes alone writes by itself,
+ * into the system's memory; that takes some 20 us, and twice as long if another
+ * thread has to be woken for it and to wake the visit.  But a write into memory
+ * may be held up, too: if the disk is failing, or cannot keep up.  That visit
+ * is not let go when its max_ms are over.  It is one at a time, as all others
+ * wait for it and keep to theirs; and once a write has taken longer than
+ * STORE_SLICE_MS it is left to the store's thread for ten seconds, and for ten
+ * more with each that does.  So is everything while another process has the
+ * file open to write, or where the size of files is limited (RLIMIT_FSIZE).
+ * Whoever writes to the file otherwise than by a store holds up a visit for as
+ * long as he does.  A thread must not be cancelled in a visit.
  */
 #ifndef LISTS_STORE_LMDB_H
 #define LISTS_STORE_LMDB_H

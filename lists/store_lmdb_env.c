@@ -250,6 +250,7 @@ int lmdb_env_open(struct store_lmdb *s, char why[STORE_WHY_SIZE])
 	char reason[STORE_WHY_SIZE];
 	int error = mdb_env_create(&s->env), dead;
 
+	s->counted_id = 0;
 	if (error) {
 		s->env = NULL;
 		return lmdb_refuse(s, why, mdb_strerror(error));
@@ -315,6 +316,7 @@ static int reopen(struct store_lmdb *s)
 		return EIO;
 	}
 	s->on_disk = 0;
+	s->opened++;
 	atomic_store(&s->is_suspect, false);
 	atomic_store(&s->is_bad, false);
 	return 0;
@@ -425,6 +427,18 @@ int lmdb_try_read(struct store_lmdb *s, struct lmdb_txn *ret_txn)
 	return read_once(s, ret_txn) ? EBUSY : 0;
 }
 
+/* Under env_lock, which is let go where it fails. */
+static int begin_write(struct store_lmdb *s, struct lmdb_txn *txn)
+{
+	int error = s->env ? mdb_txn_begin(s->env, NULL, 0, &txn->txn) : EIO;
+
+	if (!error)
+		return 0;
+	txn->txn = NULL;
+	pthread_rwlock_unlock(&s->env_lock);
+	return error;
+}
+
 static int write_once(struct store_lmdb *s, struct lmdb_txn *ret_txn)
 {
 	int error = 0;
@@ -438,12 +452,7 @@ static int write_once(struct store_lmdb *s, struct lmdb_txn *ret_txn)
 	if (error)
 		return error;
 	pthread_rwlock_rdlock(&s->env_lock);
-	error = s->env ? mdb_txn_begin(s->env, NULL, 0, &ret_txn->txn) : EIO;
-	if (error) {
-		ret_txn->txn = NULL;
-		pthread_rwlock_unlock(&s->env_lock);
-	}
-	return error;
+	return begin_write(s, ret_txn);
 }
 
 int lmdb_write(struct store_lmdb *s, struct lmdb_txn *ret_txn)
@@ -459,11 +468,26 @@ int lmdb_write(struct store_lmdb *s, struct lmdb_txn *ret_txn)
 	return error;
 }
 
+int lmdb_try_write(struct store_lmdb *s, struct lmdb_txn *ret_txn)
+{
+	*ret_txn = (struct lmdb_txn){ .s = s, .is_write = true };
+	if (atomic_load(&s->is_bad) ||
+	    pthread_rwlock_tryrdlock(&s->env_lock) != 0)
+		return EBUSY;
+	if (!s->env) {
+		pthread_rwlock_unlock(&s->env_lock);
+		return EBUSY;
+	}
+	return begin_write(s, ret_txn) ? EBUSY : 0;
+}
+
 int lmdb_commit(struct lmdb_txn *txn)
 {
 	int error = mdb_txn_commit(txn->txn);
 
-	if (!error)
+	if (error)
+		txn->s->counted_id = 0;
+	else
 		note_size(txn->s);
 	txn->txn = NULL;
 	pthread_rwlock_unlock(&txn->s->env_lock);
@@ -487,6 +511,8 @@ void lmdb_abort(struct lmdb_txn *txn)
 	}
 	if (!is_parked)
 		mdb_txn_abort(txn->txn);
+	if (txn->is_write)
+		s->counted_id = 0;
 	txn->txn = NULL;
 	pthread_rwlock_unlock(&s->env_lock);
 }

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -90,6 +91,41 @@ static int lock_file(int fd, bool *ret_alone)
 	return -1;
 }
 
+/*
+ * A byte behind the end of any file, which nothing else locks.  (flock(2) is
+ * taken by those who only look, too, and cannot be asked after.)
+ */
+static struct flock at_the_end(short type)
+{
+	return (struct flock){ .l_type = type,
+			       .l_whence = SEEK_SET,
+			       .l_start = INT64_MAX - 1,
+			       .l_len = 1 };
+}
+
+int lmdb_announce(int fd)
+{
+	struct flock at = at_the_end(F_RDLCK);
+
+	return fcntl(fd, F_OFD_SETLK, &at);
+}
+
+bool lmdb_is_alone(int fd)
+{
+	struct flock at = at_the_end(F_WRLCK);
+
+	return fcntl(fd, F_OFD_GETLK, &at) == 0 && at.l_type == F_UNLCK;
+}
+
+/* Else a write may be a signal, see store_lmdb_writer.c. */
+static bool is_without_limit(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+	       limit.rlim_cur == RLIM_INFINITY;
+}
+
 /* Is what was opened what stands there? */
 static bool is_at_path(const struct store_lmdb *s, const struct stat *st)
 {
@@ -133,6 +169,8 @@ static enum try_end take_file(struct store_lmdb *s, struct stat *ret_st,
 		return refused(s, why,
 			       "cannot be locked: another process is "
 			       "looking at it");
+	s->can_own = !s->read_only && lmdb_announce(s->fd) == 0 && !s->sync &&
+		     is_without_limit();
 	return is_at_path(s, ret_st) ? TRY_OPEN : TRY_AGAIN;
 }
 

@@ -245,14 +245,6 @@ enum store_end lmdb_show(struct store *store, enum store_kind kind,
 
 /* --- numbers ------------------------------------------------------------- */
 
-static uint64_t entries(struct lmdb_txn *txn, enum lmdb_db db)
-{
-	MDB_stat st;
-
-	return mdb_stat(txn->txn, txn->s->dbi[db], &st) == 0 ? st.ms_entries
-							     : 0;
-}
-
 /* The store is locked. */
 static enum store_health health(struct store_lmdb *s)
 {
@@ -279,15 +271,19 @@ static void note_health(struct store_lmdb *s)
 void lmdb_count(struct lmdb_txn *txn)
 {
 	struct store_lmdb *s = txn->s;
-	uint64_t triplets = entries(txn, LMDB_TRIPLET);
-	uint64_t identities = entries(txn, LMDB_IDENTITY);
-	uint64_t outbound = entries(txn, LMDB_OUTBOUND);
-	struct lmdb_room room = lmdb_room(txn);
+	MDB_stat stats[LMDB_DATABASES];
+	struct lmdb_room room;
 
+	lmdb_measure(txn, stats);
+	room = lmdb_room(txn, stats);
+	if (txn->is_write) {
+		memcpy(s->counted, stats, sizeof(stats));
+		s->counted_id = mdb_txn_id(txn->txn);
+	}
 	pthread_mutex_lock(&s->lock);
-	s->numbers.triplets = triplets;
-	s->numbers.identities = identities;
-	s->numbers.outbound = outbound;
+	s->numbers.triplets = stats[LMDB_TRIPLET].ms_entries;
+	s->numbers.identities = stats[LMDB_IDENTITY].ms_entries;
+	s->numbers.outbound = stats[LMDB_OUTBOUND].ms_entries;
 	s->numbers.bytes_used = room.used;
 	s->numbers.bytes_room = s->room;
 	s->share = room.share;

@@ -9,7 +9,7 @@
  *   store_lmdb_room.c    what is used, what the disk has left
  *   store_lmdb_record.c  one record and its place in the index
  *   store_lmdb_queue.c   what is to be written, and who waits for it
- *   store_lmdb_writer.c  the thread that writes, what it commits
+ *   store_lmdb_writer.c  the thread that writes, and callers who do
  *   store_lmdb_visit.c   visits and all else that changes a record
  *   store_lmdb_sweep.c   what expires, and what has to go for want of room
  *   store_lmdb_look.c    pages of records, single ones, numbers
@@ -48,9 +48,13 @@ enum {
 	LMDB_CHECK_MS = 50, /* at a start */
 	LMDB_TIDY_MS = 60000, /* between looks at the readers */
 	LMDB_PAUSE_MS = 1000, /* between two tries, when the disk is full */
-	LMDB_LINGER_US = 50, /* awake, before sleeping; see lmdb_linger() */
+	LMDB_LINGER_US = 50, /* awake, before sleeping; see linger() */
 	LMDB_NO_LINGER_US = 20000, /* after it was in vain */
 	LMDB_LOOK_MS = 5, /* of reading, or of sweeping, in one go */
+	LMDB_OWN_MAX = 64, /* jobs that a caller commits, his own the last */
+	LMDB_SLOW_MS = STORE_SLICE_MS, /* so long a commit is a slow one */
+	LMDB_CAREFUL_MS = 10000, /* for so long after it callers don't write */
+	LMDB_ALONE_MS = 100, /* between looks for other processes */
 };
 
 /* A moment of the steady clock, in milliseconds; for deadlines. */
@@ -75,17 +79,20 @@ struct store_lmdb {
 	/* a transaction holds env_lock for reading, to reopen for writing */
 	pthread_rwlock_t env_lock;
 	MDB_env *env; /* NULL: could not be opened again */
+	unsigned opened; /* so many times, anew */
 	MDB_dbi dbi[LMDB_DATABASES];
 	size_t page_size;
 	atomic_bool is_bad; /* to be opened anew */
 	atomic_bool is_suspect; /* and looked at from end to end */
 	_Atomic uint64_t least; /* bytes that the file has had: it only grows */
 
-	/* the writer's, and of nobody else */
+	/* of him who has the pen, and of nobody else */
 	uint64_t on_disk; /* bytes that are surely there to be written to */
 	bool can_reserve;
 	int64_t reserve_next, tidy_next, reopen_next; /* lmdb_clock_ms() */
 	struct greylist_time noted; /* when "last" was written */
+	MDB_stat counted[LMDB_DATABASES]; /* as that transaction left them */
+	size_t counted_id; /* mdb_txn_id(); 0: they are not known */
 
 	pthread_mutex_t parked_lock;
 	MDB_txn *parked[LMDB_PARKED];
@@ -99,9 +106,16 @@ struct store_lmdb {
 	size_t queued; /* jobs */
 	atomic_size_t urgent; /* of those, that somebody waits for */
 	bool is_asleep; /* the writer: it needs a post of `work` */
-	bool may_linger; /* set before there is a writer */
-	_Atomic int64_t linger_next; /* microseconds of the steady clock */
-	bool is_calm; /* the last transaction was of one job */
+	bool may_linger; /* the writer, while it writes for many */
+	int64_t linger_next; /* its own; microseconds of the steady clock */
+	/* the pen, see store_lmdb_writer.c */
+	bool has_pen; /* somebody */
+	bool can_own; /* a caller might; goes with the file */
+	bool is_calm; /* who wrote last was asked by one, and left nobody */
+	bool is_alone; /* no other process writes, as of the last look */
+	int64_t look_next; /* clock() */
+	int64_t careful_until; /* clock() */
+	int64_t (*clock)(void); /* lmdb_clock_ms(), or a test's */
 	int64_t lazy_due;
 	struct lmdb_notes {
 		size_t count;
@@ -128,17 +142,21 @@ struct lmdb_txn {
 	struct store_lmdb *s;
 	MDB_txn *txn;
 	bool is_write;
+	unsigned touched; /* databases, 1 << ... or'ed */
 };
 
 /*
  * 0, or an error of LMDB's or the system's; what could be mended by opening
  * anew has been tried.  Between begin and end nothing else may be begun by the
- * thread.  lmdb_commit() ends a transaction, whatever it returns.  To try is to
- * return EBUSY where it would take time.  Only the writer writes.
+ * thread, which ends it, too.  lmdb_commit() ends a transaction, whatever it
+ * returns.  To try is to return EBUSY where it would take time, or where
+ * anything is wrong.  Who writes has the pen; who tries to has just read, as it
+ * is not looked again whether the file was cut off.
  */
 int lmdb_read(struct store_lmdb *s, struct lmdb_txn *ret_txn);
 int lmdb_try_read(struct store_lmdb *s, struct lmdb_txn *ret_txn);
 int lmdb_write(struct store_lmdb *s, struct lmdb_txn *ret_txn);
+int lmdb_try_write(struct store_lmdb *s, struct lmdb_txn *ret_txn);
 int lmdb_commit(struct lmdb_txn *txn);
 void lmdb_abort(struct lmdb_txn *txn); /* also one that was never begun */
 
@@ -168,7 +186,14 @@ struct lmdb_room {
 	uint64_t share; /* percent */
 	uint64_t file; /* bytes up to the last page that was ever used */
 };
-struct lmdb_room lmdb_room(struct lmdb_txn *txn);
+struct lmdb_room lmdb_room(struct lmdb_txn *txn,
+			   const MDB_stat stats[LMDB_DATABASES]);
+
+/*
+ * How large each database is.  What a transaction has not touched is as the
+ * last one left it, if that was ours; else LMDB has to look each up.
+ */
+void lmdb_measure(struct lmdb_txn *txn, MDB_stat ret_stats[LMDB_DATABASES]);
 
 /* So many records may change in one transaction, at most. */
 size_t lmdb_batch_max(struct store_lmdb *s);
@@ -189,6 +214,13 @@ int lmdb_file_open(struct store_lmdb *s, const struct greylist_time *now,
 		   bool anew, char why[STORE_WHY_SIZE]);
 void lmdb_file_close(struct store_lmdb *s);
 
+/*
+ * Who opens a file to write says so, on his description of it (0, or -1); and
+ * can tell whether another has said so.
+ */
+int lmdb_announce(int fd);
+bool lmdb_is_alone(int fd);
+
 /* --- store_lmdb_record.c ------------------------------------------------- */
 
 /* One record, copied out. */
@@ -203,6 +235,9 @@ struct lmdb_record {
 };
 
 enum lmdb_db lmdb_db_of(enum store_kind kind);
+
+/* For whatever puts or deletes: the transaction has touched it. */
+MDB_dbi lmdb_to_change(struct lmdb_txn *txn, enum lmdb_db db);
 
 /* Takes in what a cursor found; false if the key is none of ours. */
 bool lmdb_record_read(enum store_kind kind, const MDB_val *key,
@@ -265,6 +300,7 @@ struct lmdb_work {
 	void *args;
 	bool frees; /* deletes: also tried when there is no room */
 	bool is_long; /* is the last of its transaction */
+	bool may_own; /* a short one: its caller may write, and has just read */
 };
 
 /*
@@ -291,15 +327,12 @@ bool lmdb_do_later(struct store_lmdb *s, const struct lmdb_work *work,
 bool lmdb_may_glance(struct store_lmdb *s, const struct greylist_time *now,
 		     int64_t span, const char *address);
 
-/* Before sleeping, awhile, until the job is done, or (NULL) one is urgent. */
-void lmdb_linger(struct store_lmdb *s, struct lmdb_job *job);
-
 /* Until lmdb_clock_ms(); false if it came to that. */
 bool lmdb_wait_until(sem_t *wake, int64_t until);
 
 /*
  * The store is locked.  True if the writer slept: whoever is told so has to
- * post s->work, once the lock is free, as he needs that first.
+ * post s->work, better once the lock is free, as the writer needs that first.
  */
 bool lmdb_rouse(struct store_lmdb *s);
 
@@ -319,7 +352,7 @@ struct lmdb_job {
 	struct lmdb_job *next;
 	struct lmdb_work work;
 	bool is_note;
-	enum store_end end; /* until DONE the writer's, then the caller's */
+	enum store_end end; /* until DONE the pen's, then the caller's */
 	_Atomic enum lmdb_job_state state;
 	atomic_uint holders; /* who lets go last frees it */
 	atomic_bool is_awaited; /* is to be woken when DONE */
@@ -336,12 +369,23 @@ struct lmdb_job *lmdb_pop(struct store_lmdb *s); /* there is one */
 /* Back in front, as if it had not been taken. */
 void lmdb_unpop(struct store_lmdb *s, struct lmdb_job *job);
 
-/* For the writer, without a lock.  False if its caller has gone. */
+/* For who has the pen, without a lock.  False if its caller has gone. */
 bool lmdb_job_begin(struct lmdb_job *job);
 void lmdb_job_ran(struct lmdb_job *job);
 /* Tells the caller, if there is one, and lets go of it. */
 void lmdb_job_finish(struct lmdb_job *job);
 void lmdb_jobs_finish(struct lmdb_job *jobs, bool in_chain);
+
+/*
+ * The store is locked, the caller's job is queued.  True if he got the pen:
+ * then he commits the first `count` jobs, up to his own, or leaves it to the
+ * writer; and puts the pen down.
+ */
+bool lmdb_take_pen(struct store_lmdb *s);
+void lmdb_write_own(struct store_lmdb *s, size_t count);
+
+/* Whoever has the pen wrote to the disk, from clock() to now. */
+void lmdb_note_pace(struct store_lmdb *s, int64_t began);
 
 int lmdb_writer_start(struct store_lmdb *s);
 void lmdb_writer_stop(struct store_lmdb *s);

@@ -18,10 +18,8 @@
 #include "lists/store_lmdb_private.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "lists/hash.h"
 
@@ -91,44 +89,6 @@ void lmdb_unpop(struct store_lmdb *s, struct lmdb_job *job)
 		atomic_fetch_add(&s->urgent, 1);
 }
 
-/* --- lingering ----------------------------------------------------------- */
-
-static int64_t clock_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-static bool is_met(struct store_lmdb *s, struct lmdb_job *job)
-{
-	return job ? atomic_load(&job->state) == LMDB_JOB_DONE
-		   : atomic_load(&s->urgent) > 0;
-}
-
-/*
- * To put a thread to sleep and to wake it takes as long as a commit that is not
- * synced.  So who expects the other within that time stays awake, but lets
- * everybody else go first.  In vain it is where visits are rare, or others need
- * the processor: then nobody tries for a while.
- */
-void lmdb_linger(struct store_lmdb *s, struct lmdb_job *job)
-{
-	int64_t now = clock_us(), until = now + LMDB_LINGER_US;
-
-	if (!s->may_linger || now < atomic_load(&s->linger_next))
-		return;
-	while (!is_met(s, job)) {
-		now = clock_us();
-		if (now >= until) {
-			atomic_store(&s->linger_next, now + LMDB_NO_LINGER_US);
-			return;
-		}
-		sched_yield();
-	}
-}
-
 /* --- sleep --------------------------------------------------------------- */
 
 bool lmdb_wait_until(sem_t *wake, int64_t until)
@@ -148,7 +108,7 @@ bool lmdb_rouse(struct store_lmdb *s)
 	return was_asleep;
 }
 
-/* --- for the writer ------------------------------------------------------ */
+/* --- for who writes ------------------------------------------------------ */
 
 static bool pass(struct lmdb_job *job, enum lmdb_job_state from,
 		 enum lmdb_job_state to)
@@ -246,9 +206,10 @@ static bool wait_for(struct lmdb_job *job, bool has_limit, int64_t until)
 	return true;
 }
 
-/* STORE_DONE: it is queued; *ret_alone: and probably the only one for now. */
+/* STORE_DONE: it is queued; *ret_own jobs, if any, are the caller's to write.
+ */
 static enum store_end queue(struct store_lmdb *s, struct lmdb_job *job,
-			    bool *ret_alone)
+			    size_t *ret_own)
 {
 	enum store_end end = STORE_DONE;
 	bool must_wake = false;
@@ -262,8 +223,10 @@ static enum store_end queue(struct store_lmdb *s, struct lmdb_job *job,
 		end = STORE_LATE;
 	} else {
 		lmdb_append(s, job);
-		*ret_alone = s->is_calm && atomic_load(&s->urgent) == 1;
-		must_wake = lmdb_rouse(s);
+		if (job->work.may_own && lmdb_take_pen(s))
+			*ret_own = s->queued;
+		else
+			must_wake = lmdb_rouse(s);
 	}
 	pthread_mutex_unlock(&s->lock);
 	if (must_wake)
@@ -276,16 +239,15 @@ enum store_end lmdb_do(struct store_lmdb *s, const struct lmdb_work *work,
 {
 	struct lmdb_job *job = job_new(work, false);
 	int64_t until = lmdb_clock_ms() + max_ms;
-	bool is_alone = false;
+	size_t own = 0;
 	enum store_end end;
 
 	if (!job)
 		return STORE_BROKEN;
-	end = queue(s, job, &is_alone);
+	end = queue(s, job, &own);
 	if (end == STORE_DONE) {
-		/* more than one would take the writer's processor */
-		if (is_alone)
-			lmdb_linger(s, job);
+		if (own > 0)
+			lmdb_write_own(s, own);
 		end = STORE_LATE;
 		if (wait_for(job, has_limit, until)) {
 			end = job->end;

@@ -48,6 +48,12 @@ enum lmdb_db lmdb_db_of(enum store_kind kind)
 	return LMDB_META;
 }
 
+MDB_dbi lmdb_to_change(struct lmdb_txn *txn, enum lmdb_db db)
+{
+	txn->touched |= 1u << db;
+	return txn->s->dbi[db];
+}
+
 /* --- dates --------------------------------------------------------------- */
 
 /* The stamp that a record's expiry is told by. */
@@ -187,7 +193,9 @@ int lmdb_get(struct lmdb_txn *txn, enum store_kind kind, const char *key,
 	memset(&ret_record->entry, 0, sizeof(ret_record->entry));
 	ret_record->is_there = ret_record->is_dated = false;
 	ret_record->indexed = 0;
-	snprintf(ret_record->key, sizeof(ret_record->key), "%s", key);
+	at.mv_size = strnlen(key, sizeof(ret_record->key) - 1);
+	memcpy(ret_record->key, key, at.mv_size);
+	ret_record->key[at.mv_size] = '\0';
 	ret_record->entry.kind = kind;
 	ret_record->entry.key = ret_record->key;
 	return 0;
@@ -238,7 +246,7 @@ static int index_delete(struct lmdb_txn *txn, const struct lmdb_record *record)
 	if (record->indexed == 0)
 		return 0;
 	key.mv_size = date_write(record->indexed, record, buf);
-	error = mdb_del(txn->txn, txn->s->dbi[LMDB_EXPIRY], &key, NULL);
+	error = mdb_del(txn->txn, lmdb_to_change(txn, LMDB_EXPIRY), &key, NULL);
 	return error == MDB_NOTFOUND ? 0 : error;
 }
 
@@ -248,7 +256,8 @@ static int index_put(struct lmdb_txn *txn, const struct lmdb_record *record)
 	MDB_val key = { 0, buf }, value = { 0, buf };
 
 	key.mv_size = date_write(record->indexed, record, buf);
-	return mdb_put(txn->txn, txn->s->dbi[LMDB_EXPIRY], &key, &value, 0);
+	return mdb_put(txn->txn, lmdb_to_change(txn, LMDB_EXPIRY), &key, &value,
+		       0);
 }
 
 static int value_put(struct lmdb_txn *txn, const struct lmdb_record *record)
@@ -264,7 +273,8 @@ static int value_put(struct lmdb_txn *txn, const struct lmdb_record *record)
 		len = snprintf(buf, sizeof(buf), "%" PRId64 "/%" PRId64 " %s",
 			       record->stored, record->indexed, record->value);
 	value.mv_size = (size_t)len;
-	return mdb_put(txn->txn, txn->s->dbi[lmdb_db_of(record->entry.kind)],
+	return mdb_put(txn->txn,
+		       lmdb_to_change(txn, lmdb_db_of(record->entry.kind)),
 		       &key, &value, 0);
 }
 
@@ -315,7 +325,8 @@ int lmdb_delete(struct lmdb_txn *txn, const struct lmdb_record *record)
 	error = index_delete(txn, record);
 	if (error)
 		return error;
-	error = mdb_del(txn->txn, txn->s->dbi[lmdb_db_of(record->entry.kind)],
+	error = mdb_del(txn->txn,
+			lmdb_to_change(txn, lmdb_db_of(record->entry.kind)),
 			&key, NULL);
 	return error == MDB_NOTFOUND ? 0 : error;
 }
@@ -343,7 +354,7 @@ int lmdb_meta_put(struct lmdb_txn *txn, const char *key, const char *value)
 	MDB_val at = { strlen(key), (void *)key };
 	MDB_val text = { strlen(value), (void *)value };
 
-	return mdb_put(txn->txn, txn->s->dbi[LMDB_META], &at, &text, 0);
+	return mdb_put(txn->txn, lmdb_to_change(txn, LMDB_META), &at, &text, 0);
 }
 
 int lmdb_meta_get(struct lmdb_txn *txn, const char *key, char *buf, size_t size)

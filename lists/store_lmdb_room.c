@@ -42,7 +42,28 @@ bool lmdb_is_full(int error)
 	       error == EFBIG;
 }
 
-struct lmdb_room lmdb_room(struct lmdb_txn *txn)
+void lmdb_measure(struct lmdb_txn *txn, MDB_stat ret_stats[LMDB_DATABASES])
+{
+	struct store_lmdb *s = txn->s;
+	bool is_ours = txn->is_write && s->counted_id > 0 &&
+		       mdb_txn_id(txn->txn) - s->counted_id <= 1;
+
+	for (unsigned db = 0; db < LMDB_DATABASES; db++) {
+		if (is_ours && !(txn->touched & 1u << db))
+			ret_stats[db] = s->counted[db];
+		else if (mdb_stat(txn->txn, s->dbi[db], &ret_stats[db]) != 0)
+			ret_stats[db] = (MDB_stat){ 0 };
+	}
+}
+
+static uint64_t pages_of(const MDB_stat *stat)
+{
+	return stat->ms_branch_pages + stat->ms_leaf_pages +
+	       stat->ms_overflow_pages;
+}
+
+struct lmdb_room lmdb_room(struct lmdb_txn *txn,
+			   const MDB_stat stats[LMDB_DATABASES])
 {
 	struct store_lmdb *s = txn->s;
 	struct lmdb_room room = { .room = s->room };
@@ -51,13 +72,11 @@ struct lmdb_room lmdb_room(struct lmdb_txn *txn)
 	MDB_stat st;
 	bool disk_full;
 
-	for (unsigned db = 0; db < 2 + LMDB_DATABASES; db++) {
-		MDB_dbi dbi = db < 2 ? db : s->dbi[db - 2];
-
+	for (MDB_dbi dbi = 0; dbi < 2; dbi++)
 		if (mdb_stat(txn->txn, dbi, &st) == 0)
-			pages += st.ms_branch_pages + st.ms_leaf_pages +
-				 st.ms_overflow_pages;
-	}
+			pages += pages_of(&st);
+	for (unsigned db = 0; db < LMDB_DATABASES; db++)
+		pages += pages_of(&stats[db]);
 	mdb_env_info(s->env, &info);
 	room.used = pages * s->page_size;
 	room.file = ((uint64_t)info.me_last_pgno + 1) * s->page_size;
@@ -141,9 +160,9 @@ void lmdb_reserve(struct lmdb_txn *txn)
 {
 	struct store_lmdb *s = txn->s;
 	uint64_t want = between(s->room / 64, 2 * RESERVE_MIN, 4 * MIB);
-	int64_t now = lmdb_clock_ms();
 	MDB_envinfo info;
 	uint64_t end, got = 0;
+	int64_t now;
 	bool full;
 
 	mdb_env_info(s->env, &info);
@@ -151,13 +170,19 @@ void lmdb_reserve(struct lmdb_txn *txn)
 	pthread_mutex_lock(&s->lock);
 	full = s->disk_full;
 	pthread_mutex_unlock(&s->lock);
-	if ((!full && s->on_disk >= end + want / 2) || now < s->reserve_next)
+	if (!full && s->on_disk >= end + want / 2)
+		return;
+	now = lmdb_clock_ms();
+	if (now < s->reserve_next)
 		return;
 	full = false;
 	if (s->can_reserve) {
+		int64_t began = s->clock();
+
 		got = reserve_from(s, end, want);
 		full = got < want && lmdb_is_full(errno);
 		s->can_reserve = got > 0 || full || errno == EINTR;
+		lmdb_note_pace(s, began);
 	}
 	if (end + got > s->on_disk)
 		s->on_disk = end + got;

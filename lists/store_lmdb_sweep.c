@@ -58,7 +58,7 @@ static int first_date(struct lmdb_txn *txn, MDB_val *from)
 
 static int drop_date(struct lmdb_txn *txn, MDB_val *key)
 {
-	return mdb_del(txn->txn, txn->s->dbi[LMDB_EXPIRY], key, NULL);
+	return mdb_del(txn->txn, lmdb_to_change(txn, LMDB_EXPIRY), key, NULL);
 }
 
 /* With a record that has lost its dates, and would never expire. */

@@ -6,8 +6,10 @@
  * writes meanwhile has not been answered yet, so it might have come after.
  * What is to be noted of it, a use or a try, is left to the writer, which
  * judges it once more on what it finds by then, and drops the note if that has
- * become another story.  Everything else is judged by the writer alone, within
- * its transaction: no two visits judge on one state and both write.
+ * become another story.  Everything else is judged by who has the pen alone,
+ * within his transaction: no two visits judge on one state and both write. What
+ * was judged at a glance need not be judged again there if nothing has been
+ * written since, as the numbers of the transactions tell.
  *
  * A glance must not miss notes that are not committed yet, as they may put off
  * an expiry.  Where these are of about the same time, as they are unless a
@@ -36,6 +38,14 @@ static void count_reading(struct store_stats *counts,
 	counts->newer += record->entry.reading == GREYLIST_NEWER;
 }
 
+static void count_readings(struct store_stats *counts,
+			   const struct visit_records *records)
+{
+	count_reading(counts, &records->triplet);
+	count_reading(counts, &records->identity);
+	count_reading(counts, &records->outbound);
+}
+
 static bool is_newer(const struct lmdb_record *record)
 {
 	return record->is_there && record->entry.reading == GREYLIST_NEWER;
@@ -46,7 +56,7 @@ static bool is_newer(const struct lmdb_record *record)
  * STORE_NEWER, and nothing judged, where a record is.
  */
 static int judge(struct lmdb_txn *txn, const struct store_visit *visit,
-		 struct visit_records *records, struct store_stats *counts,
+		 struct visit_records *records,
 		 struct greylist_result *ret_result, enum store_end *ret_end)
 {
 	const struct greylist_time *now = &visit->now;
@@ -62,9 +72,6 @@ static int judge(struct lmdb_txn *txn, const struct store_visit *visit,
 				 &records->outbound);
 	if (error)
 		return error;
-	count_reading(counts, &records->triplet);
-	count_reading(counts, &records->identity);
-	count_reading(counts, &records->outbound);
 	if (is_newer(&records->triplet) || is_newer(&records->identity) ||
 	    is_newer(&records->outbound)) {
 		*ret_end = STORE_NEWER;
@@ -150,27 +157,46 @@ static int write_visit(struct lmdb_batch *batch,
 struct visit_args {
 	const struct store_visit *visit;
 	struct greylist_result *result;
+	struct visit_records records;
+	/* what they were judged from, at a glance: a transaction of a file */
+	size_t judged_at; /* 0: they were not */
+	unsigned judged_in;
 };
+
+/* Is what was judged at a glance what there is now? */
+static bool is_judged(const struct lmdb_batch *batch,
+		      const struct visit_args *asked)
+{
+	return asked->judged_at > 0 && batch->changed == 0 &&
+	       batch->txn.s->opened == asked->judged_in &&
+	       mdb_txn_id(batch->txn.txn) == asked->judged_at + 1;
+}
 
 static int run_visit(struct lmdb_batch *batch, void *args,
 		     enum store_end *ret_end)
 {
-	const struct visit_args *asked = args;
-	struct visit_records records;
-	int error = judge(&batch->txn, asked->visit, &records, &batch->counts,
-			  asked->result, ret_end);
+	struct visit_args *asked = args;
+	struct visit_records *records = &asked->records;
+	int error = 0;
 
-	if (error || *ret_end != STORE_DONE)
+	if (!is_judged(batch, asked))
+		error = judge(&batch->txn, asked->visit, records, asked->result,
+			      ret_end);
+	asked->judged_at = 0;
+	if (error)
 		return error;
+	count_readings(&batch->counts, records);
+	if (*ret_end != STORE_DONE)
+		return 0;
 	note_time(batch, &asked->visit->now);
-	if ((asked->result->triplet_changed && !records.triplet.is_there &&
+	if ((asked->result->triplet_changed && !records->triplet.is_there &&
 	     is_stopped(batch)) ||
 	    (asked->result->identity_changed &&
-	     is_full(batch, &records.identity))) {
+	     is_full(batch, &records->identity))) {
 		*ret_end = STORE_FULL;
 		return 0;
 	}
-	return write_visit(batch, asked->visit, &records, asked->result);
+	return write_visit(batch, asked->visit, records, asked->result);
 }
 
 /* --- notes --------------------------------------------------------------- */
@@ -189,11 +215,14 @@ static int run_visit_note(struct lmdb_batch *batch, void *args,
 	const struct visit_note *note = args;
 	struct visit_records records;
 	struct greylist_result result;
-	int error = judge(&batch->txn, &note->visit, &records, &batch->counts,
-			  &result, ret_end);
+	int error =
+		judge(&batch->txn, &note->visit, &records, &result, ret_end);
 
-	if (error || *ret_end != STORE_DONE || result.must_last)
+	if (error)
 		return error;
+	count_readings(&batch->counts, &records);
+	if (*ret_end != STORE_DONE || result.must_last)
+		return 0;
 	return write_visit(batch, &note->visit, &records, &result);
 }
 
@@ -223,11 +252,10 @@ static int64_t shortest(const struct greylist_terms *terms)
 }
 
 /* True if that is the answer. */
-static bool glance(struct store_lmdb *s, const struct store_visit *visit,
-		   struct greylist_result *ret_result, enum store_end *ret_end)
+static bool glance(struct store_lmdb *s, struct visit_args *asked,
+		   enum store_end *ret_end)
 {
-	struct visit_records records;
-	struct store_stats counts = { 0 };
+	const struct store_visit *visit = asked->visit;
 	struct lmdb_txn txn;
 	int error;
 
@@ -235,15 +263,19 @@ static bool glance(struct store_lmdb *s, const struct store_visit *visit,
 			     visit->sender) ||
 	    lmdb_try_read(s, &txn) != 0)
 		return false;
-	error = judge(&txn, visit, &records, &counts, ret_result, ret_end);
+	error = judge(&txn, visit, &asked->records, asked->result, ret_end);
+	asked->judged_at = error ? 0 : mdb_txn_id(txn.txn);
+	asked->judged_in = s->opened;
 	lmdb_abort(&txn);
 	if (error)
 		return false; /* the writer finds out what it means */
-	if (*ret_end == STORE_NEWER)
+	if (*ret_end == STORE_NEWER) {
+		asked->judged_at = 0;
 		return false; /* and counts it */
-	if (ret_result->must_last)
+	}
+	if (asked->result->must_last)
 		return false;
-	if (ret_result->triplet_changed || ret_result->identity_changed)
+	if (asked->result->triplet_changed || asked->result->identity_changed)
 		note_visit(s, visit);
 	return true;
 }
@@ -253,13 +285,18 @@ enum store_end lmdb_visit(struct store *store, const struct store_visit *visit,
 {
 	struct store_lmdb *s = (struct store_lmdb *)store;
 	struct greylist_result result = { 0 };
-	struct visit_args args = { visit, &result };
-	const struct lmdb_work work = { .run = run_visit, .args = &args };
+	struct visit_args args;
+	struct lmdb_work work = { .run = run_visit, .args = &args };
 	enum store_end end = STORE_BROKEN;
 
+	args.visit = visit;
+	args.result = &result;
+	args.judged_at = 0;
 	watch_youth(s, visit);
-	if (!glance(s, visit, &result, &end))
+	if (!glance(s, &args, &end)) {
+		work.may_own = args.judged_at > 0;
 		end = lmdb_do(s, &work, true, visit->max_ms);
+	}
 	if (end == STORE_DONE)
 		*ret_result = result;
 	return end;

@@ -1,16 +1,47 @@
 /*
- * store_lmdb_writer.c - the one thread that writes.
+ * store_lmdb_writer.c - the thread that writes, and callers who do.
  *
- * It begins a transaction, takes job after job, those that come meanwhile, too,
- * until none is left or the transaction has got large or old; commits, and
- * wakes all who wait.  So eight sessions share one sync, and one alone does not
- * wait for others.
+ * The writer begins a transaction, takes job after job, those that come
+ * meanwhile, too, until none is left or the transaction has got large or old;
+ * commits, and wakes all who wait.  So eight sessions share one sync, and one
+ * alone does not wait for others.
+ *
+ * Where nothing is synced a commit takes 20 us, and twice as long if another
+ * thread has to do it.  So a caller who comes alone writes himself.  One at a
+ * time has the pen: the writer, or such a caller, who takes it only if it lies
+ * there and nobody else waits.  He commits the notes that are queued, and his
+ * job, and puts the pen down; what came meanwhile is left to the writer, and
+ * while many come at once all is, as its transactions are larger then.
+ *
+ * Nobody takes the pen from a caller's hand when his time is over, so he must
+ * not have to wait:
+ *
+ *   for the disk, which holds up even what goes into the system's memory if it
+ *	fails or cannot keep up.  Once that has taken LMDB_SLOW_MS, whoever
+ *	wrote, callers leave the pen to the writer for LMDB_CAREFUL_MS.  So it
+ *	is one of them who waits; all others wait for him as they wait for the
+ *	writer, while their time lasts.  As long as it is slow the writer finds
+ *	out.  (A visit may be held up for STORE_SLICE_MS anyway.  The largest
+ *	transactions need a fraction of that where they need not wait; less, and
+ *	a processor that is busy with others would look like a disk.)
+ *   for another process that has begun to write: there LMDB makes him wait,
+ *	and it cannot be asked first.  So callers write only while no other
+ *	process has the file open to write, which is looked after every
+ *	LMDB_ALONE_MS.  One that has opened it since is in its first
+ *	transaction, a short one.
+ *   for a file that is bad to be opened anew: the writer does that, and has the
+ *	pen meanwhile.
+ *
+ * Where the size of files is limited a write may be a signal, which is blocked
+ * in the writer's thread alone: callers do not write then.
  */
 #include "lists/store_lmdb_private.h"
 
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 /* --- a transaction of jobs ----------------------------------------------- */
@@ -21,6 +52,7 @@ struct taken {
 	struct lmdb_job *first, **last;
 	size_t count;
 	struct lmdb_job *ready; /* taken, not begun */
+	size_t left; /* so many more may be fetched */
 	int64_t until;
 	bool is_over;
 };
@@ -39,12 +71,15 @@ static void fetch(struct store_lmdb *s, struct taken *taken)
 	struct lmdb_job **last = &taken->ready;
 	size_t count = taken->count;
 
+	if (taken->left == 0)
+		return;
 	pthread_mutex_lock(&s->lock);
-	for (unsigned i = 0; i < RUN_MAX && s->first; i++) {
+	for (unsigned i = 0; i < RUN_MAX && s->first && taken->left; i++) {
 		if (s->first->work.is_long && count > 0)
 			break;
 		*last = lmdb_pop(s);
 		count++;
+		taken->left--;
 		last = &(*last)->next;
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -155,6 +190,26 @@ static void add_counts(struct store_lmdb *s, const struct lmdb_batch *batch,
 	pthread_mutex_unlock(&s->lock);
 }
 
+void lmdb_note_pace(struct store_lmdb *s, int64_t began)
+{
+	int64_t now = s->clock();
+
+	if (now - began < LMDB_SLOW_MS)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->careful_until = now + LMDB_CAREFUL_MS;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static int commit(struct store_lmdb *s, struct lmdb_batch *batch)
+{
+	int64_t began = s->clock();
+	int error = lmdb_commit(&batch->txn);
+
+	lmdb_note_pace(s, began);
+	return error;
+}
+
 static int finish(struct store_lmdb *s, struct lmdb_batch *batch, size_t jobs,
 		  int error)
 {
@@ -167,22 +222,25 @@ static int finish(struct store_lmdb *s, struct lmdb_batch *batch, size_t jobs,
 	if (error)
 		lmdb_abort(&batch->txn);
 	else
-		error = lmdb_commit(&batch->txn);
+		error = commit(s, batch);
 	if (!error)
 		add_counts(s, batch, jobs);
 	return error;
 }
 
-static int begin(struct store_lmdb *s, struct lmdb_batch *batch)
+static int begin(struct store_lmdb *s, bool may_wait, struct lmdb_batch *batch)
 {
+	MDB_stat stats[LMDB_DATABASES];
 	int error;
 
 	*batch = (struct lmdb_batch){ 0 };
-	error = lmdb_write(s, &batch->txn);
+	error = may_wait ? lmdb_write(s, &batch->txn)
+			 : lmdb_try_write(s, &batch->txn);
 	if (error)
 		return error;
 	lmdb_reserve(&batch->txn);
-	batch->room = lmdb_room(&batch->txn);
+	lmdb_measure(&batch->txn, stats);
+	batch->room = lmdb_room(&batch->txn, stats);
 	return 0;
 }
 
@@ -199,7 +257,7 @@ static void rescue(struct store_lmdb *s, struct taken *taken)
 		if (!job->work.frees)
 			continue;
 		job->end = STORE_DONE;
-		error = begin(s, &batch);
+		error = begin(s, true, &batch);
 		if (!error) {
 			error = job->work.run(&batch, job->work.args,
 					      &job->end);
@@ -217,19 +275,45 @@ static void uncount_note(struct store_lmdb *s, struct lmdb_job *job)
 		--*job->bucket;
 }
 
+/* The store is locked. */
+static bool has_work(struct store_lmdb *s)
+{
+	return atomic_load(&s->urgent) > 0 || s->stopping ||
+	       s->queued >= LMDB_LAZY_MANY ||
+	       (s->queued > 0 && lmdb_clock_ms() >= s->lazy_due);
+}
+
+/*
+ * The store is locked.  What waits is the writer's; so is the end.  It is woken
+ * at once, as the store may be closed as soon as the lock is free.
+ */
+static void put_down_pen(struct store_lmdb *s)
+{
+	s->has_pen = false;
+	if ((s->queued > 0 || s->stopping) && lmdb_rouse(s))
+		sem_post(&s->work);
+}
+
 /* Who is woken must not find the store locked by him who wakes. */
 static void settle(struct store_lmdb *s, struct taken *taken)
 {
+	/* where commits are dear, all shall be back for the next one */
+	bool in_chain = !s->sync;
+	size_t urgent = 0;
+
 	pthread_mutex_lock(&s->lock);
-	for (struct lmdb_job *job = taken->first; job; job = job->next)
+	for (struct lmdb_job *job = taken->first; job; job = job->next) {
 		if (job->is_note)
 			uncount_note(s, job);
-	/* what is left has been waiting for a while */
-	s->lazy_due = lmdb_clock_ms() + STORE_LAZY_MS / 2;
-	s->is_calm = taken->count == 1;
+		else
+			urgent++;
+	}
+	if (s->queued > 0) /* what is left has been waiting for a while */
+		s->lazy_due = lmdb_clock_ms() + STORE_LAZY_MS / 2;
+	s->is_calm = urgent <= 1 && atomic_load(&s->urgent) == 0;
+	put_down_pen(s);
 	pthread_mutex_unlock(&s->lock);
-	/* where commits are dear, all shall be back for the next one */
-	lmdb_jobs_finish(taken->first, !s->sync);
+	lmdb_jobs_finish(taken->first, in_chain);
 }
 
 /* From now on notes are counted apart from those that are taken. */
@@ -259,36 +343,107 @@ static void fail_all(struct store_lmdb *s, struct taken *taken, int error)
 		put_back(s, taken);
 }
 
-static void run_batch(struct store_lmdb *s)
+static void fail_taken(struct store_lmdb *s, struct taken *taken, int error)
 {
-	struct taken taken = { .last = &taken.first };
+	enum store_end end = lmdb_end(s, lmdb_disk_error(s, error));
+
+	if (end == STORE_FULL)
+		s->on_disk = 0;
+	for (struct lmdb_job *job = taken->first; job; job = job->next)
+		job->end = end;
+	if (end == STORE_FULL)
+		rescue(s, taken);
+}
+
+static void run_batch(struct store_lmdb *s, struct lmdb_batch *batch,
+		      struct taken *taken)
+{
+	int error;
+
+	taken->until = lmdb_clock_ms() + STORE_SLICE_MS / 2;
+	error = run_all(s, batch, taken);
+	error = finish(s, batch, taken->count, error);
+	if (error)
+		fail_taken(s, taken, error);
+}
+
+/* With the pen, which is put down. */
+static void write_batch(struct store_lmdb *s)
+{
+	struct taken taken = { .last = &taken.first, .left = SIZE_MAX };
 	struct lmdb_batch batch;
-	enum store_end end;
 	int error;
 
 	turn_notes(s);
-	error = begin(s, &batch);
-	if (error) {
+	error = begin(s, true, &batch);
+	if (error)
 		fail_all(s, &taken, error);
-		settle(s, &taken);
-		return;
+	else
+		run_batch(s, &batch, &taken);
+	settle(s, &taken);
+}
+
+/* --- callers ------------------------------------------------------------- */
+
+bool lmdb_take_pen(struct store_lmdb *s)
+{
+	int64_t now = s->clock();
+
+	/* now and then it is the writer's turn, as it is he who tidies up */
+	if (s->has_pen || !s->can_own || !s->is_calm ||
+	    atomic_load(&s->urgent) > 1 || s->queued > LMDB_OWN_MAX ||
+	    now < s->careful_until || now >= s->tidy_next)
+		return false;
+	if (now >= s->look_next) {
+		s->look_next = now + LMDB_ALONE_MS;
+		s->is_alone = lmdb_is_alone(s->fd);
 	}
-	taken.until = lmdb_clock_ms() + STORE_SLICE_MS / 2;
-	error = run_all(s, &batch, &taken);
-	error = finish(s, &batch, taken.count, error);
-	if (error) {
-		end = lmdb_end(s, lmdb_disk_error(s, error));
-		if (end == STORE_FULL)
-			s->on_disk = 0;
-		for (struct lmdb_job *job = taken.first; job; job = job->next)
-			job->end = end;
-		if (end == STORE_FULL)
-			rescue(s, &taken);
-	}
+	s->has_pen = s->is_alone;
+	return s->has_pen;
+}
+
+void lmdb_write_own(struct store_lmdb *s, size_t count)
+{
+	struct taken taken = { .last = &taken.first, .left = count };
+	struct lmdb_batch batch;
+
+	turn_notes(s);
+	if (begin(s, false, &batch) == 0)
+		run_batch(s, &batch, &taken);
 	settle(s, &taken);
 }
 
 /* --- the thread ---------------------------------------------------------- */
+
+static int64_t clock_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/*
+ * To put a thread to sleep and to wake it takes as long as a commit that is not
+ * synced.  So while many come the writer stays awake for that time, but lets
+ * everybody else go first.  In vain it is where visits are rare, or others need
+ * the processor: then it does not try for a while.
+ */
+static void linger(struct store_lmdb *s)
+{
+	int64_t now = clock_us(), until = now + LMDB_LINGER_US;
+
+	if (!s->may_linger || now < s->linger_next)
+		return;
+	while (atomic_load(&s->urgent) == 0) {
+		now = clock_us();
+		if (now >= until) {
+			s->linger_next = now + LMDB_NO_LINGER_US;
+			return;
+		}
+		sched_yield();
+	}
+}
 
 /* Readers that died hold on to pages that could be used again. */
 static void tidy(struct store_lmdb *s)
@@ -304,19 +459,11 @@ static void tidy(struct store_lmdb *s)
 	pthread_rwlock_unlock(&s->env_lock);
 }
 
-/* The store is locked. */
-static bool has_work(struct store_lmdb *s)
-{
-	return atomic_load(&s->urgent) > 0 || s->stopping ||
-	       s->queued >= LMDB_LAZY_MANY ||
-	       (s->queued > 0 && lmdb_clock_ms() >= s->lazy_due);
-}
-
 /* The store is locked, but not while it sleeps. */
 static void wait_for_work(struct store_lmdb *s)
 {
-	while (!has_work(s)) {
-		bool is_idle = s->queued == 0;
+	while (s->has_pen || !has_work(s)) {
+		bool is_idle = s->has_pen || s->queued == 0;
 		int64_t until = s->lazy_due;
 
 		s->is_asleep = true;
@@ -339,10 +486,11 @@ static void *write_all(void *arg)
 		wait_for_work(s);
 		if (s->stopping && s->queued == 0)
 			break;
+		s->has_pen = true;
 		pthread_mutex_unlock(&s->lock);
 		tidy(s);
-		run_batch(s);
-		lmdb_linger(s, NULL);
+		write_batch(s);
+		linger(s);
 		pthread_mutex_lock(&s->lock);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -356,6 +504,8 @@ int lmdb_writer_start(struct store_lmdb *s)
 
 	/* a sync takes milliseconds, and one processor has none to spare */
 	s->may_linger = !s->sync && sysconf(_SC_NPROCESSORS_ONLN) > 1;
+	s->clock = lmdb_clock_ms;
+	s->is_calm = true;
 	/* signals are for those who wait for them */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);

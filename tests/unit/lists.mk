@@ -128,11 +128,11 @@ tests_unit_test_store_redis_contract_SOURCES = \
 tests_unit_test_store_redis_contract_LDADD = $(lists_test_libs) $(HIREDIS_LIBS)
 endif
 
-# A store in a file of LMDB's: the contract, the file, its room.
+# A store in a file of LMDB's: the contract, the file, its room, who writes.
 if HAVE_CMOCKA
 store_lmdb_tests = tests/unit/test_store_lmdb \
 	tests/unit/test_store_lmdb_file tests/unit/test_store_lmdb_io \
-	tests/unit/test_store_lmdb_room
+	tests/unit/test_store_lmdb_pen tests/unit/test_store_lmdb_room
 check_PROGRAMS += $(store_lmdb_tests)
 TESTS += $(store_lmdb_tests)
 
@@ -146,6 +146,9 @@ tests_unit_test_store_lmdb_file_LDADD = $(lists_test_libs) $(STORE_LIBS)
 tests_unit_test_store_lmdb_io_SOURCES = \
 	tests/unit/test_store_lmdb_io.c $(lmdb_folder)
 tests_unit_test_store_lmdb_io_LDADD = $(lists_test_libs) $(STORE_LIBS)
+tests_unit_test_store_lmdb_pen_SOURCES = \
+	tests/unit/test_store_lmdb_pen.c $(lmdb_folder)
+tests_unit_test_store_lmdb_pen_LDADD = $(lists_test_libs) $(STORE_LIBS)
 tests_unit_test_store_lmdb_room_SOURCES = \
 	tests/unit/test_store_lmdb_room.c $(lmdb_folder)
 tests_unit_test_store_lmdb_room_LDADD = $(lists_test_libs) $(STORE_LIBS)

@@ -1,8 +1,8 @@
 /*
  * test_store_lmdb.c - the contract of a store, on LMDB.
  *
- * What only this engine has is in test_store_lmdb_file.c (the file) and
- * test_store_lmdb_room.c (its room).
+ * What only this engine has is in test_store_lmdb_file.c (the file),
+ * test_store_lmdb_room.c (its room) and test_store_lmdb_pen.c (who writes).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,9 +15,12 @@
 #include "tests/unit/lmdb_folder.h"
 #include "tests/unit/store_contract.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct store *open_it(const struct greylist_time *now)
 {
@@ -86,7 +89,10 @@ static void put_it(struct store *store, enum store_kind kind, const char *key,
 
 /* --- another writer ------------------------------------------------------ */
 
-/* Its own thread, as a transaction is a thread's. */
+/*
+ * Its own thread, as a transaction is a thread's; and as another process has it
+ * the file, as the store knows who writes in its own.
+ */
 static struct {
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -98,10 +104,16 @@ static struct {
 
 static void *hold_on(void *arg)
 {
+	int fd = open(lmdb_file(), O_RDWR | O_CLOEXEC);
 	MDB_txn *txn = NULL;
 	int error;
 
 	(void)arg;
+	if (lmdb_announce(fd) < 0)
+		abort();
+	pthread_mutex_lock(&other.store->lock);
+	other.store->look_next = 0;
+	pthread_mutex_unlock(&other.store->lock);
 	error = mdb_txn_begin(other.store->env, NULL, 0, &txn);
 	pthread_mutex_lock(&other.lock);
 	other.holds = true;
@@ -111,6 +123,7 @@ static void *hold_on(void *arg)
 	pthread_mutex_unlock(&other.lock);
 	if (!error)
 		mdb_txn_abort(txn);
+	close(fd);
 	return NULL;
 }
 
