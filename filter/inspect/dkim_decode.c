@@ -23,7 +23,7 @@
 
 #include "filter/inspect/dkim_decode.h"
 
-#ifdef HAVE_OPENSSL_ENGINE_H
+#if HAVE_DECL_ENGINE_REGISTER_PKEY_METHS
 
 #include <openssl/engine.h>
 #include <openssl/evp.h>
