@@ -11,8 +11,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-/* --- what is written -------------------------------------------------------
- */
+/* --- what is written ------------------------------------------------------ */
 
 static void hash_bytes(struct dkim_body *body, bool relaxed, const char *bytes,
 		       size_t len)
@@ -87,8 +86,7 @@ static bool settle_cr(struct dkim_body *body, bool relaxed, char next)
 	return false;
 }
 
-/* --- the two ways -----------------------------------------------------------
- */
+/* --- the two ways --------------------------------------------------------- */
 
 static void feed_simple(struct dkim_body *body, const char *at, const char *end)
 {
@@ -169,8 +167,7 @@ void dkim_body_feed(struct dkim_body *body, const char *bytes, size_t len)
 		feed_relaxed(body, bytes, bytes + len);
 }
 
-/* --- begin and end ----------------------------------------------------------
- */
+/* --- begin and end -------------------------------------------------------- */
 
 /* Which hash it is; `count` if none. */
 static size_t find(const struct dkim_body *body, enum dkim_hash kind,
