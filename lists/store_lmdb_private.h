@@ -52,6 +52,7 @@ enum {
 	LMDB_NO_LINGER_US = 20000, /* after it was in vain */
 	LMDB_LOOK_MS = 5, /* of reading, or of sweeping, in one go */
 	LMDB_OWN_MAX = 64, /* jobs that a caller commits, his own the last */
+	LMDB_CALM = 16, /* transactions; among many one is alone by chance */
 	LMDB_SLOW_MS = STORE_SLICE_MS, /* so long a commit is a slow one */
 	LMDB_CAREFUL_MS = 10000, /* for so long after it callers don't write */
 	LMDB_ALONE_MS = 100, /* between looks for other processes */
@@ -111,7 +112,8 @@ struct store_lmdb {
 	/* the pen, see store_lmdb_writer.c */
 	bool has_pen; /* somebody */
 	bool can_own; /* a caller might; goes with the file */
-	bool is_calm; /* who wrote last was asked by one, and left nobody */
+	unsigned calm; /* so many transactions, up to LMDB_CALM, were of one
+			  job at most and left none behind */
 	bool is_alone; /* no other process writes, as of the last look */
 	int64_t look_next; /* clock() */
 	int64_t careful_until; /* clock() */

@@ -11,7 +11,9 @@
  * time has the pen: the writer, or such a caller, who takes it only if it lies
  * there and nobody else waits.  He commits the notes that are queued, and his
  * job, and puts the pen down; what came meanwhile is left to the writer, and
- * while many come at once all is, as its transactions are larger then.
+ * while many come at once all is, as its transactions are larger then.  (Not
+ * many are they who came one by one LMDB_CALM times: by chance one is alone in a
+ * crowd, too.)
  *
  * Nobody takes the pen from a caller's hand when his time is over, so he must
  * not have to wait:
@@ -310,7 +312,10 @@ static void settle(struct store_lmdb *s, struct taken *taken)
 	}
 	if (s->queued > 0) /* what is left has been waiting for a while */
 		s->lazy_due = lmdb_clock_ms() + STORE_LAZY_MS / 2;
-	s->is_calm = urgent <= 1 && atomic_load(&s->urgent) == 0;
+	if (urgent > 1 || atomic_load(&s->urgent) > 0)
+		s->calm = 0;
+	else if (s->calm < LMDB_CALM)
+		s->calm++;
 	put_down_pen(s);
 	pthread_mutex_unlock(&s->lock);
 	lmdb_jobs_finish(taken->first, in_chain);
@@ -390,7 +395,7 @@ bool lmdb_take_pen(struct store_lmdb *s)
 	int64_t now = s->clock();
 
 	/* now and then it is the writer's turn, as it is he who tidies up */
-	if (s->has_pen || !s->can_own || !s->is_calm ||
+	if (s->has_pen || !s->can_own || s->calm < LMDB_CALM ||
 	    atomic_load(&s->urgent) > 1 || s->queued > LMDB_OWN_MAX ||
 	    now < s->careful_until || now >= s->tidy_next)
 		return false;
@@ -505,7 +510,7 @@ int lmdb_writer_start(struct store_lmdb *s)
 	/* a sync takes milliseconds, and one processor has none to spare */
 	s->may_linger = !s->sync && sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	s->clock = lmdb_clock_ms;
-	s->is_calm = true;
+	s->calm = LMDB_CALM;
 	/* signals are for those who wait for them */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
