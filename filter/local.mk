@@ -51,6 +51,7 @@ filter_inspect_libinspect_a_SOURCES = \
 	filter/inspect/dkim_field.h filter/inspect/dkim_key.c \
 	filter/inspect/dkim_key.h filter/inspect/dkim_library.c \
 	filter/inspect/dkim_open.c filter/inspect/dkim_private.h \
+	filter/inspect/dkim_choose.c \
 	filter/inspect/dkim_decode.c filter/inspect/dkim_decode.h \
 	filter/inspect/dkim_tags.c filter/inspect/dkim_tags.h \
 	filter/inspect/dmarc_record.h \

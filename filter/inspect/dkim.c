@@ -15,9 +15,6 @@
 #include "rules/arena.h"
 #include "rules/mail/ascii.h"
 #include "rules/mail/header.h"
-#include "rules/mail/limits.h"
-
-static const char field_name[] = "dkim-signature";
 
 /* A signature from the future: clocks differ, but not by more. */
 enum { FUTURE_MAX = 24 * 60 * 60 };
@@ -45,14 +42,6 @@ void signatures_free(struct signatures *signatures)
 	library_free(signatures->library);
 	signatures->library = NULL;
 	dkim_body_done(&signatures->body);
-}
-
-static void decide(struct candidate *candidate, enum signature_result result,
-		   const char *why)
-{
-	candidate->told.result = result;
-	candidate->told.why = why;
-	candidate->open = false;
 }
 
 /* --- the header ----------------------------------------------------------- */
@@ -154,9 +143,9 @@ static void add_candidate(struct signatures *signatures,
 	reading = dkim_field_read(candidate->value, value_len,
 				  &candidate->field, &why);
 	if (reading == DKIM_FIELD_BROKEN)
-		decide(candidate, SIGNATURE_PERMERROR, why);
+		candidate_decide(candidate, SIGNATURE_PERMERROR, why);
 	else if (reading == DKIM_FIELD_STRANGE)
-		decide(candidate, SIGNATURE_NEUTRAL, why);
+		candidate_decide(candidate, SIGNATURE_NEUTRAL, why);
 	tell(signatures, candidate);
 	field->candidate = candidate;
 	*signatures->candidates_end = candidate;
@@ -183,7 +172,8 @@ void signatures_header(struct signatures *signatures, const char *name,
 		return;
 	}
 	field->name_len = colon;
-	if (ascii_equal(name, colon, field_name, strlen(field_name))) {
+	if (ascii_equal(name, colon, SIGNATURE_FIELD,
+			strlen(SIGNATURE_FIELD))) {
 		/* Without a single tag it is noise, and no signature. */
 		if (!memchr(value, '=', value_len)) {
 			signatures->hidden = true;
@@ -201,174 +191,7 @@ void signatures_beyond(struct signatures *signatures)
 	signatures->missed = true;
 }
 
-/* --- which are looked at? ------------------------------------------------- */
-
-/*
- * Equal, or one is below the other; what DMARC makes of it is not known here.
- */
-static enum whose whose_is(const char *a, const char *b)
-{
-	size_t alen = strlen(a), blen = strlen(b);
-
-	if (alen < blen)
-		return whose_is(b, a);
-	if (blen == 0 || !ascii_equal(a + alen - blen, blen, b, blen))
-		return OF_STRANGER;
-	if (alen == blen)
-		return OF_AUTHOR;
-	return a[alen - blen - 1] == '.' ? OF_RELATED : OF_STRANGER;
-}
-
-static bool is_named(const struct known_field *field, const char *name)
-{
-	return ascii_equal(field->text, field->name_len, name, strlen(name));
-}
-
-static void name_key(struct signatures *signatures, struct candidate *candidate)
-{
-	if (strlen(candidate->told.selector) + strlen("._domainkey.") +
-		    strlen(candidate->told.domain) >
-	    MAIL_DOMAIN_MAX) {
-		decide(candidate, SIGNATURE_PERMERROR,
-		       "the name of its key is none");
-		return;
-	}
-	candidate->key_name =
-		arena_printf(signatures->arena, "%s._domainkey.%s",
-			     candidate->told.selector, candidate->told.domain);
-	if (!candidate->key_name)
-		decide(candidate, SIGNATURE_TEMPERROR, "there is no memory");
-}
-
-/*
- * What the rest of the header says about a signature: that a field which it
- * covers cannot be, or that From stands there more often than it is signed.
- */
-static void judge_header(struct signatures *signatures,
-			 struct candidate *candidate)
-{
-	size_t authors = 0;
-
-	name_key(signatures, candidate);
-	if (!candidate->open)
-		return;
-	for (const struct known_field *field = signatures->fields; field;
-	     field = field->next) {
-		authors += is_named(field, "from");
-		if (field->odd &&
-		    dkim_field_signs(&candidate->field, candidate->value,
-				     field->text, field->name_len) > 0) {
-			decide(candidate, SIGNATURE_PERMERROR,
-			       "a field that it signs holds a NUL, or a CR or "
-			       "LF alone");
-			return;
-		}
-	}
-	if (authors == 0)
-		decide(candidate, SIGNATURE_PERMERROR,
-		       "the message has no From");
-	else if (dkim_field_signs(&candidate->field, candidate->value, "from",
-				  4) < authors)
-		candidate->policy = "there is a From that is not signed";
-}
-
-/* How much of the body is to be hashed. */
-static uint64_t body_length(const struct dkim_field *field)
-{
-	return field->has_length ? field->length : DKIM_BODY_ALL;
-}
-
-/* Is the body hashed for it as for one that is chosen? */
-static bool shares_body(const struct signatures *signatures,
-			const struct candidate *candidate)
-{
-	const struct dkim_field *a = &candidate->field;
-
-	for (const struct candidate *c = signatures->candidates; c;
-	     c = c->next) {
-		const struct dkim_field *b = &c->field;
-
-		if (c->chosen && a->hash == b->hash &&
-		    a->relaxed_body == b->relaxed_body &&
-		    body_length(a) == body_length(b))
-			return true;
-	}
-	return false;
-}
-
-/*
- * At most SIGNATURES_MAX of them, with at most DKIM_BODY_HASHES of the body:
- * that is what costs, and mail that is well-meant has one.
- */
-static void choose(struct signatures *signatures)
-{
-	size_t count = 0, bodies = 0;
-
-	for (int least = OF_AUTHOR; least >= OF_STRANGER; least--)
-		for (struct candidate *c = signatures->candidates; c;
-		     c = c->next) {
-			if (!c->open || c->chosen || (int)c->whose < least)
-				continue;
-			if (count == SIGNATURES_MAX)
-				break;
-			if (!shares_body(signatures, c)) {
-				if (bodies == DKIM_BODY_HASHES)
-					continue;
-				bodies++;
-			}
-			c->chosen = true;
-			count++;
-		}
-	for (struct candidate *c = signatures->candidates; c; c = c->next)
-		if (c->open && !c->chosen)
-			decide(c, SIGNATURE_NEUTRAL,
-			       "there are more signatures than are looked at");
-}
-
-/*
- * Those that are told of: the chosen ones, and others as long as there is room
- * for both.
- */
-static void list_told(struct signatures *signatures)
-{
-	size_t chosen = 0, room;
-
-	for (const struct candidate *c = signatures->candidates; c; c = c->next)
-		chosen += c->chosen;
-	room = SIGNATURES_SEEN_MAX - chosen;
-	for (struct candidate *c = signatures->candidates; c; c = c->next) {
-		if (!c->chosen && room == 0)
-			continue;
-		room -= !c->chosen;
-		signatures->told[signatures->told_count++] = c;
-	}
-}
-
-/*
- * A signature may cover other signatures.  Those that the library does not see
- * it would miss; and it goes from the last one upwards without sparing the one
- * that is verified, which never covers itself (section 3.5).
- */
-static void judge_signed_signatures(struct signatures *signatures)
-{
-	bool hidden = signatures->hidden;
-	size_t below = 0;
-
-	for (const struct candidate *c = signatures->candidates; c;
-	     c = c->next) {
-		hidden |= !c->open;
-		below++;
-	}
-	for (struct candidate *c = signatures->candidates; c; c = c->next) {
-		size_t names = dkim_field_signs(&c->field, c->value, field_name,
-						strlen(field_name));
-
-		below--;
-		if (c->open && names > 0 && (hidden || names > below))
-			decide(c, SIGNATURE_NEUTRAL,
-			       "it signs signatures that libopendkim mistakes");
-	}
-}
+/* --- the end of the header ---------------------------------------------- */
 
 static bool any_open(const struct signatures *signatures)
 {
@@ -383,7 +206,7 @@ static void decide_all(struct signatures *signatures,
 {
 	for (struct candidate *c = signatures->candidates; c; c = c->next)
 		if (c->open)
-			decide(c, result, why);
+			candidate_decide(c, result, why);
 }
 
 bool signatures_eoh(struct signatures *signatures, const char *author)
@@ -392,18 +215,7 @@ bool signatures_eoh(struct signatures *signatures, const char *author)
 
 	if (!signatures->candidates)
 		return false;
-	for (struct candidate *c = signatures->candidates; c; c = c->next)
-		if (author)
-			c->whose = whose_is(c->told.domain, author);
-	choose(signatures);
-	if (signatures->cut)
-		decide_all(signatures, SIGNATURE_TEMPERROR,
-			   "the header is larger than is read");
-	for (struct candidate *c = signatures->candidates; c; c = c->next)
-		if (c->open)
-			judge_header(signatures, c);
-	judge_signed_signatures(signatures);
-	list_told(signatures);
+	signatures_choose(signatures, author);
 	for (const struct candidate *c = signatures->candidates; c; c = c->next)
 		if (c->open && signatures->dns)
 			signatures->dns->hint(signatures->dns, c->key_name,
@@ -421,7 +233,7 @@ bool signatures_eoh(struct signatures *signatures, const char *author)
 		if (c->open) /* choose() has seen to it that there is room */
 			(void)dkim_body_want(&signatures->body, c->field.hash,
 					     c->field.relaxed_body,
-					     body_length(&c->field));
+					     candidate_body_length(&c->field));
 	return signatures->library != NULL;
 }
 
@@ -445,18 +257,19 @@ static void find_key(struct signatures *signatures, struct candidate *candidate)
 	size_t count = 0;
 
 	if (!signatures->dns) {
-		decide(candidate, SIGNATURE_TEMPERROR, "its key is not known");
+		candidate_decide(candidate, SIGNATURE_TEMPERROR,
+				 "its key is not known");
 		return;
 	}
 	answer = signatures->dns->ask(signatures->dns, candidate->key_name,
 				      DNS_TXT);
 	if (!dns_status_is_known(answer->status)) {
 		if (answer->status == DNS_INVALID)
-			decide(candidate, SIGNATURE_PERMERROR,
-			       "the name of its key is none");
+			candidate_decide(candidate, SIGNATURE_PERMERROR,
+					 "the name of its key is none");
 		else
-			decide(candidate, SIGNATURE_TEMPERROR,
-			       "DNS did not say what its key is");
+			candidate_decide(candidate, SIGNATURE_TEMPERROR,
+					 "DNS did not say what its key is");
 		return;
 	}
 	for (size_t i = 0; i < answer->count && count < DNS_RECORDS_MAX; i++)
@@ -467,21 +280,22 @@ static void find_key(struct signatures *signatures, struct candidate *candidate)
 			};
 	if (dkim_key_choose(texts, count, field->key_type, field->hash, &key,
 			    &why) != DKIM_KEY_READ) {
-		decide(candidate, SIGNATURE_PERMERROR, why);
+		candidate_decide(candidate, SIGNATURE_PERMERROR, why);
 		return;
 	}
 	candidate->told.key_bits = key.bits;
 	candidate->told.test_key = key.test;
 	if (key.whole_domain && field->below)
-		decide(candidate, SIGNATURE_PERMERROR,
-		       "the key is not for subdomains, as i= is one");
+		candidate_decide(candidate, SIGNATURE_PERMERROR,
+				 "the key is not for subdomains, as i= is one");
 	if (key.type == DKIM_KEY_RSA && key.bits < DKIM_KEY_BITS_MIN)
 		candidate->policy = "the key is too short to prove anything";
 	candidate->record = arena_alloc(signatures->arena, DKIM_KEY_PRINT_SIZE);
 	if (candidate->record)
 		dkim_key_print(&key, candidate->record);
 	else if (candidate->open)
-		decide(candidate, SIGNATURE_TEMPERROR, "there is no memory");
+		candidate_decide(candidate, SIGNATURE_TEMPERROR,
+				 "there is no memory");
 }
 
 /* What else keeps a right signature from being one to rely on. */
@@ -501,8 +315,9 @@ static void judge_policy(struct signatures *signatures,
 		if (!told->whole_body)
 			candidate->policy = "not all of the body is signed";
 		if (field->length > all)
-			decide(candidate, SIGNATURE_FAIL,
-			       "more is signed than there is of the body");
+			candidate_decide(
+				candidate, SIGNATURE_FAIL,
+				"more is signed than there is of the body");
 	}
 	if (told->expired)
 		candidate->policy = "the signature has expired";
@@ -517,16 +332,18 @@ static void judge_body(struct signatures *signatures,
 	const struct dkim_field *field = &candidate->field;
 
 	switch (dkim_body_compare(&signatures->body, field->hash,
-				  field->relaxed_body, body_length(field),
+				  field->relaxed_body,
+				  candidate_body_length(field),
 				  field->body_hash)) {
 	case DKIM_BODY_SAME: return;
 	case DKIM_BODY_OTHER:
-		decide(candidate, SIGNATURE_FAIL, "the body was changed");
+		candidate_decide(candidate, SIGNATURE_FAIL,
+				 "the body was changed");
 		return;
 	case DKIM_BODY_UNKNOWN:
 	default:
-		decide(candidate, SIGNATURE_TEMPERROR,
-		       "the body could not be hashed");
+		candidate_decide(candidate, SIGNATURE_TEMPERROR,
+				 "the body could not be hashed");
 	}
 }
 
@@ -553,7 +370,7 @@ void signatures_finish(struct signatures *signatures, bool body_cut)
 		   "libopendkim came to no result");
 	for (struct candidate *c = signatures->candidates; c; c = c->next)
 		if (c->told.result == SIGNATURE_PASS && c->policy)
-			decide(c, SIGNATURE_POLICY, c->policy);
+			candidate_decide(c, SIGNATURE_POLICY, c->policy);
 }
 
 /* --- what came out of it -------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include "filter/inspect/dkim_body.h"
 
 #include <openssl/evp.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- what is written ------------------------------------------------------ */
@@ -41,9 +42,9 @@ static void put(struct dkim_body *body, bool relaxed, const char *bytes,
 {
 	struct dkim_body_text *text = &body->texts[relaxed];
 
-	if (len > sizeof(text->buffer) - text->used)
+	if (len > DKIM_BODY_BUFFER - text->used)
 		flush(body, relaxed);
-	if (len > sizeof(text->buffer)) {
+	if (len > DKIM_BODY_BUFFER) {
 		hash_bytes(body, relaxed, bytes, len);
 		text->length += len;
 		return;
@@ -122,7 +123,7 @@ static const char *copy_plain(struct dkim_body_text *text, const char *at,
 		[' '] = true, ['\t'] = true, ['\r'] = true
 	};
 	char *out = text->buffer + text->used;
-	const char *room = text->buffer + sizeof(text->buffer);
+	const char *room = text->buffer + DKIM_BODY_BUFFER;
 
 	for (; at < end && out < room; at++) {
 		/* One blank between two words is, too. */
@@ -152,7 +153,7 @@ static void feed_relaxed(struct dkim_body *body, const char *at,
 			at++;
 		} else {
 			put_kept(body, true);
-			if (text->used == sizeof(text->buffer))
+			if (text->used == DKIM_BODY_BUFFER)
 				flush(body, true);
 			at = copy_plain(text, at, end);
 		}
@@ -161,9 +162,9 @@ static void feed_relaxed(struct dkim_body *body, const char *at,
 
 void dkim_body_feed(struct dkim_body *body, const char *bytes, size_t len)
 {
-	if (body->texts[false].wanted)
+	if (body->texts[false].buffer != NULL)
 		feed_simple(body, bytes, bytes + len);
-	if (body->texts[true].wanted)
+	if (body->texts[true].buffer != NULL)
 		feed_relaxed(body, bytes, bytes + len);
 }
 
@@ -186,6 +187,7 @@ static size_t find(const struct dkim_body *body, enum dkim_hash kind,
 bool dkim_body_want(struct dkim_body *body, enum dkim_hash kind, bool relaxed,
 		    uint64_t length)
 {
+	struct dkim_body_text *text;
 	struct dkim_body_hash *hash;
 
 	if (find(body, kind, relaxed, length) < body->count)
@@ -198,14 +200,16 @@ bool dkim_body_want(struct dkim_body *body, enum dkim_hash kind, bool relaxed,
 					 .length = length,
 					 .left = length,
 					 .state = EVP_MD_CTX_new() };
-	hash->lost = hash->state == NULL ||
+	text = &body->texts[relaxed];
+	if (text->buffer == NULL)
+		text->buffer = malloc(DKIM_BODY_BUFFER);
+	hash->lost = text->buffer == NULL || hash->state == NULL ||
 		     !EVP_DigestInit_ex(hash->state,
 					kind == DKIM_HASH_SHA1 ? EVP_sha1()
 							       : EVP_sha256(),
 					NULL);
 	if (hash->lost)
 		hash->left = 0; /* nothing is fed to it */
-	body->texts[relaxed].wanted = true;
 	return true;
 }
 
@@ -226,7 +230,7 @@ static void end_text(struct dkim_body *body, bool relaxed)
 void dkim_body_end(struct dkim_body *body)
 {
 	for (int relaxed = 0; relaxed < 2; relaxed++)
-		if (body->texts[relaxed].wanted)
+		if (body->texts[relaxed].buffer != NULL)
 			end_text(body, relaxed);
 	for (size_t i = 0; i < body->count; i++) {
 		struct dkim_body_hash *hash = &body->hashes[i];
@@ -262,5 +266,9 @@ void dkim_body_done(struct dkim_body *body)
 		EVP_MD_CTX_free(body->hashes[i].state);
 		body->hashes[i].state = NULL;
 		body->hashes[i].lost = true;
+	}
+	for (int relaxed = 0; relaxed < 2; relaxed++) {
+		free(body->texts[relaxed].buffer);
+		body->texts[relaxed].buffer = NULL;
 	}
 }

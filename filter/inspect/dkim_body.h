@@ -43,12 +43,11 @@ struct dkim_body_hash {
 /* One way to write the body. */
 struct dkim_body_text {
 	/* private, all of it */
-	bool wanted;
+	char *buffer; /* of DKIM_BODY_BUFFER bytes; NULL: nobody wants it */
 	uint64_t length; /* bytes that are written */
 	uint64_t ends; /* CRLFs that nothing has followed yet */
 	bool cr; /* a CR, of which it is not known what it belongs to */
 	bool blank; /* relaxed: blanks that nothing has followed yet */
-	char buffer[DKIM_BODY_BUFFER];
 	size_t used;
 };
 

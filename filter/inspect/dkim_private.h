@@ -1,5 +1,5 @@
 /*
- * dkim_private.h - what dkim.c, dkim_library.c and dkim_facts.c share.
+ * dkim_private.h - what the files around dkim.c share.
  *
  * dkim.c keeps the message's fields and judges its signatures; dkim_library.c
  * is where libopendkim is called, and nowhere else.
@@ -11,6 +11,8 @@
 #include "filter/inspect/dkim_body.h"
 #include "filter/inspect/dkim_field.h"
 #include "filter/inspect/dkim_key.h"
+
+#define SIGNATURE_FIELD "dkim-signature"
 
 /* d=, seen from the author's domain. */
 enum whose { OF_STRANGER, OF_RELATED, OF_AUTHOR };
@@ -42,6 +44,21 @@ struct known_field {
 	struct candidate *candidate; /* NULL for other fields */
 };
 
+static inline void candidate_decide(struct candidate *candidate,
+				    enum signature_result result,
+				    const char *why)
+{
+	candidate->told.result = result;
+	candidate->told.why = why;
+	candidate->open = false;
+}
+
+/* How much of the body is to be hashed. */
+static inline uint64_t candidate_body_length(const struct dkim_field *field)
+{
+	return field->has_length ? field->length : DKIM_BODY_ALL;
+}
+
 struct library;
 
 /* The handles, without reading what is read later; 0, or -1 and errno. */
@@ -61,6 +78,13 @@ struct signatures {
 	struct library *library; /* NULL if nothing is to be verified */
 	struct dkim_body body;
 };
+
+/*
+ * At the end of the header: decides all but SIGNATURES_MAX of the signatures,
+ * those of the author's domain first, and whatever of these the header itself
+ * decides; and says which are told of.
+ */
+void signatures_choose(struct signatures *signatures, const char *author);
 
 /*
  * Hands the header to libopendkim.  NULL if that refuses the message, which
