@@ -12,8 +12,8 @@
  * there and nobody else waits.  He commits the notes that are queued, and his
  * job, and puts the pen down; what came meanwhile is left to the writer, and
  * while many come at once all is, as its transactions are larger then.  (Not
- * many are they who came one by one LMDB_CALM times: by chance one is alone in a
- * crowd, too.)
+ * many are they who came one by one LMDB_CALM times: by chance one is alone in
+ * a crowd, too.)
  *
  * Nobody takes the pen from a caller's hand when his time is over, so he must
  * not have to wait:
