@@ -30,14 +30,19 @@ def lost(filt: Greylister, senders: list[str]) -> list[str]:
     return [sender for sender in senders if key(sender) not in records]
 
 
-def test_killed_while_answering() -> None:
+@pytest.mark.parametrize("sync, at_once, turns", [
+    ("on", 4, rounds(2000)),
+    ("off", 1, rounds(400)),  # alone, so that the sessions write themselves
+])
+def test_killed_while_answering(sync, at_once, turns) -> None:
     """S1, P1: kill -9 at random moments; who was answered is remembered."""
-    turns = rounds(2000)
     seed = int(os.environ.get("SEED", random.randrange(2**32)))
     print(f"seed {seed}")
     chance = random.Random(seed)
-    with Greylister(waits="1d") as filt:  # longer than all rounds
-        strangers = [Strangers(filt, f"{letters(n)}s") for n in range(4)]
+    with Greylister(waits="1d",  # longer than all rounds
+                    settings=f"set greylist_sync {sync}") as filt:
+        strangers = [Strangers(filt, f"{letters(n)}s")
+                     for n in range(at_once)]
         for stranger in strangers:
             stranger.start()
         restarts = []
@@ -62,10 +67,10 @@ def test_killed_while_answering() -> None:
         again = [once(filt, who) for who in answered[:20]]
         anew = filt.stats()["answers"]["new"] - early["new"]
     restarts.sort()
-    figure("S1", kills=turns, answered=len(answered), lost=len(missing),
+    figure("S1", sync=sync, kills=turns, answered=len(answered), lost=len(missing),
            corrupt=corrupt, passed_unasked=passed, began_anew=anew,
            again_p99_s=restarts[int(len(restarts) * 0.99)], seed=seed)
-    figure("P1", greylist_kills=turns, lost=len(missing),
+    figure("P1", sync=sync, greylist_kills=turns, lost=len(missing),
            refused=sum(text.startswith("5") for text in other))
     assert not missing and corrupt == 0 and not other
     assert again == ["wait"] * len(again) and anew == 0
