@@ -17,6 +17,10 @@ dist-hook:
 		-exec rm -f {} +
 	rm -f $(distdir)/tests/conformance/*_case$(EXEEXT)
 
+# Where Debian's servers were unpacked, see tests/mta, tests/dns, tests/redis.
+distclean-local:
+	rm -rf mta dns redis
+
 # What fault tests preload into a filter; see there.
 check_PROGRAMS += tests/faults/scarce.so
 tests_faults_scarce_so_SOURCES = tests/faults/scarce.c
