@@ -174,7 +174,7 @@ static void begin(struct session *s, unsigned wait_ms)
 		hand_over_header(m);
 }
 
-/* Where no body is wanted, it is read while the MTA sends on. */
+/* Where no body is wanted the inspector reads while the MTA sends on. */
 void content_eoh(struct session *s)
 {
 	struct message *m = s->message;

@@ -206,7 +206,9 @@ static bool wait_for(struct lmdb_job *job, bool has_limit, int64_t until)
 	return true;
 }
 
-/* STORE_DONE: it is queued; *ret_own jobs, if any, are the caller's to write.
+/*
+ * STORE_DONE: it is queued; the first *ret_own jobs, if any, are the caller's
+ * to write.
  */
 static enum store_end queue(struct store_lmdb *s, struct lmdb_job *job,
 			    size_t *ret_own)
