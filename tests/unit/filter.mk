@@ -198,7 +198,7 @@ endif
 # What domains publish about their mail, and what is made of it.
 if HAVE_CMOCKA
 spf_tests = tests/unit/test_spf_macro tests/unit/test_spf_record \
-	tests/unit/test_spf
+	tests/unit/test_spf_choose tests/unit/test_spf
 check_PROGRAMS += $(spf_tests)
 TESTS += $(spf_tests)
 spf_libs = filter/inspect/libinspect.a rules/librules.a lists/liblists.a \
@@ -209,6 +209,9 @@ tests_unit_test_spf_macro_LDADD = $(spf_libs)
 
 tests_unit_test_spf_record_SOURCES = tests/unit/test_spf_record.c
 tests_unit_test_spf_record_LDADD = $(spf_libs)
+
+tests_unit_test_spf_choose_SOURCES = tests/unit/test_spf_choose.c
+tests_unit_test_spf_choose_LDADD = $(spf_libs)
 
 tests_unit_test_spf_SOURCES = tests/unit/test_spf.c \
 	tests/unit/inspect_zone.c tests/unit/inspect_zone.h \

@@ -114,16 +114,23 @@ struct store_lmdb_settings lmdb_settings(uint64_t room)
 					     .set_aside = hear };
 }
 
-struct store *lmdb_must_open(uint64_t room, int64_t seconds_later)
+struct store *lmdb_must_open_with(const struct store_lmdb_settings *settings,
+				  int64_t seconds_later)
 {
-	struct store_lmdb_settings settings = lmdb_settings(room);
 	struct greylist_time now = lmdb_noon(seconds_later);
 	char why[STORE_WHY_SIZE];
-	struct store *store = store_lmdb_open(&settings, &now, why);
+	struct store *store = store_lmdb_open(settings, &now, why);
 
 	if (!store)
 		fail_msg("%s", why);
 	return store;
+}
+
+struct store *lmdb_must_open(uint64_t room, int64_t seconds_later)
+{
+	struct store_lmdb_settings settings = lmdb_settings(room);
+
+	return lmdb_must_open_with(&settings, seconds_later);
 }
 
 unsigned char *lmdb_file_read(size_t *ret_len)

@@ -33,6 +33,8 @@ extern unsigned lmdb_set_aside;
 extern char lmdb_sentence[512];
 
 struct store *lmdb_must_open(uint64_t room, int64_t seconds_later);
+struct store *lmdb_must_open_with(const struct store_lmdb_settings *settings,
+				  int64_t seconds_later);
 
 /* The whole file, to be freed; and the other way. */
 unsigned char *lmdb_file_read(size_t *ret_len);

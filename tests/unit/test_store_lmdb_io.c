@@ -75,15 +75,9 @@ int fdatasync(int fd)
 static struct store *open_synced(int64_t seconds_later)
 {
 	struct store_lmdb_settings settings = lmdb_settings(LMDB_ROOM);
-	struct greylist_time now = lmdb_noon(seconds_later);
-	char why[STORE_WHY_SIZE];
-	struct store *store;
 
 	settings.sync = true;
-	store = store_lmdb_open(&settings, &now, why);
-	if (!store)
-		fail_msg("%s", why);
-	return store;
+	return lmdb_must_open_with(&settings, seconds_later);
 }
 
 static const struct {

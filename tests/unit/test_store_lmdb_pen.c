@@ -79,14 +79,10 @@ static unsigned number; /* each visitor is a stranger */
 static struct store *open_it(bool sync)
 {
 	struct store_lmdb_settings settings = lmdb_settings(LMDB_ROOM);
-	struct greylist_time now = lmdb_noon(0);
-	char why[STORE_WHY_SIZE];
 	struct store *store;
 
 	settings.sync = sync;
-	store = store_lmdb_open(&settings, &now, why);
-	if (!store)
-		fail_msg("%s", why);
+	store = lmdb_must_open_with(&settings, 0);
 	atomic_store(&clock_ms, 1000);
 	((struct store_lmdb *)store)->clock = look_at_clock;
 	assert_int_equal(lmdb_tries(store, number++, 0), STORE_DONE);
