@@ -17,11 +17,12 @@ class Clock:
     """Clocks that a test moves.  `environment` is for the filter's processes."""
 
     def __init__(self) -> None:
+        built = (program("STEELYARD", "steelyard").parent
+                 / "tests/faults/clock.so").read_bytes()
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="sy-clock-"))
         self._folder.chmod(0o755)
         library = self._folder / "clock.so"
-        shutil.copy(program("STEELYARD", "steelyard").parent
-                    / "tests/faults/clock.so", library)
+        library.write_bytes(built)
         control = self._folder / "clock.so.control"
         control.write_bytes(bytes(struct.calcsize(_FORMAT)))
         with open(control, "r+b") as file:
