@@ -229,11 +229,6 @@ bool signatures_eoh(struct signatures *signatures, const char *author)
 	else if (!signatures->library)
 		decide_all(signatures, SIGNATURE_TEMPERROR,
 			   "there is no memory");
-	for (const struct candidate *c = signatures->candidates; c; c = c->next)
-		if (c->open) /* choose() has seen to it that there is room */
-			(void)dkim_body_want(&signatures->body, c->field.hash,
-					     c->field.relaxed_body,
-					     candidate_body_length(&c->field));
 	return signatures->library != NULL;
 }
 

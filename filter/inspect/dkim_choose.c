@@ -85,31 +85,13 @@ static void judge_header(struct signatures *signatures,
 		candidate->policy = "there is a From that is not signed";
 }
 
-/* Is the body hashed for it as for one that is chosen? */
-static bool shares_body(const struct signatures *signatures,
-			const struct candidate *candidate)
-{
-	const struct dkim_field *a = &candidate->field;
-
-	for (const struct candidate *c = signatures->candidates; c;
-	     c = c->next) {
-		const struct dkim_field *b = &c->field;
-
-		if (c->chosen && a->hash == b->hash &&
-		    a->relaxed_body == b->relaxed_body &&
-		    candidate_body_length(a) == candidate_body_length(b))
-			return true;
-	}
-	return false;
-}
-
 /*
  * At most SIGNATURES_MAX of them, with at most DKIM_BODY_HASHES of the body:
  * that is what costs, and mail that is well-meant has one.
  */
 static void choose(struct signatures *signatures)
 {
-	size_t count = 0, bodies = 0;
+	size_t count = 0;
 
 	for (int least = OF_AUTHOR; least >= OF_STRANGER; least--)
 		for (struct candidate *c = signatures->candidates; c;
@@ -118,11 +100,10 @@ static void choose(struct signatures *signatures)
 				continue;
 			if (count == SIGNATURES_MAX)
 				break;
-			if (!shares_body(signatures, c)) {
-				if (bodies == DKIM_BODY_HASHES)
-					continue;
-				bodies++;
-			}
+			if (!dkim_body_want(&signatures->body, c->field.hash,
+					    c->field.relaxed_body,
+					    candidate_body_length(&c->field)))
+				continue;
 			c->chosen = true;
 			count++;
 		}

@@ -82,7 +82,7 @@ struct signatures {
 /*
  * At the end of the header: decides all but SIGNATURES_MAX of the signatures,
  * those of the author's domain first, and whatever of these the header itself
- * decides; and says which are told of.
+ * decides; says which are told of, and how their bodies are to be hashed.
  */
 void signatures_choose(struct signatures *signatures, const char *author);
 
