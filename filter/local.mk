@@ -88,7 +88,7 @@ steelyard_sources = \
 	filter/lock.h filter/main.c filter/milter.c filter/milter.h \
 	filter/notify.c filter/notify.h filter/privileges.c \
 	filter/privileges.h filter/remember.c filter/remember.h \
-	filter/serve.c filter/serve.h \
+	filter/serve.c filter/serve.h filter/steps.c filter/steps.h \
 	filter/supervisor.c filter/supervisor.h
 steelyard_SOURCES = $(steelyard_sources)
 steelyard_LDADD = filter/libcontrol.a filter/libsession.a \

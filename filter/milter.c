@@ -1,10 +1,8 @@
 /*
  * milter.c - when something happens: libmilter's callbacks, each a sentence.
  *
- * A step whose answer cannot matter is negotiated away (SMFIP_NR_*): the MTA
- * then does not wait, and the callback returns SMFIS_NOREPLY.  Which steps
- * those are follows from the rules (phases.h); so does whether the body is
- * sent.
+ * A step whose answer cannot matter is negotiated away (steps.h): the MTA then
+ * does not wait, and the callback returns SMFIS_NOREPLY.
  *
  * An MTA that lacks some of this is served all the same: libmilter replies in
  * our stead where the MTA insists (see st_optionneg() in its engine.c).
@@ -28,6 +26,7 @@
 #include "filter/listener.h"
 #include "filter/log.h"
 #include "filter/session.h"
+#include "filter/steps.h"
 
 enum {
 	/* One timeout serves half frames and idle conversations alike; a
@@ -106,6 +105,23 @@ static bool mta_reply(void *context, const struct reply *reply)
 	return result == MI_SUCCESS;
 }
 
+/*
+ * A field's value as the MTA is told it, for the caller to free; NULL without
+ * memory.  With HDR_LEADSPC it is written as it stands.
+ */
+static char *led_in(const struct link *link, const char *value)
+{
+	bool blank = (link->steps & SMFIP_HDR_LEADSPC) != 0;
+	size_t size = strlen(value) + 1;
+	char *text = malloc(blank + size);
+
+	if (text == NULL)
+		return NULL;
+	text[0] = ' ';
+	memcpy(text + blank, value, size);
+	return text;
+}
+
 static bool mta_insert_header(void *context, int index, const char *name,
 			      const char *value)
 {
@@ -115,10 +131,8 @@ static bool mta_insert_header(void *context, int index, const char *name,
 
 	if ((link->actions & SMFIF_ADDHDRS) == 0)
 		return false;
-	/* With HDR_LEADSPC the value is written as it stands. */
-	if (asprintf(&v, "%s%s",
-		     (link->steps & SMFIP_HDR_LEADSPC) != 0 ? " " : "",
-		     value) < 0)
+	v = led_in(link, value);
+	if (v == NULL)
 		return false;
 	done = smfi_insheader(context, index, n, v) == MI_SUCCESS;
 	free(v);
@@ -134,10 +148,7 @@ static bool mta_change_header(void *context, const char *name, int index,
 
 	if ((link->actions & SMFIF_CHGHDRS) == 0)
 		return false;
-	if (value != NULL &&
-	    asprintf(&v, "%s%s",
-		     (link->steps & SMFIP_HDR_LEADSPC) != 0 ? " " : "",
-		     value) < 0)
+	if (value != NULL && (v = led_in(link, value)) == NULL)
 		return false;
 	done = smfi_chgheader(context, n, index, v) == MI_SUCCESS;
 	free(v);
@@ -272,60 +283,6 @@ static struct link *link_new(SMFICTX *ctx)
 	return link;
 }
 
-/* Which steps need no answer, and which are not needed at all. */
-static unsigned long steps_of(const struct plan *plan, bool refused)
-{
-	static const struct {
-		enum phase phase;
-		unsigned long flag;
-	} silent[] = {
-		{ PHASE_CONNECT, SMFIP_NR_CONN }, { PHASE_HELO, SMFIP_NR_HELO },
-		{ PHASE_MAIL, SMFIP_NR_MAIL },	  { PHASE_RCPT, SMFIP_NR_RCPT },
-		{ PHASE_DATA, SMFIP_NR_DATA },
-	};
-	/* The first piece of body, or EOM, tells that the header is over. */
-	unsigned long steps = SMFIP_NR_UNKN | SMFIP_NR_HDR | SMFIP_NOEOH |
-			      SMFIP_NR_EOH | SMFIP_HDR_LEADSPC;
-
-	for (size_t i = 0; i < sizeof(silent) / sizeof(silent[0]); i++)
-		if (!plan->answers[silent[i].phase] && !refused)
-			steps |= silent[i].flag;
-	/*
-	 * Postfix keeps to itself what needs no reply, until something comes
-	 * that does.  Where DNS is to be asked about the client that would be
-	 * too late: a word of ours at connect has it told at once.
-	 */
-	if (plan->asks_client)
-		steps &= ~(unsigned long)SMFIP_NR_CONN;
-	if (!plan->answers[PHASE_DATA] && !refused)
-		steps |= SMFIP_NODATA;
-	if (!plan->wants_unknown)
-		steps |= SMFIP_NOUNKNOWN;
-	if (plan->wants_refused)
-		steps |= SMFIP_RCPT_REJ;
-	/* A body is answered chunk by chunk, or SKIP could never be said. */
-	steps |= plan->wants_body ? SMFIP_SKIP : SMFIP_NOBODY;
-	return steps;
-}
-
-static void ask_macros(SMFICTX *ctx, const struct plan *plan)
-{
-	static const int stages[PHASE_COUNT] = {
-		SMFIM_CONNECT, SMFIM_HELO, SMFIM_ENVFROM,
-		SMFIM_ENVRCPT, SMFIM_DATA, SMFIM_EOM,
-	};
-
-	/* libmilter takes no empty list; "i" is not defined where nothing is
-	 * asked for, so that nothing is sent. */
-	for (int p = 0; p < PHASE_COUNT; p++) {
-		const char *list = plan->macros[p];
-
-		smfi_setsymlist(ctx, stages[p],
-				(char *)(uintptr_t)(list[0] != '\0' ? list
-								    : "i"));
-	}
-}
-
 static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions,
 			     unsigned long steps, unsigned long f2,
 			     unsigned long f3, unsigned long *ret_actions,
@@ -348,9 +305,10 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions,
 	plan = session_plan(link->session);
 	link->actions = actions & (SMFIF_ADDHDRS | SMFIF_CHGHDRS |
 				   SMFIF_QUARANTINE | SMFIF_SETSYMLIST);
-	link->steps = steps & steps_of(plan, session_is_refused(link->session));
+	link->steps =
+		steps & steps_wanted(plan, session_is_refused(link->session));
 	if ((link->actions & SMFIF_SETSYMLIST) != 0)
-		ask_macros(ctx, plan);
+		steps_ask_macros(ctx, plan);
 	*ret_actions = link->actions;
 	*ret_steps = link->steps;
 	*ret_f2 = 0;

@@ -18,11 +18,22 @@ from .steelyard import Steelyard
 
 MTAS = ("fake", "postfix", "sendmail")
 
-# What "declined" and "wanted" may name.
-_STEP_FLAGS = {
+# What "declined" and "wanted" may name ...
+_DECLINED = {
     "connect": Flag.NOCONNECT, "helo": Flag.NOHELO, "mail": Flag.NOMAIL,
     "rcpt": Flag.NORCPT, "data": Flag.NODATA, "header": Flag.NOHDRS,
     "eoh": Flag.NOEOH, "body": Flag.NOBODY, "unknown": Flag.NOUNKNOWN,
+}
+# ... and "unanswered" and "answered".
+_UNANSWERED = {
+    "connect": Flag.NR_CONN, "helo": Flag.NR_HELO, "mail": Flag.NR_MAIL,
+    "rcpt": Flag.NR_RCPT, "data": Flag.NR_DATA, "header": Flag.NR_HDR,
+    "eoh": Flag.NR_EOH, "body": Flag.NR_BODY, "unknown": Flag.NR_UNKN,
+}
+# What a word claims of the steps behind it: of which flags, and are they set?
+NEGOTIATED = {
+    "declined": (_DECLINED, True), "wanted": (_DECLINED, False),
+    "unanswered": (_UNANSWERED, True), "answered": (_UNANSWERED, False),
 }
 
 
@@ -311,18 +322,17 @@ class Later(Step):
 
 
 @dataclasses.dataclass
-class Declined(Step):
-    """In the negotiation the filter has declined these steps (fake only)."""
+class Negotiated(Step):
+    """What the negotiation says of these steps (fake only)."""
 
+    word: str
     names: list[str]
-    wanted: bool
 
     def run(self, conv: Conversation) -> None:
         link = getattr(conv.server, "last", None)
         if link is None:
             raise BadTalk("only the fake MTA sees the negotiation")
+        flags, wanted = NEGOTIATED[self.word]
         for name in self.names:
-            flag = _STEP_FLAGS[name]
-            declined = bool(link.negotiated.steps & flag)
-            if declined == self.wanted:
-                raise Mismatch(f"{name} was {'declined' if declined else 'not declined'}")
+            if bool(link.negotiated.steps & flags[name]) != wanted:
+                raise Mismatch(f"{name} is not {self.word}")

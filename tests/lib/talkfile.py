@@ -116,8 +116,8 @@ class _Reader:
             self.add(asked(words[1:], None))
         elif words[:2] == ["not", "asked"]:
             self.add(asked(words[2:], 0))
-        elif words[0] in ("declined", "wanted"):
-            self.add(talk.Declined(words[1:], words[0] == "wanted"))
+        elif words[0] in talk.NEGOTIATED:
+            self.add(talk.Negotiated(words[0], words[1:]))
         else:
             raise BadTalk(f"what is {line!r}?")
 
