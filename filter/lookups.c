@@ -47,7 +47,7 @@ struct lookups *lookups_new(const struct generation *gen)
 {
 	struct lookups *lookups;
 
-	if (gen->resolver == NULL)
+	if (gen->resolver == NULL || !gen->plan.asks_dns)
 		return NULL;
 	lookups = calloc(1, sizeof(*lookups));
 	if (lookups == NULL)
@@ -115,6 +115,20 @@ bool lookups_want_helo(const struct generation *gen)
 	return dnsbl_reads(gen, FACT_HELO_NAME) || wants_helo_addresses(gen);
 }
 
+static bool wants_sender(const struct generation *gen)
+{
+	return dnsbl_reads(gen, FACT_SENDER_MX) ||
+	       READS(gen, FACT_SENDER_EXISTS, FACT_SENDER_MX,
+		     FACT_SENDER_NULL_MX, FACT_SENDER_BOGUS_MX);
+}
+
+bool lookups_want_any(const struct generation *gen)
+{
+	return ruleset_dnsbl_count(gen->rules) > 0 ||
+	       lookups_want_client(gen) || lookups_want_helo(gen) ||
+	       wants_sender(gen);
+}
+
 void lookups_client(struct lookups *lookups, const struct ip *client)
 {
 	const struct generation *gen = lookups->gen;
@@ -136,7 +150,7 @@ void lookups_client(struct lookups *lookups, const struct ip *client)
 void lookups_helo(struct lookups *lookups, const char *helo,
 		  const struct ip *client)
 {
-	if (helo != NULL)
+	if (helo != NULL && dnsbl_reads(lookups->gen, FACT_HELO_NAME))
 		dnsbl_ask_name(&lookups->lists, FACT_HELO_NAME, helo,
 			       strlen(helo));
 	if (wants_helo_addresses(lookups->gen))
@@ -189,7 +203,6 @@ void lookups_sender(struct lookups *lookups, const struct facts *facts)
 {
 	const struct generation *gen = lookups->gen;
 	const struct fact *domain = &facts->fixed[FACT_SENDER_DOMAIN];
-	bool lists_mx = dnsbl_reads(gen, FACT_SENDER_MX);
 
 	lookups->sender = calloc(1, sizeof(*lookups->sender));
 	if (lookups->sender != NULL)
@@ -200,10 +213,9 @@ void lookups_sender(struct lookups *lookups, const struct facts *facts)
 	ask_lists(&lookups->lists, PHASE_MAIL, PHASE_MAIL, facts);
 	/* none, the null sender's, is none for these, too */
 	if ((domain->state != FACT_KNOWN && domain->state != FACT_NONE) ||
-	    (!lists_mx && !READS(gen, FACT_SENDER_EXISTS, FACT_SENDER_MX,
-				 FACT_SENDER_NULL_MX, FACT_SENDER_BOGUS_MX)))
+	    !wants_sender(gen))
 		return;
-	if (lists_mx)
+	if (dnsbl_reads(gen, FACT_SENDER_MX))
 		lookups->sender->on_host = host_came;
 	lookups->sender->context = lookups;
 	sender_dns_ask(lookups->sender, lookups->sender_batch, domain->text.at,
@@ -225,6 +237,8 @@ void lookups_content(struct lookups *lookups, const struct facts *facts)
 {
 	const struct generation *gen = lookups->gen;
 
+	if (ruleset_dnsbl_count(gen->rules) == 0)
+		return;
 	lookups->content_lists = calloc(1, sizeof(*lookups->content_lists));
 	if (lookups->content_lists != NULL)
 		lookups->content = dns_batch_new(gen->resolver->dns);

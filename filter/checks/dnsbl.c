@@ -191,15 +191,13 @@ void dnsbl_ask_name(struct dnsbl_asking *asking, enum fact_id of,
 {
 	const struct ruleset *rules = asking->gen->rules;
 	const struct text subject = { name, len };
-	struct text full, organisation;
+	struct text full, organisation = { 0 };
 	struct domain domain;
 
 	if (domain_normalise(name, len, &domain) != ADDRESS_FINE ||
 	    (domain.flags & (DOMAIN_LITERAL | DOMAIN_BARE_IP)) != 0)
 		return;
 	full = (struct text){ domain.name, domain.len };
-	organisation.at =
-		suffix_organisation(full.at, full.len, &organisation.len);
 	for (size_t i = 0; i < ruleset_dnsbl_count(rules); i++) {
 		const struct dnsbl_info *info = ruleset_dnsbl(rules, i);
 
@@ -207,6 +205,10 @@ void dnsbl_ask_name(struct dnsbl_asking *asking, enum fact_id of,
 			continue;
 		if (info->ask != DNSBL_ASK_ORGANISATION)
 			ask_about(asking, i, of, full, subject);
+		if (info->ask != DNSBL_ASK_FULL && organisation.at == NULL)
+			organisation.at =
+				suffix_organisation(full.at, full.len,
+						    &organisation.len);
 		if (organisation.at != NULL &&
 		    (info->ask == DNSBL_ASK_ORGANISATION ||
 		     (info->ask == DNSBL_ASK_BOTH &&
