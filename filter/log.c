@@ -129,28 +129,6 @@ const char *log_value(struct arena *arena, const char *value, size_t len)
 	return log_escape(value, len, LOG_VALUE_MAX, buffer);
 }
 
-/*
- * The net below log_escape(): whatever a caller forgot, no control character
- * and no byte of another encoding reaches a terminal, and no line is two.
- */
-static size_t put_clean(char *to, size_t room, const char *text)
-{
-	char *start = to;
-
-	for (; *text && (size_t)(to - start) + 8 < room; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c >= ' ' && c < 0x7f)
-			*to++ = (char)c;
-		else
-			to = put_hex(to, c);
-	}
-	if (*text)
-		to = stpcpy(to, "...");
-	*to = '\0';
-	return (size_t)(to - start);
-}
-
 /* --- ways out ----------------------------------------------------------- */
 
 static int64_t monotonic_seconds(void)
@@ -282,20 +260,13 @@ static void keep_line(const char *line, size_t len)
 	out.ring[(out.first + out.count++) % RING_LINES] = copy;
 }
 
-static size_t make_line(char line[LINE_SIZE], int level, const char *event,
-			const char *text);
-
-/* True when nothing is waiting any more. */
+/* True when no line waits any more. */
 static bool empty_ring(void)
 {
-	char line[LINE_SIZE], text[64];
-	size_t len, left;
-
 	while (out.count > 0) {
 		char *head = out.ring[out.first];
+		size_t len = strlen(head), left = write_line(head, len);
 
-		len = strlen(head);
-		left = write_line(head, len);
 		if (left > 0) {
 			memmove(head, head + (len - left), left + 1);
 			return false;
@@ -305,23 +276,12 @@ static bool empty_ring(void)
 		out.first = (out.first + 1) % RING_LINES;
 		out.count--;
 	}
-	if (out.dropped > 0) {
-		snprintf(text, sizeof(text), "dropped=%llu",
-			 (unsigned long long)out.dropped);
-		len = make_line(line, LOG_WARNING, "C4", text);
-		left = write_line(line, len);
-		if (left < len)
-			out.dropped = 0;
-		if (left > 0 && left < len)
-			keep_line(line + (len - left), left);
-		return left == 0;
-	}
 	return true;
 }
 
-/* --- events ------------------------------------------------------------- */
+/* --- lines -------------------------------------------------------------- */
 
-static size_t put_front(char *line, int level)
+static size_t put_front(char line[LINE_SIZE], int level, const char *event)
 {
 	struct tm tm = { 0 };
 	char stamp[32] = "";
@@ -330,26 +290,63 @@ static size_t put_front(char *line, int level)
 
 	if (out.target == LOG_TO_STDERR) {
 		len = snprintf(line, LINE_SIZE, "%s: ", out.name);
-		return (size_t)len;
+	} else {
+		/* RFC 3164, section 4.1, as every syslogd on a Unix socket
+		 * reads it */
+		now = time(NULL);
+		localtime_r(&now, &tm);
+		strftime(stamp, sizeof(stamp), "%b %e %H:%M:%S", &tm);
+		len = snprintf(line, LINE_SIZE,
+			       "<%d>%s %s[%d]: ", out.facility | level, stamp,
+			       out.name, (int)getpid());
 	}
-	/* RFC 3164, section 4.1, as every syslogd on a Unix socket reads it */
-	now = time(NULL);
-	localtime_r(&now, &tm);
-	strftime(stamp, sizeof(stamp), "%b %e %H:%M:%S", &tm);
-	len = snprintf(line, LINE_SIZE, "<%d>%s %s[%d]: ", out.facility | level,
-		       stamp, out.name, (int)getpid());
+	len += snprintf(line + len, LINE_SIZE - (size_t)len,
+			"event=%.32s level=%s ", event,
+			level_names[level & LOG_PRIMASK]);
 	return (size_t)len;
 }
 
-static size_t make_line(char line[LINE_SIZE], int level, const char *event,
-			const char *text)
+static bool is_clean(const char *text, size_t len)
 {
-	size_t len = put_front(line, level);
+	bool clean = true;
 
-	len += (size_t)snprintf(line + len, LINE_SIZE - len,
-				"event=%.32s level=%s ", event,
-				level_names[level & LOG_PRIMASK]);
-	len += put_clean(line + len, LINE_SIZE - 1 - len, text);
+	for (size_t i = 0; i < len; i++) /* to the end: without a branch */
+		clean &= text[i] >= ' ' && text[i] < 0x7f;
+	return clean;
+}
+
+/* Apart, since its buffer is cleared at each call, and mostly not needed. */
+__attribute__((noinline)) static size_t rewrite(char *text, size_t len,
+						size_t room)
+{
+	char copy[LINE_SIZE], *to = text;
+	size_t i;
+
+	memcpy(copy, text, len);
+	for (i = 0; i < len && (size_t)(to - text) + 8 < room; i++) {
+		if (is_clean(&copy[i], 1))
+			*to++ = copy[i];
+		else
+			to = put_hex(to, (unsigned char)copy[i]);
+	}
+	if (i < len)
+		to = stpcpy(to, "...");
+	return (size_t)(to - text);
+}
+
+/*
+ * Ends a line whose text begins at `front`, and returns its length.  This is
+ * the net below log_escape(): whatever a caller forgot, no control character
+ * and no byte of another encoding reaches a terminal, and no line is two.
+ */
+static size_t put_end(char line[LINE_SIZE], size_t front)
+{
+	size_t room = LINE_SIZE - 1 - front;
+	size_t len = strlen(line + front);
+
+	if (len + 8 >= room || !is_clean(line + front, len))
+		len = rewrite(line + front, len, room);
+	len += front;
 	while (len > 0 && line[len - 1] == ' ')
 		len--;
 	if (out.target == LOG_TO_STDERR)
@@ -358,21 +355,46 @@ static size_t make_line(char line[LINE_SIZE], int level, const char *event,
 	return len;
 }
 
+/* --- events ------------------------------------------------------------- */
+
+/* Apart for the same reason.  False: there is no way out for this either. */
+__attribute__((noinline)) static bool tell_dropped(void)
+{
+	char line[LINE_SIZE];
+	size_t front = put_front(line, LOG_WARNING, "C4"), len, left;
+
+	snprintf(line + front, LINE_SIZE - front, "dropped=%llu",
+		 (unsigned long long)out.dropped);
+	len = put_end(line, front);
+	left = write_line(line, len);
+	if (left < len)
+		out.dropped = 0;
+	if (left > 0 && left < len)
+		keep_line(line + (len - left), left);
+	return left == 0;
+}
+
+/* Whatever came before; the lock is held. */
+static bool catch_up(void)
+{
+	return empty_ring() && (out.dropped == 0 || tell_dropped());
+}
+
 void log_event(int level, const char *event, const char *format, ...)
 {
-	char text[LINE_SIZE], line[LINE_SIZE];
-	size_t len, left;
+	char line[LINE_SIZE];
+	size_t front, len, left;
 	va_list args;
 
 	if (level > __atomic_load_n(&out.level, __ATOMIC_RELAXED))
 		return;
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-
 	pthread_mutex_lock(&out.lock);
-	len = make_line(line, level, event, text);
-	left = empty_ring() ? write_line(line, len) : len;
+	front = put_front(line, level, event);
+	va_start(args, format);
+	vsnprintf(line + front, LINE_SIZE - front, format, args);
+	va_end(args);
+	len = put_end(line, front);
+	left = catch_up() ? write_line(line, len) : len;
 	if (left > 0)
 		keep_line(line + (len - left), left);
 	pthread_mutex_unlock(&out.lock);
@@ -383,7 +405,7 @@ bool log_flush(void)
 	bool done;
 
 	pthread_mutex_lock(&out.lock);
-	done = empty_ring();
+	done = catch_up();
 	pthread_mutex_unlock(&out.lock);
 	return done;
 }
@@ -406,7 +428,7 @@ void log_open(enum log_target target, const char *name)
 void log_close(void)
 {
 	pthread_mutex_lock(&out.lock);
-	empty_ring();
+	catch_up();
 	for (; out.count > 0; out.count--) {
 		free(out.ring[out.first]);
 		out.ring[out.first] = NULL;
