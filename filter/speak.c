@@ -28,6 +28,7 @@ static void symbol_add(void *context, size_t index)
 	struct symbols *list = context;
 	const struct rule_info *rule = ruleset_rule(list->rules, index);
 	size_t need;
+	char *end;
 
 	if (rule->shadow)
 		return;
@@ -42,9 +43,11 @@ static void symbol_add(void *context, size_t index)
 		list->text = more;
 		list->room = room;
 	}
-	list->len += (size_t)sprintf(list->text + list->len, "%s%s",
-				     list->len > 0 ? list->separator : "",
-				     rule->name);
+	end = list->text + list->len;
+	if (list->len > 0)
+		end = stpcpy(end, list->separator);
+	end = stpcpy(end, rule->name);
+	list->len = (size_t)(end - list->text);
 }
 
 static const char *symbols_of(struct session *s, const struct hits *hits,

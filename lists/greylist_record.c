@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "lists/digits.h"
+
 /* --- writing ------------------------------------------------------------- */
 
 struct line {
@@ -27,18 +29,13 @@ static void put(struct line *line, const char *text)
 	put_bytes(line, text, strlen(text));
 }
 
-/* By hand, as a record is written with each visit: printf takes longer. */
 static void put_digits(struct line *line, uint64_t number, unsigned base,
 		       size_t at_least)
 {
-	char digits[20], *at = digits + sizeof(digits);
-	const char *end = at;
+	char digits[DIGITS_MAX];
+	const char *end = digits_put(digits, number, base, at_least);
 
-	do {
-		*--at = "0123456789abcdef"[number % base];
-		number /= base;
-	} while (number > 0 || (size_t)(end - at) < at_least);
-	put_bytes(line, at, (size_t)(end - at));
+	put_bytes(line, digits, (size_t)(end - digits));
 }
 
 static void put_value(struct line *line, int64_t number)

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "lists/digits.h"
+
 #define GROUPS 8
 
 /* What is being read, and what went wrong first. */
@@ -334,11 +336,10 @@ static void longest_gap(const unsigned groups[GROUPS], int *ret_start,
 	*ret_end = start < 0 ? -1 : start + best;
 }
 
-static void format_v6(const struct ip *ip, char *buf, size_t size)
+static void format_v6(const struct ip *ip, char *at)
 {
 	unsigned groups[GROUPS];
 	int start, end;
-	size_t at = 0;
 
 	for (int i = 0; i < GROUPS; i++)
 		groups[i] =
@@ -346,13 +347,25 @@ static void format_v6(const struct ip *ip, char *buf, size_t size)
 	longest_gap(groups, &start, &end);
 	for (int i = 0; i < GROUPS; i++) {
 		if (i == start) {
-			at += (size_t)snprintf(buf + at, size - at, "::");
+			at = stpcpy(at, "::");
 			i = end - 1;
 			continue;
 		}
-		at += (size_t)snprintf(buf + at, size - at, "%s%x",
-				       i > 0 && i != end ? ":" : "", groups[i]);
+		if (i > 0 && i != end)
+			*at++ = ':';
+		at = digits_put(at, groups[i], 16, 1);
 	}
+	*at = '\0';
+}
+
+static void format_v4(const uint8_t bytes[4], bool reversed, char *at)
+{
+	for (int i = 0; i < 4; i++) {
+		if (i > 0)
+			*at++ = '.';
+		at = digits_put(at, bytes[reversed ? 3 - i : i], 10, 1);
+	}
+	*at = '\0';
 }
 
 const char *ip_format(const struct ip *ip, char *buf, size_t size)
@@ -362,10 +375,9 @@ const char *ip_format(const struct ip *ip, char *buf, size_t size)
 	if (size < IP_TEXT_SIZE)
 		return buf;
 	if (ip->family == 4)
-		snprintf(buf, size, "%u.%u.%u.%u", ip->bytes[0], ip->bytes[1],
-			 ip->bytes[2], ip->bytes[3]);
+		format_v4(ip->bytes, false, buf);
 	else if (ip->family == 6)
-		format_v6(ip, buf, size);
+		format_v6(ip, buf);
 	return buf;
 }
 
@@ -397,8 +409,7 @@ const char *ip_reversed(const struct ip *ip, char *buf, size_t size)
 	if (size < IP_REVERSED_SIZE)
 		return buf;
 	if (ip->family == 4) {
-		snprintf(buf, size, "%u.%u.%u.%u", ip->bytes[3], ip->bytes[2],
-			 ip->bytes[1], ip->bytes[0]);
+		format_v4(ip->bytes, true, buf);
 	} else if (ip->family == 6) {
 		char *at = buf;
 

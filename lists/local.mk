@@ -1,6 +1,6 @@
 noinst_LIBRARIES += lists/liblists.a
 lists_liblists_a_SOURCES = \
-	lists/dns.c lists/dns.h lists/dns_private.h \
+	lists/digits.h lists/dns.c lists/dns.h lists/dns_private.h \
 	lists/dns_answer.c lists/dns_answer.h \
 	lists/dns_batch.c lists/dns_batch.h \
 	lists/dns_breaker.c lists/dns_breaker.h \

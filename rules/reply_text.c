@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lists/digits.h"
 #include "rules/arena.h"
 #include "rules/verdict.h"
 
@@ -231,8 +232,13 @@ const char *score_text(int32_t hundredths, char buffer[SCORE_TEXT])
 	uint32_t value = hundredths < 0 ? 0u - (uint32_t)hundredths
 					: (uint32_t)hundredths;
 
-	snprintf(buffer, SCORE_TEXT, "%s%" PRIu32 ".%02" PRIu32,
-		 hundredths < 0 ? "-" : "", value / 100, value % 100);
+	char *at = buffer;
+
+	if (hundredths < 0)
+		*at++ = '-';
+	at = digits_put(at, value / 100, 10, 1);
+	*at++ = '.';
+	*digits_put(at, value % 100, 10, 2) = '\0';
 	return buffer;
 }
 
