@@ -81,7 +81,8 @@ static struct arena_block *block_add(struct arena *arena, size_t need)
 	return block;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+/* As arena_alloc(), with whatever the bytes held before. */
+static void *take(struct arena *arena, size_t size)
 {
 	const size_t align = _Alignof(max_align_t);
 	struct arena_block *block = arena->blocks;
@@ -100,7 +101,14 @@ void *arena_alloc(struct arena *arena, size_t size)
 		return NULL;
 	piece = block->bytes + block->used;
 	block->used += size;
-	return memset(piece, 0, size);
+	return piece;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	void *piece = take(arena, size);
+
+	return piece != NULL ? memset(piece, 0, size) : NULL;
 }
 
 void *arena_array(struct arena *arena, size_t count, size_t size)
@@ -122,26 +130,33 @@ char *arena_strndup(struct arena *arena, const char *text, size_t len)
 		arena->full = true;
 		return NULL;
 	}
-	copy = arena_alloc(arena, len + 1);
-	if (copy != NULL && len > 0)
+	copy = take(arena, len + 1);
+	if (copy == NULL)
+		return NULL;
+	if (len > 0)
 		memcpy(copy, text, len);
+	copy[len] = '\0';
 	return copy;
 }
 
+/* Mostly there is room for it where the next piece will be. */
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
-	va_list args;
+	struct arena_block *block = arena->blocks;
+	size_t room = block != NULL ? block->size - block->used : 0;
+	char *here = room > 0 ? (char *)block->bytes + block->used : NULL;
 	char *text;
+	va_list args;
 	int len;
 
 	va_start(args, format);
-	len = vsnprintf(NULL, 0, format, args);
+	len = vsnprintf(here, room, format, args);
 	va_end(args);
 	if (len < 0)
 		return NULL;
-	text = arena_alloc(arena, (size_t)len + 1);
-	if (text == NULL)
-		return NULL;
+	text = take(arena, (size_t)len + 1);
+	if (text == NULL || (text == here && (size_t)len < room))
+		return text;
 	va_start(args, format);
 	vsnprintf(text, (size_t)len + 1, format, args);
 	va_end(args);
