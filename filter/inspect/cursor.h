@@ -11,6 +11,7 @@
 #ifndef STEELYARD_INSPECT_CURSOR_H
 #define STEELYARD_INSPECT_CURSOR_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -51,26 +52,32 @@ static inline uint8_t cursor_u8(struct cursor *cursor)
 
 static inline uint16_t cursor_u16(struct cursor *cursor)
 {
-	uint16_t low = cursor_u8(cursor);
-	uint16_t high = cursor_u8(cursor);
+	const char *at = cursor_bytes(cursor, sizeof(uint16_t));
+	uint16_t value = 0;
 
-	return cursor->failed ? 0 : (uint16_t)(low | high << 8);
+	if (at != NULL)
+		memcpy(&value, at, sizeof(value));
+	return le16toh(value);
 }
 
 static inline uint32_t cursor_u32(struct cursor *cursor)
 {
-	uint32_t low = cursor_u16(cursor);
-	uint32_t high = cursor_u16(cursor);
+	const char *at = cursor_bytes(cursor, sizeof(uint32_t));
+	uint32_t value = 0;
 
-	return cursor->failed ? 0 : low | high << 16;
+	if (at != NULL)
+		memcpy(&value, at, sizeof(value));
+	return le32toh(value);
 }
 
 static inline uint64_t cursor_u64(struct cursor *cursor)
 {
-	uint64_t low = cursor_u32(cursor);
-	uint64_t high = cursor_u32(cursor);
+	const char *at = cursor_bytes(cursor, sizeof(uint64_t));
+	uint64_t value = 0;
 
-	return cursor->failed ? 0 : low | high << 32;
+	if (at != NULL)
+		memcpy(&value, at, sizeof(value));
+	return le64toh(value);
 }
 
 /* Nothing failed, and nothing is left. */
@@ -103,32 +110,20 @@ static inline void pen_u8(struct pen *pen, uint8_t value)
 
 static inline void pen_u16(struct pen *pen, uint16_t value)
 {
-	const unsigned char bytes[2] = { (unsigned char)value,
-					 (unsigned char)(value >> 8) };
-
-	pen_bytes(pen, bytes, sizeof(bytes));
+	value = htole16(value);
+	pen_bytes(pen, &value, sizeof(value));
 }
 
 static inline void pen_u32(struct pen *pen, uint32_t value)
 {
-	const unsigned char bytes[4] = { (unsigned char)value,
-					 (unsigned char)(value >> 8),
-					 (unsigned char)(value >> 16),
-					 (unsigned char)(value >> 24) };
-
-	pen_bytes(pen, bytes, sizeof(bytes));
+	value = htole32(value);
+	pen_bytes(pen, &value, sizeof(value));
 }
 
 static inline void pen_u64(struct pen *pen, uint64_t value)
 {
-	const unsigned char bytes[8] = {
-		(unsigned char)value,	      (unsigned char)(value >> 8),
-		(unsigned char)(value >> 16), (unsigned char)(value >> 24),
-		(unsigned char)(value >> 32), (unsigned char)(value >> 40),
-		(unsigned char)(value >> 48), (unsigned char)(value >> 56),
-	};
-
-	pen_bytes(pen, bytes, sizeof(bytes));
+	value = htole64(value);
+	pen_bytes(pen, &value, sizeof(value));
 }
 
 #endif

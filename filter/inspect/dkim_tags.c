@@ -156,13 +156,14 @@ int dkim_base64_read(const char *text, struct span span, unsigned char *bytes,
 	for (size_t i = span.at; i < span.at + span.len; i++) {
 		int digit = ascii_base64(text[i]);
 
-		if (dkim_is_fold(text[i]))
-			continue;
-		if (text[i] == '=') {
-			signs++;
+		if (digit < 0) {
+			if (text[i] == '=')
+				signs++;
+			else if (!dkim_is_fold(text[i]))
+				return -1;
 			continue;
 		}
-		if (digit < 0 || signs > 0)
+		if (signs > 0)
 			return -1;
 		bits = (bits << 6 | (unsigned)digit) & 0xffffff;
 		digits++;

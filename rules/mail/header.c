@@ -75,11 +75,6 @@ bool header_name_valid(const char *name, size_t len)
 	return len > 0;
 }
 
-bool header_is(const struct header_field *field, const char *name)
-{
-	return ascii_equal(field->name, field->name_len, name, strlen(name));
-}
-
 /* Faults of the bytes, wherever in the field they stand. */
 static unsigned int byte_faults(const char *text, size_t len)
 {
@@ -90,6 +85,10 @@ static unsigned int byte_faults(const char *text, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		char c = text[i];
 
+		if (c > ' ' && c <= '~') {
+			blank = false; /* nearly all bytes, so they are first */
+			continue;
+		}
 		if (c == '\n') {
 			size_t end =
 				i > line && text[i - 1] == '\r' ? i - 1 : i;

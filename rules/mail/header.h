@@ -22,6 +22,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
+
+#include "rules/mail/ascii.h"
 
 struct arena;
 
@@ -114,7 +117,10 @@ void header_field_given(const char *name, size_t name_len, const char *value,
 bool header_name_valid(const char *name, size_t len);
 
 /* Is the field called so, ASCII case aside? */
-bool header_is(const struct header_field *field, const char *name);
+static inline bool header_is(const struct header_field *field, const char *name)
+{
+	return ascii_equal(field->name, field->name_len, name, strlen(name));
+}
 
 /*
  * The value on one line: line breaks taken out (a space in their place where no
