@@ -9,7 +9,7 @@
  *
  * Of the body goes over what rules read, up to body_limit, but all of it where
  * there is a signature to verify.  What nobody reads the MTA is told to keep,
- * if it waits to be told (steps.c), and else it ends here.
+ * if it waits to be told (milter_steps.c), and else it ends here.
  */
 #include <string.h>
 #include <strings.h>

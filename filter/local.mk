@@ -86,9 +86,10 @@ steelyard_sources = \
 	filter/inherit.h filter/link.c filter/link.h filter/listen.c \
 	filter/listen.h filter/listener.c filter/listener.h filter/lock.c \
 	filter/lock.h filter/main.c filter/milter.c filter/milter.h \
+	filter/milter_steps.c filter/milter_steps.h \
 	filter/notify.c filter/notify.h filter/privileges.c \
 	filter/privileges.h filter/remember.c filter/remember.h \
-	filter/serve.c filter/serve.h filter/steps.c filter/steps.h \
+	filter/serve.c filter/serve.h \
 	filter/supervisor.c filter/supervisor.h
 steelyard_SOURCES = $(steelyard_sources)
 steelyard_LDADD = filter/libcontrol.a filter/libsession.a \

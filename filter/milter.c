@@ -1,8 +1,8 @@
 /*
  * milter.c - when something happens: libmilter's callbacks, each a sentence.
  *
- * A step whose answer cannot matter is negotiated away (steps.h): the MTA then
- * does not wait, and the callback returns SMFIS_NOREPLY.
+ * A step whose answer cannot matter is negotiated away (milter_steps.h): the
+ * MTA then does not wait, and the callback returns SMFIS_NOREPLY.
  *
  * An MTA that lacks some of this is served all the same: libmilter replies in
  * our stead where the MTA insists (see st_optionneg() in its engine.c).
@@ -25,8 +25,8 @@
 #include "filter/generation.h"
 #include "filter/listener.h"
 #include "filter/log.h"
+#include "filter/milter_steps.h"
 #include "filter/session.h"
-#include "filter/steps.h"
 
 enum {
 	/* One timeout serves half frames and idle conversations alike; a

@@ -1,5 +1,5 @@
-/* steps.c - see steps.h. */
-#include "filter/steps.h"
+/* milter_steps.c - see milter_steps.h. */
+#include "filter/milter_steps.h"
 
 #include <stdint.h>
 

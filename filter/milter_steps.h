@@ -1,12 +1,12 @@
 /*
- * steps.h - what is negotiated with the MTA: which steps it need not send, for
- * which it need not wait, and which macros it is to tell.
+ * milter_steps.h - what is negotiated with the MTA: which steps it need not
+ * send, for which it need not wait, and which macros it is to tell.
  *
  * It follows from the rules alone (phases.h), so that a rule set that never
  * refuses before the end costs one answer a message.
  */
-#ifndef STEELYARD_FILTER_STEPS_H
-#define STEELYARD_FILTER_STEPS_H
+#ifndef STEELYARD_FILTER_MILTER_STEPS_H
+#define STEELYARD_FILTER_MILTER_STEPS_H
 
 #include <libmilter/mfapi.h>
 #include <stdbool.h>
