@@ -34,6 +34,7 @@ enum {
 	RING_LINES = 1000,
 	LINE_SIZE = 4096, /* PIPE_BUF: a pipe takes it whole or not at all */
 	NAME_SIZE = 32,
+	TAIL = 8, /* room for an escape, or the dots and the end */
 	RECONNECT_SECONDS = 1,
 };
 
@@ -315,7 +316,10 @@ static bool is_clean(const char *text, size_t len)
 	return clean;
 }
 
-/* Apart, since its buffer is cleared at each call, and mostly not needed. */
+/*
+ * Apart, as a call clears its buffer (-ftrivial-auto-var-init), and mostly none
+ * is needed.
+ */
 __attribute__((noinline)) static size_t rewrite(char *text, size_t len,
 						size_t room)
 {
@@ -323,7 +327,7 @@ __attribute__((noinline)) static size_t rewrite(char *text, size_t len,
 	size_t i;
 
 	memcpy(copy, text, len);
-	for (i = 0; i < len && (size_t)(to - text) + 8 < room; i++) {
+	for (i = 0; i < len && (size_t)(to - text) + TAIL < room; i++) {
 		if (is_clean(&copy[i], 1))
 			*to++ = copy[i];
 		else
@@ -344,7 +348,7 @@ static size_t put_end(char line[LINE_SIZE], size_t front)
 	size_t room = LINE_SIZE - 1 - front;
 	size_t len = strlen(line + front);
 
-	if (len + 8 >= room || !is_clean(line + front, len))
+	if (len + TAIL >= room || !is_clean(line + front, len))
 		len = rewrite(line + front, len, room);
 	len += front;
 	while (len > 0 && line[len - 1] == ' ')

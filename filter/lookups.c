@@ -47,7 +47,7 @@ struct lookups *lookups_new(const struct generation *gen)
 {
 	struct lookups *lookups;
 
-	if (gen->resolver == NULL || !gen->plan.asks_dns)
+	if (gen->resolver == NULL || !gen->plan.looks_up)
 		return NULL;
 	lookups = calloc(1, sizeof(*lookups));
 	if (lookups == NULL)

@@ -32,12 +32,13 @@ struct lookups;
 
 /*
  * Borrows the generation.  NULL without memory, where it has no resolver, or
- * where nothing is asked (plan.asks_dns).
+ * where nothing is asked (plan.looks_up).  Without one its facts stay pending
+ * until their phase is closed.
  */
 struct lookups *lookups_new(const struct generation *gen);
 void lookups_free(struct lookups *lookups); /* gives up what is still asked */
 
-/* Is anything asked at all?  Of what is not, the facts stay as they are. */
+/* Is anything asked at all? */
 bool lookups_want_any(const struct generation *gen);
 /* Do the rules ask about a client before it has said a word? */
 bool lookups_want_client(const struct generation *gen);

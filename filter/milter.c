@@ -109,7 +109,7 @@ static bool mta_reply(void *context, const struct reply *reply)
  * A field's value as the MTA is told it, for the caller to free; NULL without
  * memory.  With HDR_LEADSPC it is written as it stands.
  */
-static char *led_in(const struct link *link, const char *value)
+static char *with_blank(const struct link *link, const char *value)
 {
 	bool blank = (link->steps & SMFIP_HDR_LEADSPC) != 0;
 	size_t size = strlen(value) + 1;
@@ -131,7 +131,7 @@ static bool mta_insert_header(void *context, int index, const char *name,
 
 	if ((link->actions & SMFIF_ADDHDRS) == 0)
 		return false;
-	v = led_in(link, value);
+	v = with_blank(link, value);
 	if (v == NULL)
 		return false;
 	done = smfi_insheader(context, index, n, v) == MI_SUCCESS;
@@ -148,7 +148,7 @@ static bool mta_change_header(void *context, const char *name, int index,
 
 	if ((link->actions & SMFIF_CHGHDRS) == 0)
 		return false;
-	if (value != NULL && (v = led_in(link, value)) == NULL)
+	if (value != NULL && (v = with_blank(link, value)) == NULL)
 		return false;
 	done = smfi_chgheader(context, n, index, v) == MI_SUCCESS;
 	free(v);

@@ -1,5 +1,7 @@
 /*
- * milter.h - the only door to libmilter: when something happens.
+ * milter.h - the door to libmilter: when something happens.
+ *
+ * Only milter_steps.c knows it too, and says what is negotiated.
  *
  * Callbacks note what the MTA said, tell the session, and pass its answer on.
  */

@@ -9,8 +9,10 @@
  * Where no rule reads the body, only a signature can be about it.  Most mail is
  * signed, and all of a signed body is read, so the MTA need not wait to hear
  * "go on" for each piece; the body of an unsigned message then crosses in vain,
- * as SKIP cannot be said.  Where a rule reads the body there is a limit, and
- * whatever is behind it does not cross.
+ * as SKIP cannot be said.  (To an MTA without NR_BODY it could be, but
+ * libmilter does not tell: it offers NR_BODY for every MTA, and answers
+ * itself.)  Where a rule reads the body there is a limit, and whatever is
+ * behind it does not cross.
  */
 static unsigned long body_steps(const struct plan *plan)
 {

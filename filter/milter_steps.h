@@ -2,8 +2,8 @@
  * milter_steps.h - what is negotiated with the MTA: which steps it need not
  * send, for which it need not wait, and which macros it is to tell.
  *
- * It follows from the rules alone (phases.h), so that a rule set that never
- * refuses before the end costs one answer a message.
+ * It follows from the plan (phases.h): where rules can refuse nothing before
+ * the end and ask DNS nothing at connect, a message costs one answer.
  */
 #ifndef STEELYARD_FILTER_MILTER_STEPS_H
 #define STEELYARD_FILTER_MILTER_STEPS_H

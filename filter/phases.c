@@ -162,7 +162,7 @@ void phases_plan(const struct generation *generation, struct plan *ret_plan)
 		ruleset_reads(rules, FACT_CLIENT_UNKNOWN_COMMANDS);
 	ret_plan->wants_refused =
 		is_needed(rules, ret_plan, FACT_CLIENT_REFUSED_RCPTS);
-	ret_plan->asks_dns = lookups_want_any(generation);
+	ret_plan->looks_up = lookups_want_any(generation);
 	ret_plan->asks_client = lookups_want_client(generation);
 	plan_macros(rules, ret_plan);
 }

@@ -21,7 +21,7 @@ struct plan {
 	bool reads_spf; /* rules, or lists, ask what SPF says */
 	bool wants_unknown; /* commands that the MTA does not know */
 	bool wants_refused; /* recipients that the MTA itself refused */
-	bool asks_dns; /* about anything: client, sender, or content */
+	bool looks_up; /* in DNS (lookups.h); SPF, DKIM, DMARC aside */
 	bool asks_client; /* DNS, about who has connected */
 	bool greylists; /* some recipients may have to wait */
 	bool has_traps; /* addresses that nobody writes to but spammers */

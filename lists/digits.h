@@ -10,16 +10,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { DIGITS_MAX = 20 }; /* of any number, in base 10 or 16 */
+enum { DIGITS_PUT_MAX = 20 }; /* of any number, in base 10 or 16 */
 
 /*
  * Writes the number at `to` in small letters, with zeros before it up to
- * `at_least` digits (DIGITS_MAX at most), and returns the end.  No NUL.
+ * `at_least` digits (DIGITS_PUT_MAX at most), and returns the end.  No NUL.
  */
 static inline char *digits_put(char *to, uint64_t number, unsigned base,
 			       size_t at_least)
 {
-	char digits[DIGITS_MAX], *at = digits + sizeof(digits);
+	char digits[DIGITS_PUT_MAX], *at = digits + sizeof(digits);
 	const char *end = at;
 
 	do {

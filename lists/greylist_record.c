@@ -32,7 +32,7 @@ static void put(struct line *line, const char *text)
 static void put_digits(struct line *line, uint64_t number, unsigned base,
 		       size_t at_least)
 {
-	char digits[DIGITS_MAX];
+	char digits[DIGITS_PUT_MAX];
 	const char *end = digits_put(digits, number, base, at_least);
 
 	put_bytes(line, digits, (size_t)(end - digits));

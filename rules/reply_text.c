@@ -231,7 +231,6 @@ const char *score_text(int32_t hundredths, char buffer[SCORE_TEXT])
 {
 	uint32_t value = hundredths < 0 ? 0u - (uint32_t)hundredths
 					: (uint32_t)hundredths;
-
 	char *at = buffer;
 
 	if (hundredths < 0)

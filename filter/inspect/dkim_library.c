@@ -10,6 +10,8 @@
  *   below zero) there is a second handle without drift.
  * - its DNS: all keys come from the candidates (dkim_set_key_lookup).
  * - its opinion on From, required fields, key sizes: dkim.c has its own.
+ * - fields that nobody has signed: it would refuse the whole message for a TAB
+ *   before one's colon.
  * - the body: dkim_body.c says why.  So a message never comes to its end, and
  *   signatures are processed one by one, as is otherwise done before the end.
  * - its files: no temporary ones; signatures_open() sees to it that OpenSSL
@@ -162,7 +164,20 @@ static uint64_t bits_of_signed(const struct signatures *signatures)
 	return bits;
 }
 
-/* Those that nobody has signed it does not miss, and most are such. */
+/* `bits` say no quickly, as is right for most fields of most messages. */
+static bool is_signed(const struct signatures *signatures, uint64_t bits,
+		      const struct known_field *field)
+{
+	if (!(bits & bit_of(field->text, field->name_len)))
+		return false;
+	for (const struct candidate *c = signatures->candidates; c; c = c->next)
+		if (c->open && dkim_field_signs(&c->field, c->value,
+						field->text, field->name_len))
+			return true;
+	return false;
+}
+
+/* A field that no h= names changes nothing, and is not given. */
 static DKIM_STAT give_fields(struct library *library,
 			     const struct signatures *signatures)
 {
@@ -176,8 +191,7 @@ static DKIM_STAT give_fields(struct library *library,
 
 		/* h= of an open candidate names no odd one */
 		if (field->odd || (candidate && !candidate->open) ||
-		    (!candidate &&
-		     !(bits & bit_of(field->text, field->name_len))))
+		    (!candidate && !is_signed(signatures, bits, field)))
 			continue;
 		status = give_field(library, field->text, field->len);
 		if (status != DKIM_STAT_OK)

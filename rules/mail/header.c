@@ -75,6 +75,11 @@ bool header_name_valid(const char *name, size_t len)
 	return len > 0;
 }
 
+bool header_is(const struct header_field *field, const char *name)
+{
+	return ascii_equal(field->name, field->name_len, name, strlen(name));
+}
+
 /* Faults of the bytes, wherever in the field they stand. */
 static unsigned int byte_faults(const char *text, size_t len)
 {

@@ -22,9 +22,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
-
-#include "rules/mail/ascii.h"
 
 struct arena;
 
@@ -117,10 +114,7 @@ void header_field_given(const char *name, size_t name_len, const char *value,
 bool header_name_valid(const char *name, size_t len);
 
 /* Is the field called so, ASCII case aside? */
-static inline bool header_is(const struct header_field *field, const char *name)
-{
-	return ascii_equal(field->name, field->name_len, name, strlen(name));
-}
+bool header_is(const struct header_field *field, const char *name);
 
 /*
  * The value on one line: line breaks taken out (a space in their place where no

@@ -332,7 +332,7 @@ class Negotiated(Step):
         link = getattr(conv.server, "last", None)
         if link is None:
             raise BadTalk("only the fake MTA sees the negotiation")
-        flags, wanted = NEGOTIATED[self.word]
+        flags, is_set = NEGOTIATED[self.word]
         for name in self.names:
-            if bool(link.negotiated.steps & flags[name]) != wanted:
+            if bool(link.negotiated.steps & flags[name]) != is_set:
                 raise Mismatch(f"{name} is not {self.word}")
