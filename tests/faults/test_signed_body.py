@@ -103,14 +103,14 @@ def test_a_name_with_a_blank_is_no_way_around(some: Filter) -> None:
     assert pieces == PIECES or names == {"NONE", "LIMIT"}
 
 
-@pytest.mark.parametrize("name", [b"X-Foo\t", b"X-Bar\t", b"Subject\t"])
+@pytest.mark.parametrize("name", [b"X-Foo\t", b"X-Bar\t", b"Date\t"])
 def test_a_tab_before_a_colon(nothing: Filter, name: bytes) -> None:
     """The library refuses all of a message for one, so it sees none but those
     that somebody signed."""
     msg = signed()
     msg.fields.append((name, b" x"))
     names, _ = told(nothing, msg)
-    assert ("PASS" in names) == (name != b"Subject\t")
+    assert ("PASS" in names) == (name != b"Date\t")
 
 
 def test_an_empty_body(nothing: Filter) -> None:
