@@ -224,6 +224,14 @@ def letters(number: int) -> str:
             return name + "x"
 
 
+def _command(*words: str) -> bytes:
+    data = b"*%d\r\n" % len(words)
+    for word in words:
+        raw = word.encode("utf-8", "surrogateescape")
+        data += b"$%d\r\n%s\r\n" % (len(raw), raw)
+    return data
+
+
 class Redis:
     """A server of one test, which can be stopped and started again."""
 
@@ -252,18 +260,17 @@ class Redis:
     def ask(self, *words: str) -> str:
         """One command; what came back, at least its first line."""
         with socket.create_connection(("127.0.0.1", self.port), 5) as sock:
-            data = b"*%d\r\n" % len(words)
-            for word in words:
-                raw = word.encode("utf-8", "surrogateescape")
-                data += b"$%d\r\n%s\r\n" % (len(raw), raw)
-            sock.sendall(data)
+            sock.sendall(_command(*words))
             return sock.recv(1 << 20).decode(errors="replace")
 
     def keys(self) -> list[str]:
-        """All there are; of what a test puts in, that fits in one reply."""
-        text = self.ask("KEYS", "*")
+        """All there are, in however many pieces they come."""
+        with socket.create_connection(("127.0.0.1", self.port), 5) as sock:
+            sock.sendall(_command("KEYS", "*") + _command("QUIT"))
+            text = b"".join(iter(lambda: sock.recv(1 << 20), b"")).decode(
+                errors="replace")
         return [line for line in text.split("\r\n")[1:]
-                if line and not line.startswith("$")]
+                if line and line[0] not in "$+"]
 
     def signal(self, number: int) -> None:
         assert self.process
