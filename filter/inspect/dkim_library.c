@@ -29,10 +29,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "filter/inspect/dkim_tags.h"
 #include "filter/inspect/message_test.h"
 #include "rules/arena.h"
-#include "rules/mail/ascii.h"
 
 #define EPOCH UINT64_C(1000000000) /* September 2001; DKIM is of 2004 */
 
@@ -136,40 +134,9 @@ static DKIM_STAT give_field(struct library *library, const char *text,
 			   len);
 }
 
-/* A bit for a field's name, case aside; other names may share it. */
-static uint64_t bit_of(const char *name, size_t len)
-{
-	unsigned sum = (unsigned)len;
-
-	if (len > 0)
-		sum += 5U * (unsigned char)ascii_lower(name[0]) +
-		       (unsigned char)ascii_lower(name[len - 1]);
-	return UINT64_C(1) << (sum % 64);
-}
-
-/* The bits of all names in h= of open candidates. */
-static uint64_t bits_of_signed(const struct signatures *signatures)
-{
-	uint64_t bits = 0;
-
-	for (const struct candidate *c = signatures->candidates; c;
-	     c = c->next) {
-		struct span word;
-		size_t at = 0;
-
-		while (c->open &&
-		       dkim_word_next(c->value, c->field.names, &at, &word))
-			bits |= bit_of(c->value + word.at, word.len);
-	}
-	return bits;
-}
-
-/* `bits` say no quickly, as is right for most fields of most messages. */
-static bool is_signed(const struct signatures *signatures, uint64_t bits,
+static bool is_signed(const struct signatures *signatures,
 		      const struct known_field *field)
 {
-	if (!(bits & bit_of(field->text, field->name_len)))
-		return false;
 	for (const struct candidate *c = signatures->candidates; c; c = c->next)
 		if (c->open && dkim_field_signs(&c->field, c->value,
 						field->text, field->name_len))
@@ -182,7 +149,6 @@ static DKIM_STAT give_fields(struct library *library,
 			     const struct signatures *signatures)
 {
 	static const char nobody[] = "- -: ";
-	uint64_t bits = bits_of_signed(signatures);
 	DKIM_STAT status;
 
 	for (const struct known_field *field = signatures->fields; field;
@@ -191,7 +157,7 @@ static DKIM_STAT give_fields(struct library *library,
 
 		/* h= of an open candidate names no odd one */
 		if (field->odd || (candidate && !candidate->open) ||
-		    (!candidate && !is_signed(signatures, bits, field)))
+		    (!candidate && !is_signed(signatures, field)))
 			continue;
 		status = give_field(library, field->text, field->len);
 		if (status != DKIM_STAT_OK)

@@ -35,17 +35,10 @@ enum once {
 	ONCE_NOT = ONCE_COUNT,
 };
 
-#define NAME(s)                  \
-	{                        \
-		s, sizeof(s) - 1 \
-	}
-static const struct text once_names[ONCE_COUNT] = {
-	NAME("date"),	    NAME("from"),	NAME("sender"),
-	NAME("reply-to"),   NAME("to"),		NAME("cc"),
-	NAME("bcc"),	    NAME("message-id"), NAME("in-reply-to"),
-	NAME("references"), NAME("subject"),
+static const char *const once_names[ONCE_COUNT] = {
+	"date", "from",	      "sender",	     "reply-to",   "to",      "cc",
+	"bcc",	"message-id", "in-reply-to", "references", "subject",
 };
-#undef NAME
 
 /*
  * Faults against section 2.2.  Long lines are section 2.1.1's, bytes above 127
@@ -275,8 +268,7 @@ static void read_once(struct message *m, enum once once,
 static enum once once_find(const struct header_field *field)
 {
 	for (int i = 0; i < ONCE_COUNT; i++)
-		if (ascii_equal(field->name, field->name_len, once_names[i].at,
-				once_names[i].len))
+		if (header_is(field, once_names[i]))
 			return (enum once)i;
 	return ONCE_NOT;
 }
@@ -444,8 +436,8 @@ static void finish_repeated(struct message *m, struct facts *facts)
 
 	for (int i = 0; i < ONCE_COUNT; i++)
 		if (m->seen[i] > 1)
-			collect_keep(&repeated, m->arena, once_names[i].at,
-				     once_names[i].len);
+			collect_keep(&repeated, m->arena, once_names[i],
+				     strlen(once_names[i]));
 	collect_fact(&repeated, facts, FACT_HEADER_REPEATED);
 }
 
