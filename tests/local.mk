@@ -38,5 +38,5 @@ EXTRA_DIST += tests/faults
 # The fault tests with all their rounds, instead of a fiftieth.
 .PHONY: soak
 soak: $(check_PROGRAMS) $(sbin_PROGRAMS) $(pkglibexec_PROGRAMS) $(bin_PROGRAMS)
-	srcdir='$(srcdir)' PYTHON3='$(PYTHON3)' SOAK=1 \
-		$(srcdir)/tests/run-pytest $(srcdir)/tests/faults
+	srcdir='$(srcdir)' PYTHON3='$(PYTHON3)' \
+		SOAK=1 STEELYARD_PYTESTS=faults $(srcdir)/tests/run-pytest
