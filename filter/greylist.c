@@ -26,6 +26,7 @@ struct greylist_terms greylist_terms_of(const struct generation *gen,
 		.known_gap = set->known_gap,
 		.known_after = set->known_after,
 		.outbound = set->outbound,
+		.longest_window = ruleset_longest_window(gen->rules),
 	};
 }
 

@@ -100,8 +100,11 @@ static struct greylist_terms sane(const struct greylist_terms *terms)
 	sane.keep = in_bounds(terms->keep);
 	sane.known_gap = in_bounds(terms->known_gap);
 	sane.outbound = in_bounds(terms->outbound);
+	sane.longest_window = in_bounds(terms->longest_window);
 	if (sane.window < sane.wait)
 		sane.window = sane.wait;
+	if (sane.longest_window < sane.window)
+		sane.longest_window = sane.window;
 	return sane;
 }
 
@@ -266,7 +269,8 @@ static int64_t identity_left(const struct greylist_identity *identity,
 	}
 	/* it must outlive the triplets that wait since before it */
 	if (identity->round > 0 && left != GREYLIST_FOR_EVER) {
-		other = needed(&identity->trapped, terms->window, now, 0);
+		other = needed(&identity->trapped, terms->longest_window, now,
+			       0);
 		if (other > left)
 			left = other;
 	}

@@ -19,7 +19,8 @@
  *
  * A conviction takes the identity's count and blocks it for a time.  Triplets
  * that were waiting by then begin anew; those that had passed are heard again
- * when the block ends, as they earned it apart.
+ * when the block ends, as they earned it apart.  So it is remembered until no
+ * triplet can still be waiting since before it, in whatever class.
  *
  * Time.  A stamp is a wall clock's time and, to tell what that is worth, a
  * clock that nobody can set (CLOCK_BOOTTIME) with the name of its run (a hash
@@ -67,6 +68,11 @@ struct greylist_terms {
 	int64_t known_gap;
 	uint32_t known_after; /* 0: nobody is known */
 	int64_t outbound; /* that long after one of ours wrote; 0: never */
+	/*
+	 * The longest of any class, which a conviction outlives; less than
+	 * window counts as window.
+	 */
+	int64_t longest_window;
 };
 
 enum greylist_state {

@@ -260,6 +260,8 @@ local function read_terms()
 		outbound = in_bounds(tonumber(ARGV[7])),
 	}
 	terms.window = math.max(terms.window, terms.wait)
+	terms.longest_window =
+		math.max(in_bounds(tonumber(ARGV[11])), terms.window)
 end
 
 local function read_now()
@@ -349,7 +351,8 @@ local function identity_left(identity)
 		left = math.max(left, needed(identity.last, terms.keep))
 	end
 	if identity.round > 0 then
-		left = math.max(left, needed(identity.trapped, terms.window))
+		left = math.max(left,
+			needed(identity.trapped, terms.longest_window))
 	end
 	return left
 end

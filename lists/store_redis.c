@@ -35,7 +35,7 @@ void redis_command_key(struct redis_command *command,
 
 /* --- visits -------------------------------------------------------------- */
 
-enum { VISIT_KEYS = 3, VISIT_WORDS = VISIT_KEYS + 10 };
+enum { VISIT_KEYS = 3, VISIT_WORDS = VISIT_KEYS + 11 };
 
 static void write_visit(struct redis_command *words,
 			const struct store_redis *redis,
@@ -58,6 +58,7 @@ static void write_visit(struct redis_command *words,
 	redis_command_number(words, visit->now.up);
 	snprintf(run, sizeof(run), "%016" PRIx64, visit->now.run);
 	redis_command_text(words, run);
+	redis_command_number(words, terms->longest_window);
 }
 
 static enum store_end read_visit(struct store_redis *redis,

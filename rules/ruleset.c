@@ -188,3 +188,16 @@ bool ruleset_greylists(const struct ruleset *rules)
 			return true;
 	return false;
 }
+
+int64_t ruleset_longest_window(const struct ruleset *rules)
+{
+	int64_t longest = 0;
+
+	for (size_t i = 0; i < rules->class_count; i++) {
+		const struct greylist_info *info = &rules->classes[i].greylist;
+
+		if (!info->never && info->window > longest)
+			longest = info->window;
+	}
+	return longest;
+}

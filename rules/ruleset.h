@@ -238,6 +238,9 @@ const struct greylist_info *ruleset_greylist(const struct ruleset *rules,
 /* Some class, or what holds in none, asks somebody to wait. */
 bool ruleset_greylists(const struct ruleset *rules);
 
+/* Within which all of them are to come back, in seconds; 0: nobody waits. */
+int64_t ruleset_longest_window(const struct ruleset *rules);
+
 /*
  * lint.c: what is wrong with a rule set that compiles: warnings only.
  */

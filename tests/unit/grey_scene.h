@@ -23,6 +23,7 @@ extern struct grey_memory {
 	struct greylist_time began;
 	int64_t now; /* seconds since then */
 	unsigned least_ms; /* of a visit's patience */
+	int64_t longest_window; /* of the terms of a change */
 	enum store_end end; /* of all that is asked from now on */
 	char last[TRIPLET_KEY_SIZE], written[TRIPLET_KEY_SIZE];
 } memory;

@@ -119,6 +119,17 @@ static void test_a_trap_convicts(void **state)
 	assert_int_equal(counted(COUNT_CONVICTED), convicted + 1);
 }
 
+/* So long, whatever class the recipients are of. */
+static void test_a_conviction_is_kept_for_the_longest_window(void **state)
+{
+	(void)state;
+	connects(TRAPS "class late if rcpt.local is \"late\" "
+		       "{ greylist window 7d }\n");
+	HEARS("ok", mail("a@good.example"));
+	HEARS("ok", rcpt("trap@dest.example"));
+	assert_int_equal(memory.longest_window, 7 * 86400);
+}
+
 /* Who was taken before the trap waits with the message. */
 static void test_a_trap_behind_others(void **state)
 {
@@ -244,6 +255,7 @@ int main(void)
 		ROW(test_where_data_is_not_told_it_is_eom),
 		ROW(test_observe_asks_and_says_nothing),
 		ROW(test_a_trap_convicts),
+		ROW(test_a_conviction_is_kept_for_the_longest_window),
 		ROW(test_a_trap_behind_others),
 		ROW(test_for_the_trap_alone),
 		ROW(test_a_trap_that_the_mta_refuses),

@@ -220,6 +220,48 @@ static void test_convicted(void **state)
 	TELL(steps);
 }
 
+static struct greylist_result visit_with(const struct greylist_terms *with,
+					 const struct greylist_time *now,
+					 struct greylist_records *records)
+{
+	struct greylist_result result;
+
+	greylist_visit(with, now, records, &result);
+	return result;
+}
+
+/* Others of the identity may be of a class with less time to come back. */
+static void test_a_conviction_outlives_every_wait(void **state)
+{
+	struct greylist_terms brief = terms, slow = terms;
+	struct greylist_time now = at(0);
+	struct greylist_records r = { 0 }, other = { 0 };
+	struct greylist_result result;
+
+	(void)state;
+	slow.window = brief.longest_window = slow.longest_window = 7 * DAY;
+	assert_int_equal(visit_with(&slow, &now, &r).why, GREYLIST_NEW);
+	now = at(10);
+	greylist_convict(&r.identity, &now, HOUR);
+	assert_int_equal(greylist_identity_left(&r.identity, &brief, &now),
+			 7 * DAY + 1);
+	/* it is over: written, not shortened */
+	now = at(10 + HOUR);
+	other.identity = r.identity;
+	result = visit_with(&brief, &now, &other);
+	assert_int_equal(result.why, GREYLIST_NEW);
+	assert_true(result.identity_changed);
+	assert_int_equal(result.identity_left, 7 * DAY + 1 - HOUR);
+	assert_int_equal(result.triplet_left, 4 * HOUR + 1);
+	r.identity = other.identity;
+	now = at(7 * DAY);
+	assert_true(greylist_identity_left(&r.identity, &brief, &now) > 0);
+	assert_int_equal(visit_with(&slow, &now, &r).why, GREYLIST_DROPPED);
+	/* less than the window at hand counts as that */
+	slow.longest_window = 0;
+	assert_int_equal(greylist_identity_left(&r.identity, &slow, &now), 11);
+}
+
 static void test_admin(void **state)
 {
 	static const struct step steps[] = {
@@ -269,16 +311,6 @@ static void test_outbound(void **state)
 	TELL(steps);
 }
 
-static struct greylist_result visit_with(const struct greylist_terms *with,
-					 const struct greylist_time *now,
-					 struct greylist_records *records)
-{
-	struct greylist_result result;
-
-	greylist_visit(with, now, records, &result);
-	return result;
-}
-
 static void test_odd_terms(void **state)
 {
 	struct greylist_terms odd = { 0 };
@@ -299,7 +331,7 @@ static void test_odd_terms(void **state)
 	assert_int_equal(visit_with(&odd, &now, &r).why, GREYLIST_WAITED);
 	/* less than nothing is nothing */
 	r = (struct greylist_records){ 0 };
-	odd = (struct greylist_terms){ -1, -1, -1, -1, 0, -1 };
+	odd = (struct greylist_terms){ -1, -1, -1, -1, 0, -1, -1 };
 	assert_int_equal(visit_with(&odd, &now, &r).answer, GREYLIST_PASS);
 	/* and more than a century is a century */
 	r = (struct greylist_records){ 0 };
@@ -408,6 +440,7 @@ int main(void)
 		cmocka_unit_test(test_wait),
 		cmocka_unit_test(test_known),
 		cmocka_unit_test(test_convicted),
+		cmocka_unit_test(test_a_conviction_outlives_every_wait),
 		cmocka_unit_test(test_admin),
 		cmocka_unit_test(test_outbound),
 		cmocka_unit_test(test_odd_terms),

@@ -384,6 +384,10 @@ static void test_told(void **state)
 				"greylist at 2.0 wait 1m\n"
 				"class open if sender.is_null {\n"
 				"  verdict reject never  greylist wait 2m }\n"
+				"class slow if client.auth {\n"
+				"  greylist wait 1h window 7d }\n"
+				"class spared if helo.is_literal {\n"
+				"  greylist never }\n"
 				"list l ip { 10.0.0.0/8 }\n"
 				"list f domain from \"x.list\"\n");
 	info = ruleset_rule(bench.rules, 0);
@@ -402,7 +406,7 @@ static void test_told(void **state)
 	assert_string_equal(ruleset_group(bench.rules, 0)->name, "g");
 	assert_int_equal(ruleset_group(bench.rules, 0)->max, 200);
 
-	assert_int_equal(ruleset_class_count(bench.rules), 2);
+	assert_int_equal(ruleset_class_count(bench.rules), 4);
 	assert_string_equal(ruleset_class_name(bench.rules, 0), "default");
 	assert_string_equal(ruleset_class_name(bench.rules, 1), "open");
 	verdict = ruleset_verdict(bench.rules, 1, VERDICT_REJECT);
@@ -415,6 +419,7 @@ static void test_told(void **state)
 	assert_int_equal(ruleset_greylist(bench.rules, 0)->window, 2 * 86400);
 	assert_int_equal(ruleset_greylist(bench.rules, 1)->wait, 120);
 	assert_int_equal(ruleset_greylist(bench.rules, 1)->threshold, 200);
+	assert_int_equal(ruleset_longest_window(bench.rules), 7 * 86400);
 
 	assert_int_equal(ruleset_list_count(bench.rules), 2);
 	assert_int_equal(ruleset_list_info(bench.rules, 0)->kind, LIST_IP);

@@ -149,6 +149,7 @@ static struct greylist_terms some_terms(void)
 		.known_gap = a_wild_span(),
 		.known_after = dice(10) ? dice(5) : UINT32_MAX,
 		.outbound = a_wild_span(),
+		.longest_window = a_wild_span(),
 	};
 }
 
