@@ -277,9 +277,14 @@ bool speak_would_refuse(const struct session *session, const struct hits *hits);
  * At EOM it also makes the changes to the header.
  */
 enum answer speak_all(struct session *session, enum phase phase);
-/* 452 4.5.3: bring this recipient in a message of its own. */
-enum answer speak_split(struct session *session);
-enum answer speak_too_many(struct session *session);
+/*
+ * 452 4.5.3: bring this recipient in a message of its own.  `said`: what
+ * greylisting said of it, for the log.
+ */
+enum answer speak_split(struct session *session,
+			const struct greylist_said *said);
+enum answer speak_too_many(struct session *session,
+			   const struct greylist_said *said);
 /* 451 4.7.1: greylisted, one recipient or (`ref` is the message's) all. */
 enum answer speak_wait(struct session *session, const struct hits *hits,
 		       const struct greylist_said *said);
@@ -316,7 +321,8 @@ void report_message(struct session *session, const char *end);
 /* A recipient that was refused or split, under the reference that it heard. */
 void report_recipient(struct session *session, const char *ref,
 		      const char *verdict, const char *code,
-		      const char *symbols, int32_t score);
+		      const char *symbols, int32_t score,
+		      const struct greylist_said *said);
 /* One who has written to a trap. */
 void report_trap(struct session *session, enum store_end end, bool convicted);
 /* A connection that heard a 421. */

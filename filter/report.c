@@ -223,9 +223,9 @@ void report_message(struct session *s, const char *end)
 }
 
 void report_recipient(struct session *s, const char *ref, const char *verdict,
-		      const char *code, const char *symbols, int32_t score)
+		      const char *code, const char *symbols, int32_t score,
+		      const struct greylist_said *said)
 {
-	const struct greylist_said none = { 0 };
 	const struct message *m = s->message;
 	char text[SCORE_TEXT], rcpt[OUTSIDE_SIZE], unknowns[UNKNOWNS_SIZE];
 	char greylist[GREYLIST_SIZE];
@@ -239,10 +239,7 @@ void report_recipient(struct session *s, const char *ref, const char *verdict,
 		  "auth=%s name=%s helo=%s sender=%s rcpt=%s",
 		  ref, m->ref, out.queue_id, verdict, score_text(score, text),
 		  symbols[0] != '\0' ? symbols : "-", code, out.client,
-		  unknowns_of(s, unknowns),
-		  greylist_text(m,
-				m->has_outcome ? &m->outcome.greylist : &none,
-				greylist),
+		  unknowns_of(s, unknowns), greylist_text(m, said, greylist),
 		  s->generation->digest, out.auth, out.name, out.helo,
 		  out.sender, rcpt);
 }

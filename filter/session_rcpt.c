@@ -76,7 +76,8 @@ static void recipient_taken(struct message *m)
 
 /*
  * Judges one recipient where an answer is due.  The recipients of a message
- * must all end alike, so one who might not is asked to come again alone.
+ * must all end alike, so one who might not is asked to come again alone; but
+ * first whether he has to wait, so that by then he has.
  */
 static enum answer judge_recipient(struct session *s)
 {
@@ -96,16 +97,16 @@ static enum answer judge_recipient(struct session *s)
 		count(COUNT_RCPT_REFUSED);
 		return answer;
 	}
-	if (m->first_rcpt_hits != NULL && gen->settings.session.split_classes &&
-	    !hits_judged_alike(m->first_rcpt_hits, hits))
-		return speak_split(s);
 	if (grey_recipient(s, hits, &said))
 		return speak_wait(s, hits, &said);
+	if (m->first_rcpt_hits != NULL && gen->settings.session.split_classes &&
+	    !hits_judged_alike(m->first_rcpt_hits, hits))
+		return speak_split(s, &said);
 	if (!recipient_add(m, &said)) {
 		if (m->rcpt_arena.failed)
 			return speak_fault(s, PHASE_RCPT);
 		if (ruleset_tells_recipients_apart(gen->rules))
-			return speak_too_many(s);
+			return speak_too_many(s, &said);
 		m->rcpts_uncounted++; /* it ends as the others do */
 	}
 	m->greylist = *greylist_worse(&m->greylist, &said);

@@ -131,7 +131,7 @@ static void tell_refused(struct session *s, const char *ref, const char *word)
 	const struct outcome *outcome = &m->outcome;
 
 	report_recipient(s, ref, word, m->reply.code, outcome->symbols,
-			 outcome->verdict.bounds.score);
+			 outcome->verdict.bounds.score, &outcome->greylist);
 	if (strcmp(ref, m->ref) != 0)
 		return;
 	m->ref_spoken = true;
@@ -217,26 +217,27 @@ enum answer speak_busy(struct session *s)
 }
 
 /* 452 4.5.3 for one recipient, with a reference and a line of its own. */
-static enum answer put_off(struct session *s, const char *text,
-			   const char *word)
+static enum answer put_off(struct session *s, const struct greylist_said *said,
+			   const char *text, const char *word)
 {
 	char ref[REF_SIZE];
 
 	ref_next(ref);
 	s->message->rcpts_split++;
 	count(COUNT_RCPT_SPLIT);
-	report_recipient(s, ref, word, "452", "", 0);
+	report_recipient(s, ref, word, "452", "", 0, said);
 	return say(s, "452", "4.5.3", text, ref);
 }
 
-enum answer speak_split(struct session *s)
+enum answer speak_split(struct session *s, const struct greylist_said *said)
 {
-	return put_off(s, "Please send to this recipient separately", "split");
+	return put_off(s, said, "Please send to this recipient separately",
+		       "split");
 }
 
-enum answer speak_too_many(struct session *s)
+enum answer speak_too_many(struct session *s, const struct greylist_said *said)
 {
-	return put_off(s, "Too many recipients", "too-many");
+	return put_off(s, said, "Too many recipients", "too-many");
 }
 
 /* --- greylisting --------------------------------------------------------- */

@@ -101,8 +101,52 @@ static void test_a_deferred_recipient_splits_nothing(void **state)
 	HEARS("ok", mail("a@odd.example"));
 	HEARS("451", rcpt("c@dest.example"));
 	HEARS("ok", rcpt("postmaster@dest.example"));
-	HEARS("452 4.5.3", rcpt("c@dest.example"));
 	assert_int_equal(memory.visits, 1);
+}
+
+/* Else he would begin to wait when he comes alone. */
+static void test_who_is_to_come_alone_waits_meanwhile(void **state)
+{
+	(void)state;
+	connects(GREY);
+	HEARS("ok", mail("a@odd.example"));
+	HEARS("ok", rcpt("postmaster@dest.example"));
+	HEARS("451 4.7.1 Greylisted, try again in 5m (ref ",
+	      rcpt("b@dest.example"));
+	HEARS("451 4.7.1 Greylisted, try again in 10m (ref ",
+	      rcpt("sales@dest.example"));
+	HEARS("ok", data());
+	HEARS("ok", eom());
+	memory.now = 300;
+	HEARS("ok", mail("a@odd.example"));
+	HEARS("ok", rcpt("postmaster@dest.example"));
+	HEARS("452 4.5.3", rcpt("b@dest.example"));
+	HEARS("451 4.7.1 Greylisted, try again in 5m (ref ",
+	      rcpt("sales@dest.example"));
+	HEARS("ok", data());
+	HEARS("ok", eom());
+	HEARS("ok", mail("a@odd.example"));
+	HEARS("ok", rcpt("b@dest.example"));
+	assert_int_equal(memory.visits, 5);
+}
+
+/* Who need not wait is not asked about. */
+static void test_who_may_not_wait_is_split_at_once(void **state)
+{
+	(void)state;
+	connects(GREY "exempt if rcpt.local is \"abuse\"\n");
+	HEARS("ok", mail("a@good.example"));
+	HEARS("ok", rcpt("b@dest.example"));
+	HEARS("452 4.5.3", rcpt("postmaster@dest.example"));
+	HEARS("452 4.5.3", rcpt("sales@dest.example"));
+	HEARS("452 4.5.3", rcpt("abuse@dest.example"));
+	session_abort(talk.session);
+	HEARS("ok", mail("a@odd.example"));
+	HEARS("ok", rcpt("abuse@dest.example"));
+	HEARS("452 4.5.3", rcpt("postmaster@dest.example"));
+	assert_int_equal(memory.visits, 0);
+	memory.end = STORE_LATE;
+	HEARS("452 4.5.3", rcpt("b@dest.example"));
 }
 
 static void test_ours_are_not_asked(void **state)
@@ -205,6 +249,8 @@ int main(void)
 		ROW(test_also_where_it_is_spoken_later),
 		ROW(test_classes_have_terms_of_their_own),
 		ROW(test_a_deferred_recipient_splits_nothing),
+		ROW(test_who_is_to_come_alone_waits_meanwhile),
+		ROW(test_who_may_not_wait_is_split_at_once),
 		ROW(test_ours_are_not_asked),
 		ROW(test_local_clients_are_not_asked),
 		ROW(test_who_is_exempt_is_not_asked),

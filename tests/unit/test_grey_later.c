@@ -30,6 +30,36 @@ static void test_a_callout_does_not_wait(void **state)
 	assert_int_equal(memory.visits, 2);
 }
 
+/* Nobody is asked about before DATA, which is not reached by who is split off.
+ */
+static void split_off_unasked(const char *from)
+{
+	HEARS("ok", mail(from));
+	HEARS("ok", rcpt("postmaster@dest.example"));
+	HEARS("452 4.5.3", rcpt("b@dest.example"));
+	HEARS("ok", data());
+	HEARS("ok", eom());
+	assert_int_equal(memory.visits, 0);
+	HEARS("ok", mail(from));
+	HEARS("ok", rcpt("b@dest.example"));
+}
+
+static void test_what_is_split_off_waits_by_itself(void **state)
+{
+	(void)state;
+	connects(GREY "set greylist_stage data\n");
+	split_off_unasked("a@odd.example");
+	HEARS("451 4.7.1 Greylisted, try again in 5m (ref ", data());
+}
+
+static void test_so_does_a_bounce(void **state)
+{
+	(void)state;
+	connects(GREY);
+	split_off_unasked("");
+	HEARS("451 4.7.1 Greylisted, try again in 5m (ref ", data());
+}
+
 static void test_at_data_all_wait_for_one(void **state)
 {
 	(void)state;
@@ -250,6 +280,8 @@ int main(void)
 	cmocka_unit_test_setup_teardown(test, grey_setup, grey_teardown)
 	const struct CMUnitTest tests[] = {
 		ROW(test_a_callout_does_not_wait),
+		ROW(test_what_is_split_off_waits_by_itself),
+		ROW(test_so_does_a_bounce),
 		ROW(test_at_data_all_wait_for_one),
 		ROW(test_at_eom_the_content_counts),
 		ROW(test_where_data_is_not_told_it_is_eom),
