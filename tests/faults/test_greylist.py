@@ -299,6 +299,8 @@ class Detour:
         self.listener.close()
 
 
+# a command that takes more than 100 ms, as under load, is the server's fault
+@pytest.mark.alone
 def test_many_recipients_are_no_fault_of_the_server(redis: Redis) -> None:
     # asked one after the other, they take longer than there is time
     with contextlib.closing(Detour(redis, 0.005)) as detour, \
