@@ -94,23 +94,40 @@ const char *changes_too_many(const struct session *s)
 
 /* --- at its end ----------------------------------------------------------- */
 
-static void remove_strangers(struct session *s)
+static bool delete (struct session *s, const char *name, unsigned index)
 {
-	unsigned count = s->forged.count;
-
-	if (s->own_headers <= OWN_HEADERS_MAX)
-		for (unsigned i = s->own_headers; i > 0; i--)
-			s->mta->change_header(s->mta->context, mark_name,
-					      (int)i, NULL);
-	/* Where there are too many, those on top: they are read first. */
-	if (count > s->forged.room)
-		count = s->forged.room;
-	for (unsigned i = count; i > 0; i--)
-		s->mta->change_header(s->mta->context, AUTHRES_NAME,
-				      (int)s->forged.numbers[i - 1], NULL);
+	return s->mta->change_header(s->mta->context, name, (int)index, NULL);
 }
 
-static void add_mark(struct session *s, const char *word,
+/* What is gone is counted no more, so it may be called again. */
+static bool remove_strangers(struct session *s)
+{
+	struct forged *forged = &s->forged;
+
+	if (s->own_headers <= OWN_HEADERS_MAX)
+		for (; s->own_headers > 0; s->own_headers--)
+			if (!delete (s, mark_name, s->own_headers))
+				return false;
+	/* Where there are too many, those on top: they are read first. */
+	if (forged->count > forged->room)
+		forged->count = forged->room;
+	for (; forged->count > 0; forged->count--)
+		if (!delete (s, AUTHRES_NAME,
+			     forged->numbers[forged->count - 1]))
+			return false;
+	return true;
+}
+
+/* On top, so it is the first of its name, should it have to go again. */
+static bool insert_mark(struct session *s, const char *value)
+{
+	if (!s->mta->insert_header(s->mta->context, 0, mark_name, value))
+		return false;
+	s->own_headers++;
+	return true;
+}
+
+static bool add_mark(struct session *s, const char *word,
 		     const struct outcome *outcome)
 {
 	struct message *m = s->message;
@@ -125,19 +142,20 @@ static void add_mark(struct session *s, const char *word,
 		value = arena_printf(
 			&m->arena, "score=%s verdict=%s symbols=%.700s ref=%s",
 			score, word, symbols, m->ref);
-	if (value != NULL)
-		s->mta->insert_header(s->mta->context, 0, mark_name, value);
+	return value != NULL && insert_mark(s, value);
 }
 
-static void add_authres(struct session *s, bool exempt)
+static bool add_authres(struct session *s, bool exempt)
 {
 	struct message *m = s->message;
-	const char *value = NULL;
+	const char *value;
 
-	if (s->generation->settings.authentication.on)
-		value = authres_write(&m->facts, our_id(s), exempt, &m->work);
-	if (value != NULL)
-		s->mta->insert_header(s->mta->context, 0, AUTHRES_NAME, value);
+	if (!s->generation->settings.authentication.on)
+		return true;
+	value = authres_write(&m->facts, our_id(s), exempt, &m->work);
+	if (value == NULL)
+		return exempt; /* there may be nothing to say of it */
+	return s->mta->insert_header(s->mta->context, 0, AUTHRES_NAME, value);
 }
 
 /* A line's end that no blank follows would begin a field of its own. */
@@ -154,7 +172,7 @@ static void keep_one_field(char *value)
 }
 
 /* The n-th Subject, from 1; there may be several, and a reader shows any. */
-static void prefix_field(struct session *s, const struct field *subject,
+static bool prefix_field(struct session *s, const struct field *subject,
 			 int index, const char *prefix)
 {
 	struct message *m = s->message;
@@ -164,25 +182,27 @@ static void prefix_field(struct session *s, const struct field *subject,
 	if (value[0] == ' ')
 		value++;
 	if (strncmp(value, prefix, strlen(prefix)) == 0)
-		return;
+		return true;
 	changed = arena_printf(&m->work, "%s%s", prefix, value);
 	if (changed == NULL)
-		return;
+		return false;
 	keep_one_field(changed);
-	s->mta->change_header(s->mta->context, "Subject", index, changed);
+	return s->mta->change_header(s->mta->context, "Subject", index,
+				     changed);
 }
 
-static void prefix_subject(struct session *s, const char *prefix)
+static bool prefix_subject(struct session *s, const char *prefix)
 {
 	struct message *m = s->message;
 	int index = 0;
 
 	for (size_t i = 0; i < m->field_count; i++)
-		if (strcasecmp(m->fields[i].name, "Subject") == 0)
-			prefix_field(s, &m->fields[i], ++index, prefix);
+		if (strcasecmp(m->fields[i].name, "Subject") == 0 &&
+		    !prefix_field(s, &m->fields[i], ++index, prefix))
+			return false;
 	/* One behind the limits is there, though we do not have it. */
-	if (s->subjects == 0)
-		s->mta->insert_header(s->mta->context, 1, "Subject", prefix);
+	return s->subjects > 0 ||
+	       s->mta->insert_header(s->mta->context, 1, "Subject", prefix);
 }
 
 static const char *word_of(const struct verdict *verdict)
@@ -196,13 +216,14 @@ bool changes_make(struct session *s, const struct verdict *verdict,
 	struct message *m = s->message;
 	const char *reason;
 
-	if (s->forged.lost && enforce)
+	if ((s->forged.lost && enforce) || !remove_strangers(s))
 		return false;
-	remove_strangers(s);
-	if (enforce && verdict->word == VERDICT_TAG && verdict->subject != NULL)
-		prefix_subject(s, verdict->subject);
-	add_mark(s, word_of(verdict), &m->outcome);
-	add_authres(s, verdict->exempt);
+	if (enforce && verdict->word == VERDICT_TAG &&
+	    verdict->subject != NULL && !prefix_subject(s, verdict->subject))
+		return false;
+	if (!add_mark(s, word_of(verdict), &m->outcome) ||
+	    !add_authres(s, verdict->exempt))
+		return false;
 	if (!enforce || verdict->word != VERDICT_QUARANTINE)
 		return true;
 	reason = arena_printf(&m->work, "steelyard: %.200s (ref %s)",
@@ -217,8 +238,7 @@ void changes_make_unchecked(struct session *s)
 	const char *value = NULL;
 
 	remove_strangers(s);
-	s->mta->insert_header(s->mta->context, 0, mark_name,
-			      "verdict=unchecked");
+	insert_mark(s, "verdict=unchecked");
 	arena_init(&arena, 64 * (size_t)1024);
 	if (s->generation->settings.authentication.on)
 		value = authres_write_none(our_id(s), &arena);

@@ -9,6 +9,7 @@
  */
 #include "filter/milter.h"
 
+#include <errno.h>
 #include <libmilter/mfapi.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -122,6 +123,15 @@ static char *with_blank(const struct link *link, const char *value)
 	return text;
 }
 
+/*
+ * libmilter tells a link that is broken, which it notices by itself, in the
+ * same word as that it has no memory.  errno was 0 before it was asked.
+ */
+static bool had_memory(int result)
+{
+	return result == MI_SUCCESS || errno != ENOMEM;
+}
+
 static bool mta_insert_header(void *context, int index, const char *name,
 			      const char *value)
 {
@@ -130,11 +140,12 @@ static bool mta_insert_header(void *context, int index, const char *name,
 	bool done;
 
 	if ((link->actions & SMFIF_ADDHDRS) == 0)
-		return false;
+		return true;
 	v = with_blank(link, value);
 	if (v == NULL)
 		return false;
-	done = smfi_insheader(context, index, n, v) == MI_SUCCESS;
+	errno = 0;
+	done = had_memory(smfi_insheader(context, index, n, v));
 	free(v);
 	return done;
 }
@@ -147,10 +158,11 @@ static bool mta_change_header(void *context, const char *name, int index,
 	bool done;
 
 	if ((link->actions & SMFIF_CHGHDRS) == 0)
-		return false;
+		return true;
 	if (value != NULL && (v = with_blank(link, value)) == NULL)
 		return false;
-	done = smfi_chgheader(context, n, index, v) == MI_SUCCESS;
+	errno = 0;
+	done = had_memory(smfi_chgheader(context, n, index, v));
 	free(v);
 	return done;
 }

@@ -41,8 +41,10 @@ enum answer {
 
 /*
  * What a session asks of the MTA.  `change_header` replaces the index-th field
- * (from 1) of that name, or deletes it where value is NULL.  Return false where
- * the MTA would not; nothing else is asked then.
+ * (from 1) of that name, or deletes it where value is NULL.  `reply` and
+ * `quarantine` return false where the MTA would not, the changes to the header
+ * where there is no memory: what an MTA has not offered, or cannot hear any
+ * more, is no fault of ours.
  */
 struct mta {
 	void *context;

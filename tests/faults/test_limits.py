@@ -99,6 +99,10 @@ def _tries(filt: Filter) -> bool:
 # --- X2: memory and threads --------------------------------------------------
 
 
+FORGED = (b"Subject: x\r\nX-Steelyard: forged 1\r\n"
+          b"x-steelyard: forged 2\r\nX-Steelyard: forged 3")
+
+
 class Scarcity:
     """What tests/faults/scarce.c is told."""
 
@@ -148,7 +152,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.links_refused = self.links_lost = 0
-        self.delivered = self.unmarked = self.deferred = 0
+        self.delivered = self.unmarked = self.forged = self.deferred = 0
         self.rejected = 0
 
     def note(self, reply: Reply, marks: list[str]) -> None:
@@ -166,6 +170,7 @@ class Tally:
         else:
             self.delivered += 1
             self.unmarked += len(marks) != 1
+            self.forged += any("forged" in mark for mark in marks)
 
 
 def try_messages(filt: Filter, count: int, tally: Tally) -> None:
@@ -183,8 +188,7 @@ def try_messages(filt: Filter, count: int, tally: Tally) -> None:
             if not mta.connect("relay.example.net", "192.0.2.10", 1).refuses:
                 mta.helo(b"relay.example.net")
                 for _ in range(5):
-                    reply, msg = deliver(mta, letter(b"Subject: x",
-                                                     body=b"y" * 200))
+                    reply, msg = deliver(mta, letter(FORGED, body=b"y" * 200))
                     tally.note(reply, msg.values("X-Steelyard"))
                     sent += 1
                     if reply.refuses:
@@ -212,11 +216,12 @@ def test_memory_fails_now_and_then(scarce: Scarcity) -> None:
         assert not envelope_refused(filt)
     figure("X2", messages=count, failed_allocations=scarce.failed,
            deferred=tally.deferred, delivered=tally.delivered,
-           unmarked=tally.unmarked, rejected=tally.rejected,
-           links_refused=tally.links_refused, links_lost=tally.links_lost,
-           crashes=0)
+           unmarked=tally.unmarked, forged=tally.forged,
+           rejected=tally.rejected, links_refused=tally.links_refused,
+           links_lost=tally.links_lost, crashes=0)
     assert scarce.failed > 0
     assert tally.rejected == 0 and tally.links_lost == 0
+    assert tally.unmarked == tally.forged == 0
 
 
 def envelope_refused(filt: Filter) -> bool:
@@ -241,9 +246,11 @@ def test_memory_fails_everywhere(scarce: Scarcity) -> None:
         crashes = len(filt.lines("P1"))
         serves(filt)
     figure("X2", libmilter_too=count, deferred=tally.deferred,
+           unmarked=tally.unmarked, forged=tally.forged,
            rejected=tally.rejected, links_lost=tally.links_lost,
            crashes=crashes)
     assert crashes == 0 and tally.rejected == 0
+    assert tally.unmarked == tally.forged == 0
 
 
 def test_no_memory_at_all(scarce: Scarcity) -> None:
