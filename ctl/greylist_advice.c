@@ -440,6 +440,10 @@ json_t *advice_json(const struct advice *advice, const json_t *stats)
 	put(object, "overdue", advice->overdue);
 	json_object_set(object, "never_back",
 			json_object_get(stats, "never_back"));
+	json_object_set(object, "never_back_share",
+			json_object_get(stats, "never_back_share"));
+	json_object_set(object, "back_since",
+			json_object_get(stats, "back_since"));
 	json_object_set(object, "answers", json_object_get(stats, "answers"));
 	json_object_set_new(object, "came_back", steps_json(advice));
 	json_object_set_new(object, "waits", waits_json(advice));

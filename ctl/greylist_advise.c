@@ -79,14 +79,16 @@ static void print_plot(const json_t *steps)
 
 static void print_never_back(const json_t *advice)
 {
-	int64_t never = number(advice, "never_back");
-	int64_t waited = number(json_object_get(advice, "answers"), "waited");
-	char text[CELL];
+	const json_t *part = json_object_get(advice, "never_back_share");
+	int64_t since = number(advice, "back_since");
+	char span[GREYLIST_SPAN_SIZE];
 
-	if (never + waited > 0)
-		printf("Never back were %s of those whose wait has ended since "
-		       "the store was opened.\n",
-		       share(never, never + waited, text));
+	if (json_is_real(part))
+		printf("Never back were %" PRId64
+		       " (%.1f%%) of those whose wait has ended in %s.\n",
+		       number(advice, "never_back"),
+		       100.0 * json_real_value(part),
+		       greylist_span((int64_t)time(NULL) - since, span));
 	printf("Waiting: %" PRId64 "; of these %" PRId64
 	       " have tried again, and %" PRId64
 	       " tried once and could have\npassed since.\n",

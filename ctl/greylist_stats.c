@@ -1,9 +1,9 @@
 /*
  * greylist_stats.c - how the memory of greylisting does.
  *
- * Two kinds of numbers: what was counted since the store was opened, which
- * costs nothing, and what is counted by walking all records, which --quick
- * leaves out.
+ * Two kinds of numbers: what was counted as it happened, which costs nothing
+ * (since the store was opened; how waits have ended, since its file was begun),
+ * and what is counted by walking all records, which --quick leaves out.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -151,6 +151,28 @@ static void print_words(const char *label, const json_t *words)
 	puts(some ? "" : " none yet");
 }
 
+/* "4 of 10 whose wait is over (40%), in 3d", or why it is not known. */
+static void print_back(const json_t *stats)
+{
+	const json_t *since = json_object_get(stats, "back_since");
+	int64_t never = number(stats, "never_back");
+	int64_t over = never + number(stats, "came_back");
+	bool is_file = strcmp(text(stats, "engine"), "lmdb") == 0;
+	char span[GREYLIST_SPAN_SIZE];
+
+	if (!json_is_integer(since))
+		puts(is_file ? "never back  not counted yet"
+			     : "never back  not known: a shared store forgets "
+			       "by itself");
+	else if (over > 0)
+		printf("never back  %" PRId64 " of %" PRId64
+		       " whose wait is over (%" PRId64 "%%), in %s\n",
+		       never, over, never * 100 / over,
+		       greylist_span((int64_t)time(NULL) -
+					     json_integer_value(since),
+				     span));
+}
+
 static void print_counted(const json_t *stats)
 {
 	static const struct {
@@ -162,15 +184,10 @@ static void print_counted(const json_t *stats)
 		{ "queued", "writes for the shared store, waiting" },
 		{ "dropped", "writes for the shared store, given up" },
 	};
-	int64_t passes = number(json_object_get(stats, "answers"), "waited");
-	int64_t never = number(stats, "never_back");
 	int64_t commits = number(stats, "commits");
 
 	print_words("answers", json_object_get(stats, "answers"));
-	if (never + passes > 0)
-		printf("never back  %" PRId64 " of %" PRId64
-		       " whose wait is over (%" PRId64 "%%)\n",
-		       never, never + passes, never * 100 / (never + passes));
+	print_back(stats);
 	printf("expired     %" PRId64 "\n", number(stats, "expired"));
 	if (commits > 0)
 		printf("commits     %" PRId64 ", of %.1f visits each\n",

@@ -224,7 +224,6 @@ static void put_counts(const struct view *view, const struct store_stats *stats)
 		{ "commits", stats->commits },
 		{ "visits_committed", stats->visits_committed },
 		{ "expired", stats->expired },
-		{ "never_back", stats->never_back },
 		{ "pruned", stats->pruned },
 		{ "foreign", stats->foreign },
 		{ "newer", stats->newer },
@@ -234,6 +233,35 @@ static void put_counts(const struct view *view, const struct store_stats *stats)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		put_number(view, rows[i].name, (int64_t)rows[i].count);
+}
+
+/* What nobody has counted is null, and so is a share of nothing. */
+static void put_back(const struct view *view, const struct store_stats *stats)
+{
+	uint64_t over = stats->never_back + stats->came_back;
+	bool counted = stats->back_since > 0;
+
+	put(view, "never_back",
+	    counted ? json_integer((json_int_t)stats->never_back)
+		    : json_null());
+	put_number(view, "came_back", (int64_t)stats->came_back);
+	put(view, "never_back_share",
+	    counted && over > 0
+		    ? json_real((double)stats->never_back / (double)over)
+		    : json_null());
+	put(view, "back_since",
+	    counted ? json_integer(stats->back_since) : json_null());
+}
+
+/* Of up to so many seconds are those of show_greylist_waits(), in its order. */
+static json_t *show_limits(void)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i + 1 < STORE_WAITS; i++)
+		json_array_append_new(array, json_integer((json_int_t)1 << i));
+	json_array_append_new(array, json_null());
+	return array;
 }
 
 json_t *show_greylist_waits(const uint64_t waits[STORE_WAITS])
@@ -260,6 +288,7 @@ json_t *show_greylist_stats(const char *engine, const struct store_stats *stats)
 
 	put_number(&view, "since", stats->since);
 	put_counts(&view, stats);
+	put_back(&view, stats);
 	for (int why = GREYLIST_NO_ANSWER; why <= GREYLIST_TRAPPED; why++)
 		json_object_set_new(answers,
 				    greylist_why_name((enum greylist_why)why),
@@ -269,5 +298,6 @@ json_t *show_greylist_stats(const char *engine, const struct store_stats *stats)
 		json_object_set_new(ends, store_end_name((enum store_end)end),
 				    json_integer((json_int_t)stats->ends[end]));
 	put(&view, "waits", show_greylist_waits(stats->waits));
+	put(&view, "waits_up_to", show_limits());
 	return object;
 }

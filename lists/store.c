@@ -65,6 +65,8 @@ void store_stats(struct store *store, struct store_stats *ret_stats)
 	copy_counts(ret_stats->answers, store->answers, GREYLIST_TRAPPED + 1);
 	copy_counts(ret_stats->ends, store->ends, STORE_STOPPED + 1);
 	copy_counts(ret_stats->waits, store->waits, STORE_WAITS);
+	if (ret_stats->back_since == 0)
+		ret_stats->came_back = ret_stats->answers[GREYLIST_WAITED];
 }
 
 /* --- what can be one ----------------------------------------------------- */

@@ -268,7 +268,7 @@ enum store_health {
 
 enum { STORE_WAITS = 24 };
 
-/* Since the store was opened, but for what is counted by looking. */
+/* Since the store was opened, unless said otherwise or counted by looking. */
 struct store_stats {
 	enum store_health health;
 	char why[STORE_WHY_SIZE]; /* of the last trouble; "" */
@@ -278,7 +278,18 @@ struct store_stats {
 	uint64_t answers[GREYLIST_TRAPPED + 1]; /* by enum greylist_why */
 	uint64_t ends[STORE_STOPPED + 1]; /* of all calls, by enum store_end */
 	uint64_t commits, visits_committed; /* so many shared a commit */
-	uint64_t expired, never_back; /* of those, waiting with one try */
+	uint64_t expired;
+	/*
+	 * How waits have ended: of those who tried once, and of those who tried
+	 * again, whether they were late or in time.  Since back_since (wall
+	 * clock), also before the store was opened; it is written with a commit
+	 * once a minute, and a kill -9 costs what was counted since.  0: nobody
+	 * counts, as a server forgets by itself, or nobody has yet, in a file
+	 * of before; came_back are those then that passed since the store was
+	 * opened.
+	 */
+	uint64_t never_back, came_back;
+	int64_t back_since;
 	uint64_t pruned, foreign, newer;
 	uint64_t queued, dropped; /* writes for a server that is away */
 	/* ends of waits: of up to 2^n seconds, longer ones in the last */

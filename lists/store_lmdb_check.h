@@ -32,6 +32,7 @@
 #define LMDB_FORMAT_WORD "steelyard-greylist "
 #define LMDB_FORMAT_VERSION "1"
 #define LMDB_OPENED_KEY "opened" /* "COUNT RUN SYNC", taken back by a close */
+#define LMDB_BACK_KEY "back" /* "NEVER/CAME/SINCE": how waits have ended */
 
 enum lmdb_file {
 	LMDB_SOUND, /* as far as it was read */

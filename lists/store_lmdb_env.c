@@ -202,6 +202,21 @@ static void read_last(struct lmdb_txn *txn, struct greylist_time *ret_last)
 		*ret_last = (struct greylist_time){ wall, up, run };
 }
 
+/* Who may write counts from now on, where nobody has before. */
+static void begin_back(struct lmdb_txn *txn)
+{
+	struct store_lmdb *s = txn->s;
+	struct lmdb_back back;
+
+	lmdb_back_get(txn, &back);
+	if (back.since == 0 && !s->read_only)
+		back.since = greylist_now().wall;
+	pthread_mutex_lock(&s->lock);
+	s->back = back;
+	s->back_more.since = back.since;
+	pthread_mutex_unlock(&s->lock);
+}
+
 static int begin_databases(struct store_lmdb *s, char why[STORE_WHY_SIZE])
 {
 	struct lmdb_txn txn = { .s = s, .is_write = !s->read_only };
@@ -216,6 +231,7 @@ static int begin_databases(struct store_lmdb *s, char why[STORE_WHY_SIZE])
 		error = write_opened(&txn);
 	if (!error) {
 		read_last(&txn, &s->noted);
+		begin_back(&txn);
 		lmdb_count(&txn);
 		error = mdb_txn_commit(txn.txn);
 		txn.txn = NULL;

@@ -311,5 +311,8 @@ void lmdb_stats(struct store *store, struct store_stats *ret_stats)
 	pthread_mutex_lock(&s->lock);
 	note_health(s);
 	*ret_stats = s->numbers;
+	ret_stats->never_back = s->back.never + s->back_more.never;
+	ret_stats->came_back = s->back.came + s->back_more.came;
+	ret_stats->back_since = s->back.since;
 	pthread_mutex_unlock(&s->lock);
 }

@@ -58,6 +58,12 @@ enum {
 	LMDB_ALONE_MS = 100, /* between looks for other processes */
 };
 
+/* How waits have ended; store_stats says which they are. */
+struct lmdb_back {
+	uint64_t never, came;
+	int64_t since; /* 0: nothing is known */
+};
+
 /* A moment of the steady clock, in milliseconds; for deadlines. */
 int64_t lmdb_clock_ms(void);
 
@@ -128,6 +134,8 @@ struct store_lmdb {
 	uint32_t written_to[LMDB_BUCKETS]; /* addresses that are under way */
 
 	struct store_stats numbers;
+	struct lmdb_back back; /* as the file says */
+	struct lmdb_back back_more; /* counted since; not in there yet */
 	bool disk_full;
 	uint64_t share; /* of the room that is used, in percent */
 	struct greylist_time begun; /* when an empty file replaced a bad one */
@@ -270,6 +278,15 @@ struct lmdb_date {
 };
 bool lmdb_date_read(const MDB_val *key, struct lmdb_date *ret_date);
 
+/*
+ * How waits have ended, of the file's whole life.  As others may write to it,
+ * what one has counted is added to what it says; `more` tells the begin, too,
+ * where it says nothing.
+ */
+void lmdb_back_get(struct lmdb_txn *txn, struct lmdb_back *ret_back);
+int lmdb_back_add(struct lmdb_txn *txn, const struct lmdb_back *more,
+		  struct lmdb_back *ret_back);
+
 int lmdb_meta_put(struct lmdb_txn *txn, const char *key, const char *value);
 /* 0 and "" if it is not there. */
 int lmdb_meta_get(struct lmdb_txn *txn, const char *key, char *buf,
@@ -286,6 +303,8 @@ struct lmdb_batch {
 	struct greylist_time now; /* of the last job that told one */
 	bool has_now;
 	struct store_stats counts; /* to be added if it is committed */
+	struct lmdb_back back; /* what the file says then, if it was noted */
+	bool has_back;
 };
 
 /*

@@ -23,6 +23,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lists/store_lmdb_check.h"
+
 enum { DATE_SIZE = 5, PREFIX_SIZE = 40 };
 
 /* A hundred years after the last second that a clock can show, and more. */
@@ -368,4 +370,34 @@ int lmdb_meta_get(struct lmdb_txn *txn, const char *key, char *buf, size_t size)
 		buf[text.mv_size] = '\0';
 	}
 	return error == MDB_NOTFOUND ? 0 : error;
+}
+
+/* A count that cannot be one is as good as none. */
+void lmdb_back_get(struct lmdb_txn *txn, struct lmdb_back *ret_back)
+{
+	const unsigned long long most = INT64_MAX / 2;
+	unsigned long long never, came;
+	long long since;
+	char text[80];
+
+	*ret_back = (struct lmdb_back){ 0 };
+	if (lmdb_meta_get(txn, LMDB_BACK_KEY, text, sizeof(text)) == 0 &&
+	    sscanf(text, "%llu/%llu/%lld", &never, &came, &since) == 3 &&
+	    never <= most && came <= most && since > 0)
+		*ret_back = (struct lmdb_back){ never, came, since };
+}
+
+int lmdb_back_add(struct lmdb_txn *txn, const struct lmdb_back *more,
+		  struct lmdb_back *ret_back)
+{
+	char text[80];
+
+	lmdb_back_get(txn, ret_back);
+	ret_back->never += more->never;
+	ret_back->came += more->came;
+	if (ret_back->since == 0)
+		ret_back->since = more->since;
+	snprintf(text, sizeof(text), "%" PRIu64 "/%" PRIu64 "/%" PRId64,
+		 ret_back->never, ret_back->came, ret_back->since);
+	return lmdb_meta_put(txn, LMDB_BACK_KEY, text);
 }

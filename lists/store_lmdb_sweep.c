@@ -89,8 +89,10 @@ static int expire(struct lmdb_batch *batch, struct lmdb_record *record)
 	batch->counts.expired++;
 	if (record->entry.kind == STORE_TRIPLET &&
 	    record->entry.reading == GREYLIST_READ &&
-	    triplet->state == GREYLIST_WAITING && triplet->count == 1)
-		batch->counts.never_back++;
+	    triplet->state == GREYLIST_WAITING) {
+		batch->counts.never_back += triplet->count <= 1;
+		batch->counts.came_back += triplet->count > 1;
+	}
 	return lmdb_delete(&batch->txn, record);
 }
 

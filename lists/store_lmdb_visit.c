@@ -145,6 +145,8 @@ static int write_visit(struct lmdb_batch *batch,
 	int error = 0;
 
 	note_time(batch, &visit->now);
+	batch->counts.came_back +=
+		result->why == GREYLIST_WAITED && visit->terms.wait > 0;
 	if (result->triplet_changed)
 		error = put(batch, &records->triplet, result->triplet_left,
 			    &visit->now);
@@ -499,6 +501,16 @@ struct merge_args {
 	uint64_t taken;
 };
 
+/* Who waits here came back elsewhere. */
+static bool has_passed(const struct lmdb_record *record,
+		       const struct store_entry *entry)
+{
+	return record->is_there && entry->kind == STORE_TRIPLET &&
+	       record->entry.reading == GREYLIST_READ &&
+	       record->entry.triplet.state == GREYLIST_WAITING &&
+	       entry->triplet.state == GREYLIST_PASSED;
+}
+
 static int merge_one(struct lmdb_batch *batch, const struct store_entry *entry,
 		     struct merge_args *asked)
 {
@@ -512,6 +524,7 @@ static int merge_one(struct lmdb_batch *batch, const struct store_entry *entry,
 	if (is_newer(&record) ||
 	    (record.is_there && !store_is_better(entry, &record.entry)))
 		return 0;
+	batch->counts.came_back += has_passed(&record, entry);
 	record.entry.triplet = entry->triplet;
 	record.entry.identity = entry->identity;
 	record.entry.outbound = entry->outbound;

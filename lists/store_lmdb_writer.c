@@ -155,12 +155,27 @@ static int run_all(struct store_lmdb *s, struct lmdb_batch *batch,
 	return error;
 }
 
-/* The time of the last commit, not too often. */
+/* How waits have ended, this transaction's among them. */
+static int note_back(struct store_lmdb *s, struct lmdb_batch *batch)
+{
+	struct lmdb_back more;
+
+	pthread_mutex_lock(&s->lock);
+	more = s->back_more;
+	pthread_mutex_unlock(&s->lock);
+	more.never += batch->counts.never_back;
+	more.came += batch->counts.came_back;
+	batch->has_back = true;
+	return lmdb_back_add(&batch->txn, &more, &batch->back);
+}
+
+/* The time of the last commit, not too often, and what else goes with it. */
 static int note_last(struct store_lmdb *s, struct lmdb_batch *batch)
 {
 	struct greylist_time now = batch->now;
 	int64_t since;
 	char text[80];
+	int error;
 
 	if (!batch->has_now)
 		return 0;
@@ -170,7 +185,8 @@ static int note_last(struct store_lmdb *s, struct lmdb_batch *batch)
 	snprintf(text, sizeof(text), "%" PRId64 "/%" PRId64 "/%016" PRIx64,
 		 now.wall, now.up, now.run);
 	s->noted = now;
-	return lmdb_meta_put(&batch->txn, "last", text);
+	error = lmdb_meta_put(&batch->txn, "last", text);
+	return error ? error : note_back(s, batch);
 }
 
 static void add_counts(struct store_lmdb *s, const struct lmdb_batch *batch,
@@ -185,10 +201,16 @@ static void add_counts(struct store_lmdb *s, const struct lmdb_batch *batch,
 		to->visits_committed += jobs;
 	}
 	to->expired += from->expired;
-	to->never_back += from->never_back;
 	to->pruned += from->pruned;
 	to->foreign += from->foreign;
 	to->newer += from->newer;
+	if (batch->has_back) {
+		s->back = batch->back;
+		s->back_more.never = s->back_more.came = 0;
+	} else {
+		s->back_more.never += from->never_back;
+		s->back_more.came += from->came_back;
+	}
 	pthread_mutex_unlock(&s->lock);
 }
 

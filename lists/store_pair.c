@@ -350,7 +350,10 @@ static uint64_t sweep_pair(struct store *store, const struct greylist_time *now,
 	return swept;
 }
 
-/* What is counted by looking is the local one's, which looks. */
+/*
+ * What is counted by looking is the local one's, which looks.  But who never
+ * came back it cannot know: he may have come to another host.
+ */
 static void stats_pair(struct store *store, struct store_stats *ret_stats)
 {
 	struct store_pair *pair = (struct store_pair *)store;
@@ -358,6 +361,8 @@ static void stats_pair(struct store *store, struct store_stats *ret_stats)
 
 	store_stats(pair->shared, &shared);
 	store_stats(pair->local, ret_stats);
+	ret_stats->never_back = ret_stats->came_back = 0;
+	ret_stats->back_since = 0;
 	ret_stats->foreign += shared.foreign;
 	ret_stats->newer += shared.newer;
 	pthread_mutex_lock(&pair->lock);

@@ -131,7 +131,8 @@ endif
 # A store in a file of LMDB's: the contract, the file, its room, who writes.
 if HAVE_CMOCKA
 store_lmdb_tests = tests/unit/test_store_lmdb \
-	tests/unit/test_store_lmdb_file tests/unit/test_store_lmdb_io \
+	tests/unit/test_store_lmdb_back tests/unit/test_store_lmdb_file \
+	tests/unit/test_store_lmdb_io \
 	tests/unit/test_store_lmdb_pen tests/unit/test_store_lmdb_room
 check_PROGRAMS += $(store_lmdb_tests)
 TESTS += $(store_lmdb_tests)
@@ -140,6 +141,9 @@ lmdb_folder = tests/unit/lmdb_folder.c tests/unit/lmdb_folder.h
 tests_unit_test_store_lmdb_SOURCES = tests/unit/test_store_lmdb.c \
 	$(lmdb_folder) $(store_contract)
 tests_unit_test_store_lmdb_LDADD = $(lists_test_libs) $(STORE_LIBS)
+tests_unit_test_store_lmdb_back_SOURCES = \
+	tests/unit/test_store_lmdb_back.c $(lmdb_folder)
+tests_unit_test_store_lmdb_back_LDADD = $(lists_test_libs) $(STORE_LIBS)
 tests_unit_test_store_lmdb_file_SOURCES = \
 	tests/unit/test_store_lmdb_file.c $(lmdb_folder)
 tests_unit_test_store_lmdb_file_LDADD = $(lists_test_libs) $(STORE_LIBS)
