@@ -55,6 +55,12 @@ struct store *greylist_open_store(const struct settings *settings,
 bool greylist_is_suspended(int64_t wait);
 void greylist_was_lost(void); /* now */
 
+/*
+ * The wall clock has been set forward by so many seconds, or back (negative):
+ * logged (event=T1), with where it was `seen`, a word.
+ */
+void greylist_clock_jumped(int64_t seconds, const char *seen);
+
 /* What was answered for a recipient; for log, journal and test. */
 struct greylist_said {
 	bool due; /* he is of those who are asked about; else all else is 0 */

@@ -2,6 +2,7 @@
  * greylist_store.c - where it is remembered who must wait: the engines that the
  * settings name.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,17 @@ static void was_set_aside(void *context, const char *sentence)
 		  log_escape(sentence, strlen(sentence), LOG_VALUE_MAX, value));
 	if (context == NULL)
 		greylist_was_lost();
+}
+
+void greylist_clock_jumped(int64_t seconds, const char *seen)
+{
+	log_event(LOG_WARNING, "T1", "jump=%" PRId64 " seen=%s", seconds, seen);
+}
+
+static void has_jumped(void *context, int64_t seconds)
+{
+	(void)context;
+	greylist_clock_jumped(seconds, "start");
 }
 
 static bool is_shared(const struct store_settings *set)
@@ -59,6 +71,7 @@ static struct store *open_local(const struct settings *settings, bool read_only,
 		.sync = set->sync,
 		.read_only = read_only,
 		.set_aside = was_set_aside,
+		.jumped = read_only ? NULL : has_jumped,
 		.context = is_shared(set) ? elsewhere : NULL,
 	};
 	struct store *store = NULL;

@@ -25,6 +25,7 @@ static struct {
 	_Atomic(struct store *) store;
 	_Atomic int64_t retry_ms; /* 0: it was never tried */
 	/* the ticking thread's */
+	struct greylist_time ticked; /* the last time */
 	bool told;
 	enum store_health health;
 } memory = { .opening = PTHREAD_MUTEX_INITIALIZER };
@@ -109,18 +110,28 @@ static void watch(struct store *store)
 	memory.told = true;
 }
 
+/* Slow drift, or what a time server corrects, is no jump. */
+static void watch_jump(const struct greylist_time *now)
+{
+	int64_t jump = greylist_drift(&memory.ticked, now);
+
+	if (jump > STORE_JUMP || jump < -STORE_JUMP)
+		greylist_clock_jumped(jump, "running");
+	memory.ticked = *now;
+}
+
 void remember_tick(const struct generation *gen)
 {
+	const struct greylist_time now = greylist_now();
 	struct store *store = remember_store();
-	struct greylist_time now;
 	char why[STORE_WHY_SIZE];
 
+	watch_jump(&now);
 	if (store == NULL) {
 		if (monotonic_ms() >= atomic_load(&memory.retry_ms))
 			remember_open(gen, why);
 		return;
 	}
-	now = greylist_now();
 	store_sweep(store, &now, SWEEP_MAX);
 	watch(store);
 }

@@ -26,7 +26,9 @@ struct store *remember_store(void);
 
 /*
  * Every second, by one thread: what has expired goes, what has changed is
- * logged (event=store), and what could not be opened is tried again.
+ * logged (event=store), and what could not be opened is tried again.  A wall
+ * clock that is set by more than STORE_JUMP is logged (event=T1), also where
+ * nothing is remembered.
  */
 void remember_tick(const struct generation *gen);
 

@@ -82,15 +82,22 @@ static void free_store(struct store_lmdb *s)
 }
 
 /* Between runs of the machine only the wall clock tells how long it was. */
-static void watch_jump(struct store_lmdb *s, const struct greylist_time *now)
+static void watch_jump(struct store_lmdb *s,
+		       const struct store_lmdb_settings *settings,
+		       const struct greylist_time *now)
 {
 	bool is_one_run = now->run != 0 && now->run == s->noted.run;
+	int64_t jump = is_one_run ? greylist_drift(&s->noted, now)
+				  : now->wall - s->noted.wall;
 
-	if (s->noted.wall == 0 || is_one_run ||
-	    now->wall - s->noted.wall <= STORE_JUMP)
+	if (s->noted.wall == 0 || (jump <= STORE_JUMP && jump >= -STORE_JUMP))
 		return;
-	s->is_paused = true;
-	s->paused = *now;
+	if (!is_one_run && jump > 0) {
+		s->is_paused = true;
+		s->paused = *now;
+	}
+	if (settings->jumped != NULL)
+		settings->jumped(settings->context, jump);
 }
 
 struct store *store_lmdb_open(const struct store_lmdb_settings *settings,
@@ -119,7 +126,7 @@ struct store *store_lmdb_open(const struct store_lmdb_settings *settings,
 		free_store(s);
 		return NULL;
 	}
-	watch_jump(s, now);
+	watch_jump(s, settings, now);
 	if (!s->read_only && lmdb_writer_start(s) != 0) {
 		snprintf(ret_why, STORE_WHY_SIZE, "%s: no thread to write",
 			 s->path);
@@ -131,19 +138,14 @@ struct store *store_lmdb_open(const struct store_lmdb_settings *settings,
 	return &s->store;
 }
 
-/*
- * It was left in order: the next start need not wonder, and finds how waits
- * have ended.
- */
+/* It was left in order: the next start need not wonder. */
 static void note_closed(struct store_lmdb *s)
 {
-	struct lmdb_back back;
 	struct lmdb_txn txn;
 
 	if (s->read_only || atomic_load(&s->is_bad) || lmdb_write(s, &txn) != 0)
 		return;
-	if (lmdb_meta_put(&txn, LMDB_OPENED_KEY, "0 0 0") == 0 &&
-	    lmdb_back_add(&txn, &s->back_more, &back) == 0)
+	if (lmdb_meta_put(&txn, LMDB_OPENED_KEY, "0 0 0") == 0)
 		lmdb_commit(&txn);
 	else
 		lmdb_abort(&txn);

@@ -44,7 +44,14 @@ struct store_lmdb_settings {
 	 * a thread of the store's.
 	 */
 	void (*set_aside)(void *context, const char *sentence);
-	void *context;
+	/*
+	 * While it is opened: the wall clock is more than STORE_JUMP ahead of
+	 * where the file says that it should be, or (negative) behind.  Where
+	 * the machine was started anew nobody knows how long it was off, so it
+	 * may have been that.  NULL: not wanted.
+	 */
+	void (*jumped)(void *context, int64_t seconds);
+	void *context; /* of both */
 };
 
 /* NULL, and a sentence that names the file. */

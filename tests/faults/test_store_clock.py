@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
+
+from lib import wait
 
 from .figures import figure
 from .remembering import Clock, Greylister, clock, once
@@ -82,6 +85,48 @@ def test_jump_across_a_restart(name: str, jump: int, expected: str) -> None:
         then = once(filt, "a@s.example")
     figure("T1", restart=name, answer=first, after_a_wait=then)
     assert (first, then) == (expected, "pass")
+
+
+def jumps(filt: Greylister) -> list[str]:
+    """What the log says of them; they are looked for every second."""
+    return [line.split("event=T1 ", 1)[1] for line in filt.lines("T1")]
+
+
+def test_a_jump_is_logged_once() -> None:
+    with clock() as time_of, Greylister(clock=time_of) as filt:
+        time_of.set(wall=HOUR)
+        once(filt, "a@s.example")
+        time.sleep(2.2)
+        assert not jumps(filt)
+        time_of.set(wall=3 * DAY)
+        wait.until("the jump is told", 10, lambda: jumps(filt))
+        time_of.set(wall=HOUR)
+        wait.until("and back", 10, lambda: len(jumps(filt)) > 1)
+        time.sleep(1.1)
+        told = jumps(filt)
+    by = [int(re.search(r"jump=(-?\d+) ", line)[1]) for line in told]
+    figure("T1", told=len(told), jumps=by)
+    assert all(line.endswith("seen=running") for line in told)
+    assert len(by) == 2
+    assert abs(by[0] - (3 * DAY - HOUR)) <= 1 >= abs(by[0] + by[1])
+
+
+@pytest.mark.parametrize("jump, expected", [
+    (HOUR, False), (3 * DAY, True), (-3 * DAY, True)])
+@pytest.mark.parametrize("boot_id", ["", NEW_RUN])
+def test_a_jump_is_logged_at_a_start(jump: int, expected: bool, boot_id: str
+                                     ) -> None:
+    with clock() as time_of, Greylister(clock=time_of) as filt:
+        once(filt, "a@s.example")
+        assert filt.stop() == 0
+        time_of.set(wall=jump, boot_id=boot_id)
+        filt.start()
+        wait.until("it is ready", 10, lambda: len(filt.lines("ready")) > 1)
+        told = jumps(filt)
+    assert len(told) == expected
+    if told:
+        by = int(re.search(r"jump=(-?\d+) seen=start$", told[0])[1])
+        assert abs(by - jump) < HOUR
 
 
 def test_nothing_expires_by_a_jump() -> None:

@@ -323,16 +323,67 @@ static void test_pause(void **state)
 	store_close(store);
 }
 
+static int64_t told_jump; /* 0: none */
+
+static void hear_jump(void *context, int64_t seconds)
+{
+	(void)context;
+	told_jump = seconds;
+}
+
+static void test_a_jump_is_told(void **state)
+{
+	enum { OTHER_RUN = 0x99 };
+	static const struct {
+		const char *claim;
+		int64_t wall, up; /* since the file was last written */
+		bool same_run;
+		int64_t told;
+	} rows[] = {
+		{ "nothing", 0, 0, true, 0 },
+		{ "time goes on", 200000, 200000, true, 0 },
+		{ "a day is none", 86400 + 100, 100, true, 0 },
+		{ "a second more", 86401 + 100, 100, true, 86401 },
+		{ "back", -86401 + 100, 100, true, -86401 },
+		{ "a day off", 86400, 0, false, 0 },
+		{ "longer, or forward", 86401, 0, false, 86401 },
+		{ "back to 1970", -86401, 0, false, -86401 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct store *store = lmdb_must_open(LMDB_ROOM, 0);
+		struct store_lmdb_settings settings = lmdb_settings(LMDB_ROOM);
+		struct greylist_time now = lmdb_noon(rows[i].up);
+		char why[STORE_WHY_SIZE];
+
+		lmdb_tries(store, 1, 0);
+		store_close(store);
+		now.wall = lmdb_noon(rows[i].wall).wall;
+		if (!rows[i].same_run)
+			now.run = OTHER_RUN;
+		settings.jumped = hear_jump;
+		told_jump = 0;
+		store = store_lmdb_open(&settings, &now, why);
+		assert_non_null(store);
+		if (told_jump != rows[i].told)
+			fail_msg("%s: %lld", rows[i].claim,
+				 (long long)told_jump);
+		store_close(store);
+	}
+}
+
 int main(void)
 {
 #define TEST(name)                                                \
 	cmocka_unit_test_setup_teardown(name, lmdb_folder_set_up, \
 					lmdb_folder_tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_flood),      TEST(test_borders),
-		TEST(test_map_full),   TEST(test_smaller_room),
-		TEST(test_file_limit), TEST(test_small_disk),
-		TEST(test_sweep_cost), TEST(test_pause),
+		TEST(test_flood),	   TEST(test_borders),
+		TEST(test_map_full),	   TEST(test_smaller_room),
+		TEST(test_file_limit),	   TEST(test_small_disk),
+		TEST(test_sweep_cost),	   TEST(test_pause),
+		TEST(test_a_jump_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
