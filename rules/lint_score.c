@@ -148,39 +148,60 @@ static void lint_thresholds(const struct ruleset *rules,
  * Greylisting is for who is not refused: at a threshold where all that comes
  * is, nobody is asked.
  */
+static void warn_unasked(const struct rule_class *class,
+			 const struct reach *reach, struct diag *diag)
+{
+	const struct greylist_info *info = &class->greylist;
+	char mine[SCORE_TEXT], other[SCORE_TEXT];
+	int word = VERDICT_DEFER;
+
+	while (word < VERDICT_WORDS &&
+	       (class->verdicts[word].never ||
+		class->verdicts[word].threshold > info->threshold))
+		word++;
+	if (word < VERDICT_WORDS)
+		diag_warning(diag, info->place,
+			     "greylist at %s never asks anybody to wait: %s "
+			     "comes at %s already",
+			     score_text(info->threshold, mine),
+			     verdict_word_name((enum verdict_word)word),
+			     score_text(class->verdicts[word].threshold,
+					other));
+	else if (info->threshold > reach->highest)
+		diag_warning(diag, info->place,
+			     "greylist at %s is never reached: all rules "
+			     "together add up to %s",
+			     score_text(info->threshold, mine),
+			     score_text((int32_t)reach->highest, other));
+}
+
+/* Of two, the first makes the other one matter less. */
+static void warn_no_time(const struct greylist_info *info, struct diag *diag)
+{
+	if (info->wait == 0) {
+		diag_warning(diag, info->place,
+			     "greylist with wait 0s asks nobody to wait");
+		diag_hint(diag, "\"greylist never\" switches it off");
+	} else if (info->keep == 0) {
+		diag_warning(diag, info->place,
+			     "greylist with keep 0s forgets at once who has "
+			     "waited: the next mail waits again");
+	}
+}
+
 static void lint_greylist(const struct ruleset *rules,
 			  const struct reach *reach, struct diag *diag)
 {
-	char mine[SCORE_TEXT], other[SCORE_TEXT];
-
 	for (size_t i = 0; i < rules->class_count; i++) {
 		const struct rule_class *class = &rules->classes[i];
 		const struct greylist_info *info = &class->greylist;
-		int word = VERDICT_DEFER;
 
 		if (info->never ||
 		    (i > 0 &&
 		     same_place(info->place, rules->classes[0].greylist.place)))
 			continue;
-		while (word < VERDICT_WORDS &&
-		       (class->verdicts[word].never ||
-			class->verdicts[word].threshold > info->threshold))
-			word++;
-		if (word < VERDICT_WORDS)
-			diag_warning(diag, info->place,
-				     "greylist at %s never asks anybody to "
-				     "wait: %s comes at %s already",
-				     score_text(info->threshold, mine),
-				     verdict_word_name((enum verdict_word)word),
-				     score_text(class->verdicts[word].threshold,
-						other));
-		else if (info->threshold > reach->highest)
-			diag_warning(diag, info->place,
-				     "greylist at %s is never reached: all "
-				     "rules together add up to %s",
-				     score_text(info->threshold, mine),
-				     score_text((int32_t)reach->highest,
-						other));
+		warn_unasked(class, reach, diag);
+		warn_no_time(info, diag);
 	}
 }
 

@@ -97,6 +97,26 @@ static void test_warnings(void **state)
 		       "{ greylist never }",
 		  NULL },
 
+		{ "a wait that is none",
+		  MUCH "verdict reject at 10\ngreylist at 5 wait 0s",
+		  "5 greylist with wait 0s asks nobody to wait" },
+		{ "one of a second is one",
+		  MUCH "verdict reject at 10\ngreylist at 5 wait 1s keep 1s",
+		  NULL },
+		{ "forgotten at once",
+		  MUCH "verdict reject at 10\ngreylist at 5 keep 0s",
+		  "5 greylist with keep 0s forgets at once who has waited" },
+		{ "in a class",
+		  MUCH "verdict reject at 10\ngreylist at 5\n"
+		       "class k if rcpt.local is \"x\" "
+		       "{ greylist wait 0s }",
+		  "6 greylist with wait 0s asks nobody to wait" },
+		{ "not told again of who has it from elsewhere",
+		  MUCH "verdict reject at 10\n"
+		       "class k if rcpt.local is \"x\" "
+		       "{ greylist never }",
+		  NULL },
+
 		/* switched off, worth nothing, read by nobody */
 		{ "a rule that is off is not looked at",
 		  "rule X 1 if from.count < 0\noverride X off", NULL },
