@@ -109,15 +109,13 @@ static json_t *known_value(const struct fact *fact, const struct fact_row *row)
 	return json_null();
 }
 
-static void add_unknown(json_t *finding, const char *name,
-			const struct fact_row *row, const struct fact *fact)
+static void add_unknown(json_t *finding, const char *name, const char *cause,
+			bool partial)
 {
 	json_array_append_new(json_object_get(finding, "unknown"),
 			      json_pack("{s:o, s:s, s:b}", "fact",
-					text_of(name), "cause",
-					fact_unsure_cause(row, fact), "partial",
-					row->type == FACT_TYPE_SET &&
-						fact->partial));
+					text_of(name), "cause", cause,
+					"partial", partial));
 }
 
 /* Puts one fact where it belongs. */
@@ -135,7 +133,8 @@ static void add_fact(json_t *finding, const char *name, enum fact_id id,
 	case FACT_KNOWN: value = known_value(fact, row); break;
 	}
 	if (fact_is_unsure(row, fact))
-		add_unknown(finding, name, row, fact);
+		add_unknown(finding, name, fact_unsure_cause(row, fact),
+			    row->type == FACT_TYPE_SET && fact->partial);
 	json_array_append_new(json_object_get(finding, "facts"),
 			      json_pack("{s:o, s:s, s:o}", "fact",
 					text_of(name), "state",
@@ -167,8 +166,11 @@ static void add_slot(json_t *finding, const struct fact_slot *slot,
 }
 
 static void add_facts(json_t *finding, const struct generation *gen,
-		      const struct facts *facts, enum phase until)
+		      const struct outcome *outcome)
 {
+	const struct facts *facts = outcome->facts;
+	enum phase until = outcome->phase;
+
 	json_object_set_new(finding, "unknown", json_array());
 	json_object_set_new(finding, "not_asked", json_array());
 	json_object_set_new(finding, "facts", json_array());
@@ -183,6 +185,9 @@ static void add_facts(json_t *finding, const struct generation *gen,
 	for (size_t i = 0; i < facts->slot_count; i++)
 		add_slot(finding, ruleset_slot(gen->rules, (unsigned)i),
 			 &facts->slots[i], until);
+	if (outcome->hits != NULL && hits_regex_limits(outcome->hits) > 0)
+		add_unknown(finding, "regex", fact_cause_name(CAUSE_LIMIT),
+			    false);
 }
 
 /* --- verdict ------------------------------------------------------------ */
@@ -303,7 +308,7 @@ void finding_outcome(json_t *finding, const struct generation *gen,
 		add_caps(finding, gen, outcome->hits);
 	}
 	if (outcome->facts != NULL)
-		add_facts(finding, gen, outcome->facts, outcome->phase);
+		add_facts(finding, gen, outcome);
 }
 
 /* --- a header that a filter has written --------------------------------- */

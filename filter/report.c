@@ -157,6 +157,13 @@ static const char *list_cause(const struct message *m, const struct fact *fact)
 	return NULL;
 }
 
+/* What a pattern says that gave up is not known, though its facts are. */
+static bool has_given_up(const struct message *m)
+{
+	return m->has_outcome && m->outcome.hits != NULL &&
+	       hits_regex_limits(m->outcome.hits) > 0;
+}
+
 /*
  * Which of the facts that rules read are not known, and why: where a refusal
  * was softened, or none was spoken, this is the reason.
@@ -187,6 +194,9 @@ static const char *unknowns_of(const struct session *s, char out[UNKNOWNS_SIZE])
 	}
 	if (s->message->sender_due)
 		used = unknown_add(out, used, "sender.*", "needless");
+	if (has_given_up(s->message))
+		used = unknown_add(out, used, "regex",
+				   fact_cause_name(CAUSE_LIMIT));
 	return used > 0 ? out : "-";
 }
 

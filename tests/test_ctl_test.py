@@ -49,6 +49,17 @@ def test_offline_early_refusal(work: pathlib.Path) -> None:
     assert found["changes"] == []
 
 
+def test_a_pattern_that_gives_up_is_unknown(work: pathlib.Path) -> None:
+    conf, letter = work / "s.conf", work / "letter.eml"
+    conf.write_text(conf.read_text() + 'rule SLOW -5.0 if header("X-Long") ~ '
+                    '/^(a|aa|aaa)+[bc]$/\n')
+    gives_up = {"fact": "regex", "cause": "limit", "partial": False}
+    assert gives_up not in trial("-c", conf, "test", letter)["unknown"]
+    letter.write_bytes(b"X-Long: " + b"a" * 600 + b"\r\n"
+                       + letter.read_bytes())
+    assert gives_up in trial("-c", conf, "test", letter)["unknown"]
+
+
 def test_a_spamtrap_is_named(work: pathlib.Path) -> None:
     conf = work / "s.conf"
     conf.write_text(conf.read_text() + 'list traps address { old@example.org }'
@@ -187,18 +198,23 @@ VOUCHERS = {
     "18-silent-dns": {"spf": "temperror", "dmarc": "temperror"},
     "21-signed": {"spf": "pass", "dkim": "pass", "dmarc": "pass",
                   "dkim.results": ["pass", "pass"],
-                  "dkim.algorithms": ["rsa-sha256", "ed25519-sha256"]},
+                  "dkim.algorithms": ["rsa-sha256", "ed25519-sha256"],
+                  "dkim.key_sizes": ["2048", "256"],
+                  "dkim.coverages": ["yes", "yes"],
+                  "dkim.alignments": ["yes", "yes"]},
     "22-passed-on": {"spf": "fail", "dkim": "pass", "dmarc": "pass",
                      "dmarc.aligned.dkim": True, "dmarc.aligned.spf": False},
     "23-forged-author": {"spf": "fail", "dkim": None, "dmarc": "fail",
                          "dmarc.policy": "reject"},
     "24-text-appended": {"dkim": "policy", "dkim.covered": False,
+                         "dkim.coverages": ["no"],
                          "dmarc": "fail"},
     "25-not-signed": {"spf": None, "dkim": None, "dmarc": "fail"},
     "26-bounce-of-the-bank": {"spf": "pass", "spf.domain": "mx.bank.example",
                               "dmarc": "pass", "dmarc.aligned.spf": True},
     "27-mailing-list": {"dkim": "pass", "dkim.domain": "lists.example.com",
-                        "dkim.results": ["pass", "fail"], "dmarc": "fail"},
+                        "dkim.results": ["pass", "fail"],
+                        "dkim.alignments": ["no", "yes"], "dmarc": "fail"},
     "28-broken-record": {"spf": "permerror", "dmarc": None},
 }
 DNS = ["--dns", MESSAGES / "sample.zone"]
