@@ -99,6 +99,17 @@ static bool takes(const struct action *action, const char *option)
 	return false;
 }
 
+/* An option that was given twice: the first one would be passed over. */
+static const char *twice(const struct command *command)
+{
+	for (size_t i = 0; i < command->given_count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (command->given[i].option ==
+			    command->given[j].option)
+				return command->given[i].option->name;
+	return NULL;
+}
+
 static enum exit_code run_greylist(const struct command *command)
 {
 	const char *name = command->arguments[0];
@@ -123,6 +134,9 @@ static enum exit_code run_greylist(const struct command *command)
 			return wrong_use(command, "%s takes no --%s",
 					 action->name, option);
 	}
+	if (twice(command) != NULL)
+		return wrong_use(command, "--%s is given twice",
+				 twice(command));
 	return action->run(command);
 }
 

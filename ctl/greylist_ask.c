@@ -79,21 +79,36 @@ static struct store *open_store(const struct greylist_asker *asker,
 	return store;
 }
 
-/* Opens what the filter would; false with the reason told. */
-static bool open_files(struct greylist_asker *asker)
+/*
+ * Opens what the filter would, and asks; NULL with the reason told.  First it
+ * is asked without a store: who has asked for what cannot be hears so, and no
+ * file is made for him.
+ */
+static json_t *ask_own(struct greylist_asker *asker, json_t *request)
 {
 	char why[STORE_WHY_SIZE] = "out of memory";
+	json_t *lines;
 
-	fprintf(stderr, "steelyardctl greylist: the filter does not run; this "
-			"is from its files\n");
 	log_level(LOG_CRIT); /* logs are for the filter, but for lost files */
-	asker->gen = ask_generation(asker->command);
 	if (asker->gen == NULL)
-		return false;
+		asker->gen = ask_generation(asker->command);
+	if (asker->gen == NULL)
+		return NULL;
+	lines = ask_store(asker->gen, NULL, json_incref(request));
+	if (strcmp(answer_text(lines, "code"), "wrong") == 0)
+		return lines;
+	json_decref(lines);
+	lines = NULL;
 	asker->store = open_store(asker, why);
+	if (asker->store != NULL)
+		lines = ask_store(asker->gen, asker->store,
+				  json_incref(request));
+	if (strcmp(answer_text(lines, "code"), "wrong") != 0)
+		fprintf(stderr, "steelyardctl greylist: the filter does not "
+				"run; this is from its files\n");
 	if (asker->store == NULL)
 		failed(asker->command, "%s", why);
-	return asker->store != NULL;
+	return lines;
 }
 
 /*
@@ -138,9 +153,8 @@ json_t *greylist_ask(struct greylist_asker *asker, json_t *request)
 		asker->answered = true;
 	else if (asked == ASKED_FAILED || asker->answered)
 		failed(asker->command, "%s", why);
-	else if (open_files(asker))
-		lines = ask_store(asker->gen, asker->store,
-				  json_incref(request));
+	else
+		lines = ask_own(asker, request);
 	json_decref(request);
 	return lines;
 }

@@ -75,7 +75,8 @@ static bool act_list(struct grey_call *call)
 	    !grey_read_cursor(call, &cursor) ||
 	    !grey_read_bool(call, "raw", &page.raw) ||
 	    !grey_read_number(call, "limit", 1, STORE_PAGE_MAX, STORE_PAGE_MAX,
-			      &limit))
+			      &limit) ||
+	    !grey_open(call))
 		return false;
 	page.entries = json_array();
 	end = store_list(call->store, &what.filter, &call->terms, &call->now,
@@ -183,7 +184,7 @@ static bool act_count(struct grey_call *call)
 	enum store_end end;
 	bool more;
 
-	if (!grey_read_cursor(call, &cursor))
+	if (!grey_read_cursor(call, &cursor) || !grey_open(call))
 		return false;
 	do {
 		more = false;
@@ -271,7 +272,7 @@ static bool act_show(struct grey_call *call)
 	enum store_end end;
 	bool good = false;
 
-	if (!grey_read_who(call, &who))
+	if (!grey_read_who(call, &who) || !grey_open(call))
 		goto done;
 	end = look(&found, STORE_TRIPLET, who.triplet, &triplet);
 	if (end == STORE_DONE)
@@ -299,6 +300,8 @@ static bool act_stats(struct grey_call *call)
 	struct store_stats stats;
 	json_t *answer;
 
+	if (!grey_open(call))
+		return false;
 	store_stats(call->store, &stats);
 	answer = show_greylist_stats(call->store->engine->name, &stats);
 	if (answer != NULL)
@@ -372,6 +375,12 @@ static bool members_known(struct grey_call *call, const struct action *action)
 	return true;
 }
 
+static bool say_absent(struct grey_call *call)
+{
+	return grey_say(call,
+			control_refusal("absent", "the filter does not run"));
+}
+
 /* Why there is no store. */
 static bool say_without(struct grey_call *call)
 {
@@ -386,6 +395,14 @@ static bool say_without(struct grey_call *call)
 					"is remembered"));
 }
 
+bool grey_open(struct grey_call *call)
+{
+	if (call->context->store == NULL)
+		return say_absent(call);
+	call->store = call->context->store();
+	return call->store != NULL || say_without(call);
+}
+
 bool control_greylist(const struct control_context *context, bool may_write,
 		      const json_t *request, const struct control_sink *sink,
 		      const char **ret_did)
@@ -393,7 +410,9 @@ bool control_greylist(const struct control_context *context, bool may_write,
 	const char *name =
 		json_string_value(json_object_get(request, "action"));
 	const struct action *action = action_find(name);
-	struct grey_call call = { .sink = sink, .request = request };
+	struct grey_call call = { .sink = sink,
+				  .context = context,
+				  .request = request };
 	bool good = false;
 
 	if (action == NULL)
@@ -409,20 +428,13 @@ bool control_greylist(const struct control_context *context, bool may_write,
 						"greylist %s is for root and "
 						"the filter's own user",
 						action->name));
-	call.gen = context->store != NULL ? context->current() : NULL;
+	call.gen = context->current();
 	if (call.gen == NULL)
-		return grey_say(&call,
-				control_refusal("absent",
-						"the filter does not run"));
-	call.store = context->store();
-	if (call.store != NULL) {
-		call.terms = greylist_terms_of(call.gen, 0);
-		call.now = greylist_now();
-		good = action->run(&call);
-	} else {
-		good = say_without(&call);
-	}
+		return say_absent(&call);
+	call.terms = greylist_terms_of(call.gen, 0);
+	call.now = greylist_now();
+	good = action->run(&call);
 	generation_unref(call.gen);
-	*ret_did = call.did;
+	*ret_did = call.store != NULL ? call.did : NULL;
 	return good;
 }

@@ -17,6 +17,7 @@
 #include "lists/store.h"
 #include "lists/triplet.h"
 
+struct control_context;
 struct control_sink;
 struct generation;
 
@@ -30,8 +31,9 @@ enum {
 /* One request. */
 struct grey_call {
 	const struct control_sink *sink;
+	const struct control_context *context;
 	const json_t *request;
-	struct store *store;
+	struct store *store; /* by grey_open() */
 	struct generation *gen;
 	struct greylist_terms terms; /* of those in no class */
 	struct greylist_time now;
@@ -43,6 +45,11 @@ bool grey_say(struct grey_call *call, json_t *answer);
 /* {"ok":false,"code":"wrong"} */
 bool grey_say_wrong(struct grey_call *call, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/*
+ * Finds the store, once it is clear that the request is right: what is wrong
+ * with that is told also where there is none.  False: none, and that was said.
+ */
+bool grey_open(struct grey_call *call);
 /* Of any end but STORE_DONE. */
 bool grey_say_end(struct grey_call *call, enum store_end end);
 

@@ -37,7 +37,7 @@ static bool set_mark(struct grey_call *call, enum greylist_mark mark)
 	int64_t span;
 
 	if (!grey_read_number(call, "for", 0, GREYLIST_SPAN_MAX, 0, &span) ||
-	    !grey_read_identity(call, identity))
+	    !grey_read_identity(call, identity) || !grey_open(call))
 		return false;
 	end = store_show(call->store, STORE_IDENTITY, identity, &call->now,
 			 GREYLIST_ASK_MS, note_mark, &was, &there);
@@ -87,7 +87,7 @@ bool grey_forget(struct grey_call *call)
 
 	if (!grey_read_filter(call, &what) ||
 	    !grey_read_bool(call, "dry_run", &dry_run) ||
-	    !grey_read_cursor(call, &cursor))
+	    !grey_read_cursor(call, &cursor) || !grey_open(call))
 		return false;
 	if (!dry_run && cursor.at[0] == '\0')
 		call->did = "greylist-forget";
@@ -156,6 +156,8 @@ static bool import_rows(struct grey_call *call, const json_t *rows,
 	for (size_t i = 0; i < count; i++)
 		if (!read_entry(json_array_get(rows, i), &entries[i]))
 			return say_bad(call, i);
+	if (!grey_open(call))
+		return false;
 	end = store_import(call->store, entries, count, &call->terms,
 			   &call->now, &taken, &bad);
 	if (end == STORE_INVALID)

@@ -121,15 +121,56 @@ bool grey_read_cursor(struct grey_call *call, struct store_cursor *ret_cursor)
 	return true;
 }
 
+/* "[a-z]" whole, from behind the bracket; NULL: it has no end. */
+static const char *set_end(const char *at)
+{
+	at += *at == '!' || *at == '^';
+	at += *at == ']'; /* as the first one it is itself */
+	for (; *at != '\0' && *at != ']'; at++) {
+		const char *close = NULL;
+
+		if (*at == '[' && at[1] != '\0' && strchr(":.=", at[1])) {
+			const char mark[] = { at[1], ']', '\0' };
+
+			close = strstr(at + 2, mark);
+		}
+		if (close != NULL)
+			at = close + 1;
+		else if (*at == '\\' && at[1] != '\0')
+			at++;
+	}
+	return *at == ']' ? at : NULL;
+}
+
+/* What fnmatch() takes without a word, and nothing matches; NULL: nothing. */
+static const char *pattern_fault(const char *pattern)
+{
+	for (const char *at = pattern; *at != '\0'; at++) {
+		if (*at == '\\') {
+			if (*++at == '\0')
+				return "a backslash has nothing behind it";
+		} else if (*at == '[') {
+			at = set_end(at + 1);
+			if (at == NULL)
+				return "a [ has no ]; \\[ is the bracket "
+				       "itself";
+		}
+	}
+	return NULL;
+}
+
 static bool read_pattern(struct grey_call *call, const char *name,
 			 char buffer[GREYLIST_PATTERN_SIZE],
 			 const char **ret_pattern)
 {
-	const char *text;
+	const char *text, *fault;
 	size_t len;
 
-	if (!grey_read_text(call, name, &text) || text == NULL)
-		return text == NULL;
+	if (!grey_read_text(call, name, &text))
+		return false;
+	*ret_pattern = NULL;
+	if (text == NULL)
+		return true;
 	len = strlen(text);
 	if (len == 0 || len > TRIPLET_KEY_MAX)
 		return grey_say_wrong(call, "%s is a pattern of 1 to %d bytes",
@@ -142,6 +183,10 @@ static bool read_pattern(struct grey_call *call, const char *name,
 					      name);
 		buffer[i] = ascii_lower(text[i]);
 	}
+	fault = pattern_fault(buffer);
+	if (fault != NULL)
+		return grey_say_wrong(call, "%s: in the pattern \"%s\" %s",
+				      name, text, fault);
 	*ret_pattern = buffer;
 	return true;
 }

@@ -58,6 +58,14 @@ WRONG = {
     "list x": "usage: steelyardctl greylist list",
     "list --for 3d": "list takes no --for",
     "list --stat waiting": 'unknown option "stat"',
+    "list --state waiting --state passed": "--state is given twice",
+    "list --known --known": "--known is given twice",
+    "allow spf:example.org --for 1d --for 2d": "--for is given twice",
+    "list --sender [ab": 'sender: in the pattern "[ab" a [ has no ]',
+    "list --recipient a[[:alpha:]": "a [ has no ]",
+    "list --sender [!]": "a [ has no ]",
+    "list --identity net:\\": "a backslash has nothing behind it",
+    "forget spf:[ab --dry-run": 'identity: in the pattern "spf:[ab"',
     "list --state new": '--state is waiting or passed, not "new"',
     "list --kind all": "--kind is triplet, identity or outbound",
     "list --older yesterday": "--older wants a time such as 90s",
@@ -96,9 +104,18 @@ WRONG = {
 
 @pytest.mark.parametrize("words", WRONG)
 def test_wrong_use_is_one_clear_line(site: Site, words: str) -> None:
-    told = site.ctl(*words.split(), code=2)
-    assert WRONG[words] in told
-    assert told.count("\n") == 1
+    done = site.run(*words.split())
+    assert done.returncode == 2 and done.stdout == ""
+    assert WRONG[words] in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_wrong_use_makes_no_file(empty: Site) -> None:
+    for words in ("allow nonsense", "forget [ --yes", "list --sender [",
+                  "block 192.0.2.7 --for 1d"):
+        done = empty.run(*words.split())
+        assert done.returncode == 2 and done.stderr.count("\n") == 1, words
+    assert list((empty.config.parent / "state").iterdir()) == []
 
 
 def test_help_has_every_action(empty: Site) -> None:
@@ -144,6 +161,10 @@ LISTS = {
                                   "b@dest.example"],
     "--kind triplet --newer 1h": [KEY],
     "--older 5w": [],
+    "--sender [!b-z]*": [KEY],
+    "--sender [[:alpha:]]@*": [
+        KEY, "spf:example.org c@example.org b@dest.example"],
+    "--sender \\[*": [],
 }
 
 
