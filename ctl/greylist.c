@@ -25,9 +25,9 @@ static const struct action {
 	{ "list",
 	  0,
 	  0,
-	  "[--state S] [--identity PATTERN] ...",
+	  "[--state S] [--identity PATTERN] ... [--limit N] [--after PLACE]",
 	  greylist_list,
-	  { FILTER, "limit" } },
+	  { FILTER, "limit", "after" } },
 	{ "show",
 	  0,
 	  3,
@@ -155,6 +155,7 @@ static const struct verb_option greylist_options[] = {
 	{ "older", "TIME", "last seen longer ago than this" },
 	{ "newer", "TIME", "last seen since" },
 	{ "limit", "N", "list: no more than so many" },
+	{ "after", "PLACE", "list: go on where --limit ended one" },
 	{ "client", "IP", "show: one with this address" },
 	{ "ptr", "NAME", "show: and this name, confirmed both ways" },
 	{ "spf", "DOMAIN", "show: and for whom SPF says pass" },
@@ -169,6 +170,7 @@ static const struct verb_option greylist_options[] = {
 static const char *const greylist_examples[] = {
 	"steelyardctl greylist stats",
 	"steelyardctl greylist list --state waiting --newer 1h",
+	"steelyardctl greylist list --limit 100 --after 't net:192.0.2.0/24'",
 	"steelyardctl greylist show spf:example.org",
 	"steelyardctl greylist show --client 192.0.2.7 --sender a@example.org "
 	"--recipient b@example.net",
@@ -189,7 +191,8 @@ const struct verb verb_greylist = {
 	.arguments = "ACTION ...",
 	.help = "who has waited: shown, counted, changed, moved",
 	.more = "\n"
-		"  list [FILTER...]         one record a line\n"
+		"  list [FILTER...] [--limit N] [--after PLACE]\n"
+		"                           one record a line\n"
 		"  show KEY | IDENTITY | IDENTITY SENDER RECIPIENT | --client "
 		"IP\n"
 		"                           one, and what a visit would hear "

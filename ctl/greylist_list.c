@@ -3,6 +3,10 @@
  *
  * Columns are as wide as they usually need to be: what comes in pages has no
  * widest cell until it is over.
+ *
+ * Where --limit ends a listing it says how to go on: by the cursor of the page
+ * that was cut there, which is a key in a file and a place of SCAN in Redis.
+ * So it is printed and taken back as it is, and no row's name will do.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ctl/ask.h"
 #include "ctl/greylist.h"
 #include "ctl/print.h"
 
@@ -221,6 +226,8 @@ struct listing {
 	bool json, begun;
 	int64_t now;
 	uint64_t shown, limit; /* 0: all */
+	json_t *request; /* of the next page */
+	json_t *after; /* where the limit has cut it off; NULL: it is whole */
 };
 
 /* Not before it is known that there is an answer. */
@@ -235,10 +242,8 @@ static void begin(struct listing *listing)
 		print_head();
 }
 
-static bool show_one(void *context, const json_t *entry)
+static void show_one(struct listing *listing, const json_t *entry)
 {
-	struct listing *listing = context;
-
 	begin(listing);
 	if (listing->json) {
 		if (listing->shown > 0)
@@ -248,8 +253,77 @@ static bool show_one(void *context, const json_t *entry)
 		print_entry(entry, listing->now);
 	}
 	listing->shown++;
-	return !ferror(stdout) &&
-	       (listing->limit == 0 || listing->shown < listing->limit);
+}
+
+/* The next page ends where the listing shall: its cursor is the one to tell. */
+static void ask_for_left(struct listing *listing)
+{
+	uint64_t left = listing->limit - listing->shown;
+
+	if (left > STORE_PAGE_MAX)
+		left = STORE_PAGE_MAX;
+	json_object_set_new(listing->request, "limit",
+			    json_integer((json_int_t)left));
+}
+
+static bool show_page(void *context, const json_t *lines)
+{
+	struct listing *listing = context;
+	const json_t *last = answer_last(lines);
+	json_t *line, *entry;
+	size_t i, j;
+
+	json_array_foreach((json_t *)(uintptr_t)lines, i, line)
+	{
+		json_array_foreach(json_object_get(line, "entries"), j, entry)
+			show_one(listing, entry);
+	}
+	if (ferror(stdout))
+		return false;
+	if (listing->limit == 0)
+		return true;
+	if (listing->shown < listing->limit) {
+		ask_for_left(listing);
+		return true;
+	}
+	if (json_is_true(json_object_get(last, "more")))
+		listing->after = json_incref(json_object_get(last, "cursor"));
+	return false;
+}
+
+/* As one word of a shell. */
+static void print_quoted(FILE *out, const char *word)
+{
+	putc('\'', out);
+	for (; *word != '\0'; word++) {
+		if (*word == '\'')
+			fputs("'\\'", out);
+		putc(*word, out);
+	}
+	putc('\'', out);
+}
+
+static void end(struct listing *listing)
+{
+	const char *after = json_string_value(listing->after);
+
+	begin(listing);
+	if (listing->json) {
+		printf("],\"more\":%s", after != NULL ? "true" : "false");
+		if (after != NULL) {
+			fputs(",\"after\":", stdout);
+			json_dumpf(listing->after, stdout,
+				   JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
+		}
+		puts("}");
+	} else if (after != NULL) {
+		fflush(stdout);
+		fputs("steelyardctl greylist: there may be more; go on with "
+		      "--after ",
+		      stderr);
+		print_quoted(stderr, after);
+		putc('\n', stderr);
+	}
 }
 
 /* A number of 1 or more; false with the reason told. */
@@ -271,25 +345,38 @@ static bool read_limit(const struct command *command, uint64_t *ret_limit)
 	return true;
 }
 
+static bool add_after(const struct command *command, json_t *request)
+{
+	const char *after = command_value(command, "after");
+
+	if (after == NULL || add(request, "cursor", json_string(after)))
+		return true;
+	wrong_use(command, "--after wants what a listing said at its end");
+	return false;
+}
+
 enum exit_code greylist_list(const struct command *command)
 {
 	struct listing listing = { .json = command->json,
 				   .now = (int64_t)time(NULL) };
 	struct greylist_asker *asker;
-	json_t *request;
-	enum exit_code code;
+	enum exit_code code = EXIT_WRONG;
 
 	if (!read_limit(command, &listing.limit) ||
-	    !greylist_request(command, "list", NULL, 0, &request))
+	    !greylist_request(command, "list", NULL, 0, &listing.request))
 		return EXIT_WRONG;
-	if (listing.limit > 0 && listing.limit < STORE_PAGE_MAX)
-		add(request, "limit", json_integer((json_int_t)listing.limit));
+	if (!add_after(command, listing.request))
+		goto done;
+	if (listing.limit > 0)
+		ask_for_left(&listing);
 	asker = greylist_asker_open(command, GREYLIST_LOOK);
-	code = greylist_entries(asker, request, show_one, &listing);
+	code = greylist_pages(asker, json_incref(listing.request), show_page,
+			      &listing);
 	if (code == EXIT_YES)
-		begin(&listing);
-	if (command->json && code == EXIT_YES)
-		puts("]}");
+		end(&listing);
 	greylist_asker_close(asker);
+done:
+	json_decref(listing.after);
+	json_decref(listing.request);
 	return code;
 }

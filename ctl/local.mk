@@ -21,7 +21,7 @@ steelyardctl_LDADD = filter/libcontrol.a filter/libsession.a \
 EXTRA_DIST += tests/test_ctl.py tests/test_ctl_dns.py tests/test_ctl_test.py \
 	tests/test_ctl_spf.py tests/test_ctl_auth.py \
 	tests/test_ctl_greylist.py tests/test_ctl_greylist_live.py \
-	tests/test_ctl_greylist_move.py \
+	tests/test_ctl_greylist_move.py tests/test_ctl_greylist_pages.py \
 	tests/messages
 
 bashcompletiondir = $(datarootdir)/bash-completion/completions

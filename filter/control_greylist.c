@@ -82,7 +82,11 @@ static bool act_list(struct grey_call *call)
 	end = store_list(call->store, &what.filter, &call->terms, &call->now,
 			 (unsigned)limit, GREYLIST_PAGE_MS, &cursor, page_add,
 			 &page, &more);
-	if (end != STORE_DONE)
+	if (end == STORE_INVALID && cursor.at[0] != '\0')
+		good = grey_say_wrong(call, "cursor (--after) is no place "
+					    "where a listing of this store "
+					    "has ended");
+	else if (end != STORE_DONE)
 		good = grey_say_end(call, end);
 	else
 		good = send_entries(call, page.entries) &&

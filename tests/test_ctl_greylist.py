@@ -66,6 +66,7 @@ WRONG = {
     "list --sender [!]": "a [ has no ]",
     "list --identity net:\\": "a backslash has nothing behind it",
     "forget spf:[ab --dry-run": 'identity: in the pattern "spf:[ab"',
+    "list --after x": "is no place where a listing of this store has ended",
     "list --state new": '--state is waiting or passed, not "new"',
     "list --kind all": "--kind is triplet, identity or outbound",
     "list --older yesterday": "--older wants a time such as 90s",

@@ -113,12 +113,13 @@ def alone(folder: pathlib.Path, rules: str = RULES) -> Site:
 
 
 @contextlib.contextmanager
-def remembering() -> Iterator[Steelyard]:
+def remembering(settings: str = "") -> Iterator[Steelyard]:
     """A filter that runs and greylists everybody; its DNS knows nothing."""
     with DnsServer() as dns, \
             tempfile.TemporaryDirectory(prefix="sy-grey-") as name:
-        running = Steelyard(f'set dns_servers "{dns.servers}"\n' + RULES,
-                            pathlib.Path(name) / "milter.sock")
+        running = Steelyard(
+            f'set dns_servers "{dns.servers}"\n' + settings + RULES,
+            pathlib.Path(name) / "milter.sock")
         try:
             site = Site(running.config, True)
             wait.until("its memory", 10, lambda: site.run(
