@@ -8,6 +8,7 @@ import pathlib
 import pty
 import re
 import select
+import shutil
 import subprocess
 import tempfile
 from typing import Iterator
@@ -142,6 +143,37 @@ def test_manual_and_completion_know_all(empty: Site) -> None:
         assert re.search(rf"^\.It Cm {action}\b", page, re.MULTILINE), action
         assert re.search(rf"\b{action}\b", script.partition("greylist:1)")[2]
                          .partition(";;")[0]), action
+
+
+COMPLETED = {
+    "greylist": "list show stats allow block unmark forget export import "
+                "advise",
+    "greylist --json": "list show stats allow block unmark forget export "
+                       "import advise",
+    "-c x --json greylist --state waiting --json": "list show stats allow "
+        "block unmark forget export import advise",
+    "greylist --limit = 3": "list show stats allow block unmark forget "
+                            "export import advise",
+    "greylist list": "",
+    "greylist --json import --from": "postgrey milter-greylist sqlgrey",
+    "greylist list --after": "",
+    "list --json our_nets": "show test add remove",
+    "dns --json": "query stats flush",
+    "dns --dns zone query a.example": "A AAAA PTR MX TXT NS SOA CNAME",
+    "dnsbl --json": "health",
+    "spf --client 192.0.2.7": "check",
+}
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize("words", COMPLETED)
+def test_completion_wherever_options_stand(words: str) -> None:
+    done = subprocess.run(
+        ["bash", "-c", 'source "$1"; shift; COMP_WORDS=("$@" "")\n'
+         "COMP_CWORD=$#; _steelyardctl; echo ${COMPREPLY[*]}", "bash",
+         TOP / "dist/completions/steelyardctl", "steelyardctl",
+         *words.split()], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (COMPLETED[words] + "\n", "")
 
 
 # --- looking ----------------------------------------------------------------
