@@ -274,6 +274,8 @@ static bool load(struct generation *gen, const char *path,
 	if (gen->rules == NULL)
 		return false;
 	good = check_spamtraps(gen) && good;
+	if (texts == NULL)
+		generation_check_password(gen);
 	if (!force && previous != NULL && has_shrunk(gen, previous))
 		good = false;
 	good = generation_load_lists(gen, texts, previous, force) && good;

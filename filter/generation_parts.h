@@ -42,6 +42,9 @@ struct list_state {
 /* malloc'ed, with a NUL behind it. */
 char *generation_copy_text(const char *text, size_t len);
 
+/* Warns of a redis_password_file without a password that can be read. */
+void generation_check_password(struct generation *gen);
+
 /* Gives a loaded generation its number, time, digest and plan. */
 void generation_finish(struct generation *gen);
 

@@ -12,7 +12,8 @@ filter_libsession_a_SOURCES = \
 	filter/changes.c filter/clock.h filter/content.c filter/counters.c filter/counters.h \
 	filter/enquiry.c filter/enquiry_spf.c filter/fault.c filter/fault.h \
 	filter/generation.c filter/generation.h filter/generation_lists.c \
-	filter/generation_parts.h filter/generation_print.c \
+	filter/generation_parts.h filter/generation_password.c \
+	filter/generation_print.c \
 	filter/generation_resolver.c filter/grey.c \
 	filter/greylist.c filter/greylist.h filter/greylist_store.c filter/log.c filter/log.h \
 	filter/lookups.c filter/lookups.h filter/message.h \

@@ -289,6 +289,14 @@ static void check_redis(struct settings *settings, const struct ast *ast,
 	    set->redis_password_file[0] == '\0')
 		diag_error(diag, settings_place(ast, "redis_user"),
 			   "redis_user needs a redis_password_file");
+	if (set->redis_servers != NULL && set->redis_servers[0] != '\0' &&
+	    set->redis_sentinels != NULL && set->redis_sentinels[0] != '\0') {
+		diag_error(
+			diag, settings_place(ast, "redis_sentinels"),
+			"redis_servers and redis_sentinels are both set, and "
+			"one of them says which server is asked");
+		diag_hint(diag, "Sentinel knows the servers by itself");
+	}
 }
 
 bool settings_read(struct settings *ret, const struct ast *ast,

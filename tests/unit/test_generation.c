@@ -19,7 +19,7 @@
 #include "lists/list.h"
 
 static char folder[] = "/tmp/test_generation.XXXXXX";
-static char conf[128], list[128], extra[128];
+static char conf[128], list[128], extra[128], secret[128];
 
 static void write_file(const char *path, const char *text, time_t ago)
 {
@@ -45,6 +45,7 @@ static int setup(void **state)
 	snprintf(conf, sizeof(conf), "%s/a.conf", folder);
 	snprintf(list, sizeof(list), "%s/partners.list", folder);
 	snprintf(extra, sizeof(extra), "%s/b.rules", folder);
+	snprintf(secret, sizeof(secret), "%s/secret", folder);
 	write_file(conf, rules, 100);
 	write_file(list, "a@b.example\n", 100);
 	write_file(extra, "rule IS_IP 2.0 if helo.is_ip\n", 100);
@@ -57,6 +58,7 @@ static int teardown(void **state)
 	unlink(conf);
 	unlink(list);
 	unlink(extra);
+	unlink(secret);
 	return 0;
 }
 
@@ -108,6 +110,49 @@ static void test_all_mistakes(void **state)
 	assert_null(result.generation);
 	assert_non_null(strstr(result.report, "partners.list:1:"));
 	generation_result_done(&result);
+}
+
+/* What is read at each connection may come later. */
+static void test_password(void **state)
+{
+#define PASSWORD_FILE "set redis_password_file \"secret\"\n"
+#define SERVER "set redis_servers \"localhost\"\n"
+	static const struct {
+		const char *claim, *settings, *file; /* NULL: none there */
+		const char *warning; /* NULL: none */
+	} rows[] = {
+		{ "nobody asks for one", SERVER, NULL, NULL },
+		{ "there it is", SERVER PASSWORD_FILE, "secret\n", NULL },
+		{ "none", SERVER PASSWORD_FILE, NULL,
+		  "b.rules:2:5: warning: redis_password_file cannot be used: " },
+		{ "an empty one", SERVER PASSWORD_FILE, "\nsecret\n",
+		  "secret: there is no password in its first line" },
+		{ "where Sentinel is asked",
+		  "set redis_sentinels \"localhost\"\n" PASSWORD_FILE, NULL,
+		  "cannot be used: " },
+		{ "without a server nobody reads it", PASSWORD_FILE, NULL,
+		  NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct generation_result result;
+		bool told;
+
+		write_file(extra, rows[i].settings, 100);
+		unlink(secret);
+		if (rows[i].file != NULL)
+			write_file(secret, rows[i].file, 100);
+		result = generation_load(conf, NULL, false);
+		assert_non_null(result.generation);
+		told = strstr(result.report, rows[i].warning != NULL
+						     ? rows[i].warning
+						     : "password") != NULL;
+		if (told != (rows[i].warning != NULL))
+			fail_msg("%s: %s", rows[i].claim, result.report);
+		generation_unref(result.generation);
+		generation_result_done(&result);
+	}
 }
 
 static void test_failing_example(void **state)
@@ -326,6 +371,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ONE(test_load),
 		ONE(test_all_mistakes),
+		ONE(test_password),
 		ONE(test_failing_example),
 		ONE(test_settings_alone),
 		ONE(test_list_changes),

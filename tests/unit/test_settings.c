@@ -116,6 +116,9 @@ static void test_complaints(void **state)
 		  "etc/test:1:18: error: redis_prefix wants at most 64" },
 		{ "set redis_user joe",
 		  "etc/test:1:5: error: redis_user needs" },
+		{ "set redis_servers \"localhost\"\n"
+		  "set redis_sentinels \"localhost\"",
+		  "etc/test:2:5: error: redis_servers and redis_sentinels" },
 		{ "set mode watch", "mode must be one of: enforce, observe" },
 		{ "set mode observe\nset mode enforce",
 		  "etc/test:2:5: error: mode is set twice" },
