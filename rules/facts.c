@@ -152,7 +152,7 @@ static const struct fact_row table[FACT_ID_COUNT] = {
 	ROW(SPF_EXPLANATION, "spf.explanation", STRING, PLAIN, MAIL,
 	    "why it is a fail, in the words of that domain"),
 	ROW(SPF_OPEN, "spf.open", BOOL, PLAIN, MAIL,
-	    "the record lets everybody send: +all, or a network of /0"),
+	    "it lets everybody send: +all, or a network larger than /8 (IPv6 /16)"),
 	ROW(SPF_ERROR, "spf.error", STRING, PLAIN, MAIL,
 	    "what is wrong with the record, or with DNS"),
 	RCPT_ROW(RCPT, "rcpt", ADDRESS,

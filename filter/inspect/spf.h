@@ -72,8 +72,8 @@ struct spf_outcome {
 	unsigned lookups, voids; /* terms that asked DNS, void look-ups */
 	const char *explanation; /* of a fail, by the domain; or NULL.  It is
 				  * what a stranger wrote. */
-	bool open; /* a record that counts lets everybody send: +all, or a pass
-		    * of a network of /0 */
+	/* A record that counts has a pass for everybody: spf_term_is_open(). */
+	bool open;
 	const char *error; /* of an error, a sentence about it; else NULL */
 	const char *error_domain; /* whose record it is about; or NULL */
 	size_t error_at; /* the byte of that record, if `error_in_record` */
