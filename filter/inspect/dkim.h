@@ -23,8 +23,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rules/facts.h"
+
 struct arena;
-struct facts;
 struct inspect_dns;
 struct signatures;
 
@@ -128,11 +129,21 @@ bool signatures_missed(const struct signatures *signatures);
 const struct signature *signatures_best(const struct signatures *signatures);
 
 /*
- * Sets the facts dkim to dkim.passed but dkim.aligned.  Sets are parallel:
- * the n-th value of each is about the n-th signature.  None means that there is
- * no signature; where one may have been missed it is unknown.
+ * Sets the facts dkim to dkim.passed but dkim.aligned.  Those from dkim.results
+ * to dkim.ages are parallel sets: the n-th value of each is about the n-th
+ * signature, "" where that has none.  None means that there is no signature;
+ * where one may have been missed it is unknown.
  */
 void signatures_facts(const struct signatures *signatures, struct arena *arena,
 		      struct facts *facts);
+
+/*
+ * Sets one more of these sets.  `items`, of signatures_count() values, outlives
+ * the facts; NULL if there was no memory for it.  `open`: why some value might
+ * be another, else CAUSE_UNSTATED.
+ */
+void signatures_set(const struct signatures *signatures, struct facts *facts,
+		    enum fact_id id, const struct text *items,
+		    enum fact_cause open);
 
 #endif

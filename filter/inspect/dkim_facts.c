@@ -3,6 +3,7 @@
  */
 #include "filter/inspect/dkim.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "rules/arena.h"
@@ -61,6 +62,36 @@ static const char *digest_of(const struct signature *signature)
 	return signature->digest;
 }
 
+static const char *coverage_of(const struct signature *signature)
+{
+	return signature->whole_body ? "yes" : "no";
+}
+
+/* False if there is no such number. */
+static bool key_size_of(const struct signature *signature, int64_t *ret_bits)
+{
+	*ret_bits = signature->key_bits;
+	return signature->key_bits > 0;
+}
+
+static bool age_of(const struct signature *signature, int64_t *ret_age)
+{
+	*ret_age = signature->age;
+	return signature->has_age;
+}
+
+/* DNS kept back a key whose size might be any. */
+static bool keys_are_missing(const struct signatures *signatures)
+{
+	for (size_t i = 0; i < signatures_count(signatures); i++) {
+		const struct signature *one = signatures_at(signatures, i);
+
+		if (one->result == SIGNATURE_TEMPERROR && one->key_bits == 0)
+			return true;
+	}
+	return false;
+}
+
 /* There may be signatures that are not told of. */
 static bool may_be_more(const struct signatures *signatures)
 {
@@ -68,26 +99,57 @@ static bool may_be_more(const struct signatures *signatures)
 	       signatures_seen(signatures) > signatures_count(signatures);
 }
 
-/* One value a signature, "" where it has none, so that all sets match. */
-static void set_fact(const struct signatures *signatures, struct arena *arena,
-		     struct facts *facts, enum fact_id id,
-		     const char *(*value)(const struct signature *))
+void signatures_set(const struct signatures *signatures, struct facts *facts,
+		    enum fact_id id, const struct text *items,
+		    enum fact_cause open)
+{
+	size_t count = signatures_count(signatures);
+
+	if (!items && count > 0)
+		facts_unknown(facts, id, CAUSE_LIMIT);
+	else if (open != CAUSE_UNSTATED)
+		facts_set_partial(facts, id, items, count, open);
+	else if (may_be_more(signatures))
+		facts_set_partial(facts, id, items, count, CAUSE_LIMIT);
+	else
+		facts_set(facts, id, items, count);
+}
+
+static void set_texts(const struct signatures *signatures, struct arena *arena,
+		      struct facts *facts, enum fact_id id,
+		      const char *(*value)(const struct signature *))
 {
 	size_t count = signatures_count(signatures);
 	struct text *items = arena_array(arena, count, sizeof(*items));
 
-	if (!items && count > 0) {
-		facts_unknown(facts, id, CAUSE_LIMIT);
-		return;
-	}
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; items && i < count; i++) {
 		items[i].at = value(signatures_at(signatures, i));
 		items[i].len = strlen(items[i].at);
 	}
-	if (may_be_more(signatures))
-		facts_set_partial(facts, id, items, count, CAUSE_LIMIT);
-	else
-		facts_set(facts, id, items, count);
+	signatures_set(signatures, facts, id, items, CAUSE_UNSTATED);
+}
+
+/* Sets hold texts, so that is what these numbers become. */
+static void set_numbers(const struct signatures *signatures,
+			struct arena *arena, struct facts *facts,
+			enum fact_id id,
+			bool (*value)(const struct signature *, int64_t *),
+			enum fact_cause open)
+{
+	size_t count = signatures_count(signatures);
+	struct text *items = arena_array(arena, count, sizeof(*items));
+	int64_t number;
+
+	for (size_t i = 0; items && i < count; i++) {
+		items[i].at = "";
+		if (value(signatures_at(signatures, i), &number))
+			items[i].at = arena_printf(arena, "%" PRId64, number);
+		if (items[i].at)
+			items[i].len = strlen(items[i].at);
+		else
+			items = NULL;
+	}
+	signatures_set(signatures, facts, id, items, open);
 }
 
 /*
@@ -143,6 +205,22 @@ static void facts_of_nothing(const struct signatures *signatures,
 			facts_none(facts, id);
 }
 
+static void facts_of_each(const struct signatures *signatures,
+			  struct arena *arena, struct facts *facts)
+{
+	set_texts(signatures, arena, facts, FACT_DKIM_RESULTS, result_of);
+	set_texts(signatures, arena, facts, FACT_DKIM_DOMAINS, domain_of);
+	set_texts(signatures, arena, facts, FACT_DKIM_SELECTORS, selector_of);
+	set_texts(signatures, arena, facts, FACT_DKIM_ALGORITHMS, algorithm_of);
+	set_texts(signatures, arena, facts, FACT_DKIM_DIGESTS, digest_of);
+	set_numbers(signatures, arena, facts, FACT_DKIM_KEY_SIZES, key_size_of,
+		    keys_are_missing(signatures) ? CAUSE_FAILED
+						 : CAUSE_UNSTATED);
+	set_texts(signatures, arena, facts, FACT_DKIM_COVERAGES, coverage_of);
+	set_numbers(signatures, arena, facts, FACT_DKIM_AGES, age_of,
+		    CAUSE_UNSTATED);
+}
+
 void signatures_facts(const struct signatures *signatures, struct arena *arena,
 		      struct facts *facts)
 {
@@ -164,10 +242,6 @@ void signatures_facts(const struct signatures *signatures, struct arena *arena,
 			facts_none(facts, id);
 		return;
 	}
-	set_fact(signatures, arena, facts, FACT_DKIM_RESULTS, result_of);
-	set_fact(signatures, arena, facts, FACT_DKIM_DOMAINS, domain_of);
-	set_fact(signatures, arena, facts, FACT_DKIM_SELECTORS, selector_of);
-	set_fact(signatures, arena, facts, FACT_DKIM_ALGORITHMS, algorithm_of);
-	set_fact(signatures, arena, facts, FACT_DKIM_DIGESTS, digest_of);
+	facts_of_each(signatures, arena, facts);
 	passed_facts(signatures, arena, facts);
 }

@@ -330,23 +330,64 @@ static void set_alignment(const struct vouch *v, struct facts *facts,
 		facts_bool(facts, id, alignment == DMARC_ALIGNED);
 }
 
-static void set_signature_aligned(const struct vouch *v, struct facts *facts,
-				  const struct dmarc_outcome *outcome)
+/* Of each signature: dkim.alignments, and of the best, dkim.aligned. */
+static void set_each_aligned(const struct vouch *v, struct facts *facts,
+			     const struct dmarc_outcome *outcome)
 {
-	const struct signature *best = NULL;
+	static const struct text words[] = {
+		[DMARC_NOT_ALIGNED] = { "no", 2 },
+		[DMARC_ALIGNED] = { "yes", 3 },
+		[DMARC_ALIGNMENT_UNKNOWN] = { "", 0 },
+	};
+	const struct signature *best = signatures_best(v->signatures);
+	size_t count = signatures_count(v->signatures);
+	struct text *items = arena_array(v->arena, count, sizeof(*items));
+	enum fact_cause open = CAUSE_UNSTATED;
 
-	if (v->signatures == NULL) {
-		facts_unknown(facts, FACT_DKIM_ALIGNED, CAUSE_LIMIT);
-		return;
+	for (size_t i = 0; i < count; i++) {
+		const struct signature *one = signatures_at(v->signatures, i);
+		enum dmarc_alignment is = shares(v, outcome, one->domain);
+
+		if (one == best)
+			set_alignment(v, facts, FACT_DKIM_ALIGNED, is);
+		if (is == DMARC_ALIGNMENT_UNKNOWN)
+			open = cause_of(v);
+		if (items != NULL)
+			items[i] = words[is];
 	}
-	best = signatures_best(v->signatures);
-	if (best == NULL && signatures_missed(v->signatures))
+	signatures_set(v->signatures, facts, FACT_DKIM_ALIGNMENTS, items, open);
+}
+
+static void set_none_aligned(struct facts *facts, bool unknown)
+{
+	if (unknown) {
 		facts_unknown(facts, FACT_DKIM_ALIGNED, CAUSE_LIMIT);
-	else if (best == NULL || outcome == NULL)
+		facts_unknown(facts, FACT_DKIM_ALIGNMENTS, CAUSE_LIMIT);
+	} else {
 		facts_none(facts, FACT_DKIM_ALIGNED);
+		facts_none(facts, FACT_DKIM_ALIGNMENTS);
+	}
+}
+
+static bool is_told_of(const struct vouch *v)
+{
+	return v->signatures != NULL && signatures_count(v->signatures) > 0;
+}
+
+/* There may be signatures that are not told of. */
+static bool is_missed(const struct vouch *v)
+{
+	return v->signatures == NULL || signatures_missed(v->signatures);
+}
+
+/* `outcome` is NULL if there is no author. */
+static void set_signatures_aligned(const struct vouch *v, struct facts *facts,
+				   const struct dmarc_outcome *outcome)
+{
+	if (is_told_of(v) && outcome != NULL)
+		set_each_aligned(v, facts, outcome);
 	else
-		set_alignment(v, facts, FACT_DKIM_ALIGNED,
-			      shares(v, outcome, best->domain));
+		set_none_aligned(facts, !is_told_of(v) && is_missed(v));
 }
 
 /* What has no record to be strict has the relaxed alignment. */
@@ -426,17 +467,13 @@ static void set_permerror(const struct vouch *v, struct facts *facts,
 	facts_none(facts, FACT_DMARC_ORG_DOMAIN);
 	facts_none(facts, FACT_DMARC_ALIGNED_SPF);
 	facts_none(facts, FACT_DMARC_ALIGNED_DKIM);
-	set_signature_aligned(v, facts, NULL);
+	set_signatures_aligned(v, facts, NULL);
 }
 
 static void set_unknown(const struct vouch *v, struct facts *facts)
 {
 	facts_lost(facts, FACT_DMARC, FACT_DMARC_RECORD_ERROR, CAUSE_LIMIT);
-	if (v->signatures != NULL && signatures_best(v->signatures) == NULL &&
-	    !signatures_missed(v->signatures))
-		facts_none(facts, FACT_DKIM_ALIGNED);
-	else
-		facts_unknown(facts, FACT_DKIM_ALIGNED, CAUSE_LIMIT);
+	set_none_aligned(facts, is_told_of(v) || is_missed(v));
 }
 
 static void set_outcome(const struct vouch *v, struct facts *facts,
@@ -460,7 +497,7 @@ static void set_outcome(const struct vouch *v, struct facts *facts,
 		set_name(facts, FACT_DMARC_ORG_DOMAIN, outcome->organisation);
 	set_alignment(v, facts, FACT_DMARC_ALIGNED_SPF, outcome->spf);
 	set_alignment(v, facts, FACT_DMARC_ALIGNED_DKIM, outcome->dkim);
-	set_signature_aligned(v, facts, outcome);
+	set_signatures_aligned(v, facts, outcome);
 }
 
 /* Several records end the discovery before the walk has found it. */

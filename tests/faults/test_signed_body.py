@@ -25,7 +25,17 @@ set body_limit 128KiB
 rule SHORT 1.0 if body.size < 128KiB
 rule LIMIT 1.0 if body.size is 128KiB
 """
+OF_EACH = """
+rule SIZES   1.0 if dkim.key_sizes is "256" and dkim.key_sizes is "2048"
+rule SHORT   1.0 if dkim.key_sizes is "1024"
+rule PART    1.0 if dkim.coverages is "no" and dkim.coverages is "yes"
+rule AGES    1.0 if dkim.ages ~ /^[0-9]{9,}$/ and dkim.ages is ""
+rule RELATED 1.0 if dkim.alignments is "yes"
+rule FOREIGN 1.0 if dkim.alignments is "no"
+verdict reject at 90.0
+"""
 KEY = Key("sel")
+LONG = Key("long", "rsa", 2048)
 LINE = b"A line of the body, of some length, to be read by whoever wants.\r\n"
 BODY = LINE * (3 * 1024 * 1024 // len(LINE))
 PIECES = -(-len(BODY) // CHUNK)
@@ -35,6 +45,7 @@ PIECES = -(-len(BODY) // CHUNK)
 def server() -> Iterator[DnsServer]:
     with DnsServer() as dns:
         dns.zone("example.net").add("sel._domainkey", "TXT", KEY.text())
+        dns.zone("example.com").add("long._domainkey", "TXT", LONG.text())
         yield dns
 
 
@@ -111,6 +122,17 @@ def test_a_tab_before_a_colon(nothing: Filter, name: bytes) -> None:
     msg.fields.append((name, b" x"))
     names, _ = told(nothing, msg)
     assert ("PASS" in names) == (name != b"Date\t")
+
+
+def test_each_signature_is_told_of(server: DnsServer) -> None:
+    """Rules can ask for what the best signature does not say."""
+    text = KEY.sign(letter().to_bytes(), "example.net")
+    both = LONG.sign(text, "example.com", l="0", t="1000000000")
+    each = {"SIZES", "PART", "AGES", "RELATED", "FOREIGN"}
+    with Filter(f'set dns_servers "{server.servers}"\n' + OF_EACH) as filt:
+        assert told(filt, message.parse(both))[0] == each
+        assert told(filt, message.parse(text))[0] == {"RELATED"}
+        assert told(filt, letter())[0] == set()
 
 
 def test_an_empty_body(nothing: Filter) -> None:

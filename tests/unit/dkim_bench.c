@@ -96,6 +96,21 @@ void verification_done(struct verification *v)
 	inspect_zone_close(&v->zone);
 }
 
+void letter_verify(struct letter *letter, const char *const *tags, size_t count)
+{
+	size_t len;
+
+	letter->message = bench_sign_all(tags, count, &len);
+	verification_run(&letter->v, signer_zone(bench_signer), letter->message,
+			 len, 100, NULL);
+}
+
+void letter_done(struct letter *letter)
+{
+	verification_done(&letter->v);
+	free(letter->message);
+}
+
 void verification_show(const struct verification *v, char text[BENCH_SHOWN_MAX])
 {
 	size_t at = 0;

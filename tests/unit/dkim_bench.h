@@ -67,6 +67,16 @@ void verification_run(struct verification *v, const char *zone,
 		      const char *author);
 void verification_done(struct verification *v);
 
+/* The letter, signed once for each of some tags, and what is found. */
+struct letter {
+	struct verification v;
+	char *message;
+};
+
+void letter_verify(struct letter *letter, const char *const *tags,
+		   size_t count);
+void letter_done(struct letter *letter);
+
 /* All that is told of all signatures, a line each. */
 void verification_show(const struct verification *v,
 		       char text[BENCH_SHOWN_MAX]);

@@ -239,6 +239,7 @@ endif
 # DKIM: fields and keys, and what becomes of signatures.
 if HAVE_CMOCKA
 dkim_tests = tests/unit/test_dkim tests/unit/test_dkim_several \
+	tests/unit/test_dkim_facts \
 	tests/unit/test_dkim_memory tests/unit/test_dkim_key \
 	tests/unit/test_dkim_field \
 	tests/unit/test_dkim_body tests/unit/test_dkim_decode
@@ -257,6 +258,10 @@ tests_unit_test_dkim_LDADD = $(dkim_libs)
 tests_unit_test_dkim_several_SOURCES = tests/unit/test_dkim_several.c \
 	$(dkim_bench)
 tests_unit_test_dkim_several_LDADD = $(dkim_libs)
+
+tests_unit_test_dkim_facts_SOURCES = tests/unit/test_dkim_facts.c \
+	$(dkim_bench)
+tests_unit_test_dkim_facts_LDADD = $(dkim_libs)
 
 tests_unit_test_dkim_memory_SOURCES = tests/unit/test_dkim_memory.c \
 	$(dkim_bench)

@@ -153,6 +153,17 @@ const struct signature *signatures_best(const struct signatures *s)
 	return best;
 }
 
+void signatures_set(const struct signatures *s, struct facts *facts,
+		    enum fact_id id, const struct text *items,
+		    enum fact_cause open)
+{
+	if (open != CAUSE_UNSTATED || s->missed)
+		facts_set_partial(facts, id, items, s->count,
+				  s->missed ? CAUSE_LIMIT : open);
+	else
+		facts_set(facts, id, items, s->count);
+}
+
 void signatures_facts(const struct signatures *s, struct arena *arena,
 		      struct facts *facts)
 {

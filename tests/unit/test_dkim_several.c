@@ -1,8 +1,8 @@
 /*
- * test_dkim_several.c - several signatures, too many, or half of the message;
- * and the facts that tell of them.
+ * test_dkim_several.c - several signatures, too many, or half of the message.
  *
- * What becomes of one signature is in test_dkim.c.
+ * What becomes of one signature is in test_dkim.c, and what is told of all in
+ * test_dkim_facts.c.
  */
 #include "filter/inspect/dkim.h"
 
@@ -23,28 +23,6 @@
 #include "tests/unit/dkim_bench.h"
 #include "tests/unit/dkim_signer.h"
 #include "tests/unit/inspect_zone.h"
-
-/* The letter, signed once for each of some tags, and what was found. */
-struct letter {
-	struct verification v;
-	char *message;
-};
-
-static void letter_verify(struct letter *letter, const char *const *tags,
-			  size_t count)
-{
-	size_t len;
-
-	letter->message = bench_sign_all(tags, count, &len);
-	verification_run(&letter->v, signer_zone(bench_signer), letter->message,
-			 len, 100, NULL);
-}
-
-static void letter_done(struct letter *letter)
-{
-	verification_done(&letter->v);
-	free(letter->message);
-}
 
 /* --- several -------------------------------------------------------------- */
 
@@ -364,144 +342,6 @@ static void a_full_arena_is_no_pass_of_something_else(void **state)
 	free(message);
 }
 
-/* --- facts ---------------------------------------------------------------- */
-
-static const struct fact *fact(const struct facts *facts, enum fact_id id)
-{
-	return facts_get(facts, (struct fact_ref){ .id = id });
-}
-
-static void facts_tell_of_all(void **state)
-{
-	static const char *const tags[] = {
-		(PLAIN "t=1699999000; x=1800000000; " NAMES),
-		("v=1; a=rsa-sha512; d=example.org; s=x; " NAMES),
-	};
-	struct letter l;
-	struct facts facts;
-
-	(void)state;
-	letter_verify(&l, tags, 2);
-	assert_int_equal(facts_init(&facts, &l.v.arena, 0), 0);
-	signatures_facts(l.v.signatures, &l.v.arena, &facts);
-	assert_int_equal(fact(&facts, FACT_DKIM)->word, SIGNATURE_PASS);
-	assert_int_equal(fact(&facts, FACT_DKIM_BITS)->number, 2048);
-	assert_int_equal(fact(&facts, FACT_DKIM_AGE)->number, 1000);
-	assert_int_equal(fact(&facts, FACT_DKIM_COUNT)->number, 2);
-	assert_true(fact(&facts, FACT_DKIM_COVERED)->yes);
-	assert_int_equal(fact(&facts, FACT_DKIM_ERROR)->state, FACT_NONE);
-	assert_int_equal(fact(&facts, FACT_DKIM_ALIGNED)->state, FACT_PENDING);
-	for (enum fact_id id = FACT_DKIM_RESULTS; id < FACT_DKIM_POSSIBLE; id++)
-		assert_int_equal(fact(&facts, id)->set.count, 2);
-	assert_int_equal(fact(&facts, FACT_DKIM_POSSIBLE)->set.count, 1);
-	assert_string_equal(fact(&facts, FACT_DKIM_RESULTS)->set.items[0].at,
-			    "permerror");
-	assert_string_equal(fact(&facts, FACT_DKIM_ALGORITHMS)->set.items[0].at,
-			    "");
-	assert_int_equal(fact(&facts, FACT_DKIM_DIGESTS)->set.items[1].len, 8);
-	assert_int_equal(fact(&facts, FACT_DKIM_PASSED)->set.count, 1);
-	assert_false(fact(&facts, FACT_DKIM_PASSED)->partial);
-	letter_done(&l);
-}
-
-static void facts_of_what_might_have_passed_are_partial(void **state)
-{
-	size_t len;
-	char *message = signer_sign(bench_signer, OF("silent") NAMES,
-				    bench_letter, strlen(bench_letter), &len);
-	struct verification v;
-	struct facts facts;
-
-	(void)state;
-	verification_run(&v, signer_zone(bench_signer), message, len, 100,
-			 NULL);
-	assert_int_equal(facts_init(&facts, &v.arena, 0), 0);
-	signatures_facts(v.signatures, &v.arena, &facts);
-	assert_int_equal(fact(&facts, FACT_DKIM)->word, SIGNATURE_TEMPERROR);
-	assert_int_equal(fact(&facts, FACT_DKIM_PASSED)->state, FACT_UNKNOWN);
-	assert_int_equal(fact(&facts, FACT_DKIM_POSSIBLE)->state, FACT_KNOWN);
-	assert_false(fact(&facts, FACT_DKIM_POSSIBLE)->partial);
-	assert_string_equal(fact(&facts, FACT_DKIM_POSSIBLE)->set.items[0].at,
-			    "example.org");
-	verification_done(&v);
-	free(message);
-}
-
-/* Or forgers would write that many, and nobody could say who has signed. */
-static void what_is_not_looked_at_has_not_passed(void **state)
-{
-	static const char odd[] = "DKIM-Signature: v=1; a=rsa-sha256; "
-				  "d=example.org; s=rsa2048; h=from; xb=1; "
-				  "bh=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-				  "AAA=; b=AAAA\r\n";
-	static const char noise[] = "DKIM-Signature: a=b\r\n";
-	static const char rest[] = "From: a@example.org\r\n\r\nx\r\n";
-	char message[4096];
-	struct verification v;
-	struct facts facts;
-
-	(void)state;
-	for (int many = 0; many < 2; many++) {
-		size_t used = 0;
-
-		for (int i = 0; i < (many ? SIGNATURES_SEEN_MAX + 1 : 1); i++)
-			used += (size_t)snprintf(message + used,
-						 sizeof(message) - used, "%s",
-						 many ? noise : odd);
-		used += (size_t)snprintf(message + used, sizeof(message) - used,
-					 "%s", rest);
-		verification_run(&v, signer_zone(bench_signer), message, used,
-				 100, NULL);
-		assert_int_equal(facts_init(&facts, &v.arena, 0), 0);
-		signatures_facts(v.signatures, &v.arena, &facts);
-		assert_int_equal(fact(&facts, FACT_DKIM)->word,
-				 many ? SIGNATURE_PERMERROR
-				      : SIGNATURE_NEUTRAL);
-		assert_int_equal(fact(&facts, FACT_DKIM_RESULTS)->partial,
-				 many);
-		assert_int_equal(fact(&facts, FACT_DKIM_POSSIBLE)->state,
-				 FACT_NONE);
-		assert_int_equal(fact(&facts, FACT_DKIM_PASSED)->state,
-				 FACT_NONE);
-		verification_done(&v);
-	}
-}
-
-static void facts_of_half_a_header_are_unknown(void **state)
-{
-	static const char broken[] = " v=1; d=example.org";
-	struct verification v;
-	struct facts facts;
-
-	(void)state;
-	for (int seen = 0; seen < 2; seen++) {
-		inspect_zone_open(&v.zone, signer_zone(bench_signer));
-		arena_init(&v.arena, 1 << 20);
-		v.signatures = signatures_new(&v.arena, &v.zone.dns, BENCH_NOW);
-		if (seen)
-			signatures_header(v.signatures, "DKIM-Signature", 14,
-					  broken, strlen(broken), false);
-		signatures_beyond(v.signatures);
-		assert_false(signatures_eoh(v.signatures, "example.org"));
-		signatures_finish(v.signatures, false);
-		assert_int_equal(facts_init(&facts, &v.arena, 0), 0);
-		signatures_facts(v.signatures, &v.arena, &facts);
-		for (enum fact_id id = FACT_DKIM; id <= FACT_DKIM_COUNT; id++)
-			if (id != FACT_DKIM_ALIGNED)
-				assert_int_equal(fact(&facts, id)->state,
-						 FACT_UNKNOWN);
-		assert_int_equal(fact(&facts, FACT_DKIM_RESULTS)->state,
-				 seen ? FACT_KNOWN : FACT_UNKNOWN);
-		assert_int_equal(fact(&facts, FACT_DKIM_RESULTS)->partial,
-				 seen);
-		assert_int_equal(fact(&facts, FACT_DKIM_POSSIBLE)->state,
-				 FACT_UNKNOWN);
-		assert_int_equal(fact(&facts, FACT_DKIM_PASSED)->state,
-				 FACT_UNKNOWN);
-		verification_done(&v);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -515,10 +355,6 @@ int main(void)
 		cmocka_unit_test(what_was_cut_proves_nothing),
 		cmocka_unit_test(no_signature_costs_nothing),
 		cmocka_unit_test(a_full_arena_is_no_pass_of_something_else),
-		cmocka_unit_test(facts_tell_of_all),
-		cmocka_unit_test(facts_of_what_might_have_passed_are_partial),
-		cmocka_unit_test(what_is_not_looked_at_has_not_passed),
-		cmocka_unit_test(facts_of_half_a_header_are_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, bench_setup, bench_teardown);

@@ -173,7 +173,8 @@ static void past_the_limits_nothing_is_sure(void **state)
 	    ".domain unknown(limit); .org_domain unknown(limit); "
 	    ".aligned.spf unknown(limit); .aligned.dkim unknown(limit); "
 	    ".testing unknown(limit); .record_error unknown(limit); "
-	    "dkim.aligned unknown(limit)");
+	    "dkim.aligned unknown(limit); "
+	    "dkim.alignments unknown(limit)");
 	start(&r, "To: a@quar.test", "pass quar.test");
 	many_fields(&r);
 	end(&r, "or the first", "dmarc unknown(limit)");
@@ -186,7 +187,8 @@ static void past_the_limits_nothing_is_sure(void **state)
 	assert_int_equal(signatures_heard.fields, MAIL_FIELDS_MAX);
 	end(&r, "what was signed is not all here",
 	    "dmarc unknown(limit); dkim temperror; "
-	    "dkim.aligned unknown(limit)");
+	    "dkim.aligned unknown(limit); "
+	    "dkim.alignments unknown(limit)");
 }
 
 static void what_is_cut_off_may_hide_things(void **state)
@@ -266,7 +268,8 @@ static void without_memory_signatures_are_unknown(void **state)
 	message_body(r.message, "abc", 3);
 	end(&r, "no memory",
 	    "dkim unknown(limit); dkim.passed unknown(limit); "
-	    "dkim.aligned unknown(limit); dmarc temperror; "
+	    "dkim.aligned unknown(limit); dkim.alignments unknown(limit); "
+	    "dmarc temperror; "
 	    ".aligned.dkim unknown(failed)");
 }
 

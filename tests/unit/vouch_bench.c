@@ -99,6 +99,20 @@ void reading_take(struct reading *r, const struct mail *mail, bool given)
 
 /* --- facts as text ------------------------------------------------------ */
 
+/* "a,b", and a "*" behind them if there may be more. */
+static void describe_set(const struct fact *fact, char *out, size_t size)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < fact->set.count && used < size; i++)
+		used += (size_t)snprintf(out + used, size - used, "%s%.*s",
+					 i > 0 ? "," : "",
+					 (int)fact->set.items[i].len,
+					 fact->set.items[i].at);
+	if (fact->partial && used < size)
+		snprintf(out + used, size - used, "*");
+}
+
 static void describe(const struct facts *facts, const char *name, char *out,
 		     size_t size)
 {
@@ -121,6 +135,8 @@ static void describe(const struct facts *facts, const char *name, char *out,
 		snprintf(out, size, "%s", fact->yes ? "yes" : "no");
 	else if (row->type == FACT_TYPE_ENUM)
 		snprintf(out, size, "%s", row->words[fact->word]);
+	else if (row->type == FACT_TYPE_SET)
+		describe_set(fact, out, size);
 	else
 		snprintf(out, size, "%.*s", (int)fact->text.len, fact->text.at);
 }

@@ -50,7 +50,8 @@ void reading_take(struct reading *r, const struct mail *mail, bool given);
 
 /*
  * Are the facts as expected?  "fact value; fact value", without "dmarc" in
- * front of a name that begins with a dot.
+ * front of a name that begins with a dot.  A set is written "a,b", with a "*"
+ * behind it if it is partial.
  */
 void vouch_check(const struct facts *facts, const char *claim,
 		 const char *expected);

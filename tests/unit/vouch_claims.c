@@ -40,11 +40,18 @@ const struct vouch_row vouch_rows[] = {
 	{ "SPF vouches", "From: a@reject.test", "pass reject.test",
 	  "dmarc pass; .policy reject; .domain reject.test; "
 	  ".org_domain reject.test; .aligned.spf yes; .aligned.dkim no; "
-	  ".testing no; .record_error none; dkim.aligned none" },
+	  ".testing no; .record_error none; dkim.aligned none; "
+	  "dkim.alignments none" },
 	{ "a signature vouches",
 	  "From: a@reject.test\nDKIM-Signature: pass d=reject.test",
 	  "fail other.test",
 	  "dmarc pass; .aligned.spf no; .aligned.dkim yes; dkim.aligned yes" },
+	{ "each signature has its own alignment",
+	  "From: a@reject.test\nDKIM-Signature: fail d=other.test\n"
+	  "DKIM-Signature: pass d=m.reject.test\n"
+	  "DKIM-Signature: neutral d=reject.test\n"
+	  "DKIM-Signature: permerror",
+	  NULL, "dkim.alignments no,yes,yes,no; dkim.aligned yes" },
 	{ "nobody does", "From: a@reject.test", NULL,
 	  "dmarc fail; .policy reject; .aligned.spf no; .aligned.dkim no" },
 	{ "strangers do",
@@ -171,6 +178,11 @@ const struct vouch_row vouch_rows[] = {
 	{ "others may belong to it, or not", "From: a@servfail.test",
 	  "pass m.servfail.test",
 	  "dmarc temperror; .aligned.spf unknown(failed)" },
+	{ "so may signatures",
+	  "From: a@servfail.test\nDKIM-Signature: pass d=other.example\n"
+	  "DKIM-Signature: pass d=m.servfail.test\n"
+	  "DKIM-Signature: pass d=servfail.test",
+	  NULL, "dkim.alignments no,,yes*; dkim.aligned no" },
 	{ "unless they share nothing", "From: a@servfail.test",
 	  "pass other.example", "dmarc temperror; .aligned.spf no" },
 	{ "SPF, for one that would have vouched", "From: a@reject.test",
@@ -222,7 +234,7 @@ const struct vouch_row vouch_rows[] = {
 	{ "has a signature, aligned with none",
 	  "From: a@x.test, b@y.test\nDKIM-Signature: pass d=x.test", NULL,
 	  "dmarc permerror; dkim pass; dkim.aligned none; "
-	  ".aligned.dkim none" },
+	  "dkim.alignments none; .aligned.dkim none" },
 };
 const size_t vouch_row_count = sizeof(vouch_rows) / sizeof(vouch_rows[0]);
 
