@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Iterator
 
 import pytest
@@ -18,6 +19,7 @@ rule PASS  1.0 if dkim is pass
 rule WHOLE 1.0 if dkim.covered
 rule FAIL  1.0 if dkim is fail
 rule NONE  1.0 if dkim is none
+rule REFUSED 1.0 if dkim.error is "libopendkim refuses the message"
 verdict reject at 90.0
 """
 SOME_OF_IT = NOTHING_OF_THE_BODY + """
@@ -122,6 +124,27 @@ def test_a_tab_before_a_colon(nothing: Filter, name: bytes) -> None:
     msg.fields.append((name, b" x"))
     names, _ = told(nothing, msg)
     assert ("PASS" in names) == (name != b"Date\t")
+    assert ("REFUSED" in names) == (name == b"Date\t")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_the_library_refuses_is_told_of_each(nothing: Filter,
+                                                  count: int) -> None:
+    """A message that it refuses whole is permerror, and not silence."""
+    text = letter(body=BODY).to_bytes()
+    for _ in range(count):
+        text = KEY.sign(text, "example.net")
+    msg = message.parse(text)
+    msg.fields.append((b"Date\t", b" x"))
+    mta = FakeMta(nothing.address)
+    greet(mta)
+    reply, msg = deliver(mta, msg)
+    mta.quit()
+    assert reply.kind == "continue"
+    assert "REFUSED" in symbols(msg)
+    results, = msg.values("Authentication-Results")
+    assert re.findall(r"dkim=(\w+)", results) == ["permerror"] * count
+    assert 'reason="libopendkim refuses the message"' in results
 
 
 def test_each_signature_is_told_of(server: DnsServer) -> None:

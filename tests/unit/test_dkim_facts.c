@@ -207,6 +207,47 @@ static void facts_of_half_a_header_are_unknown(void **state)
 	}
 }
 
+/* Each of them has an answer, as if it could not be read itself. */
+static void what_the_library_refuses_is_permerror_for_each(void **state)
+{
+	static const char *const tags[] = { (PLAIN NAMES), (ED("ed") NAMES) };
+
+	(void)state;
+	for (size_t count = 1; count <= 2; count++) {
+		size_t len;
+		char *message = bench_sign_all(tags, count, &len);
+		struct header_walk walk = { .text = message, .len = len };
+		struct header_field field;
+		struct verification v;
+		struct facts facts;
+
+		inspect_zone_open(&v.zone, signer_zone(bench_signer));
+		arena_init(&v.arena, 1 << 20);
+		v.signatures = signatures_new(&v.arena, &v.zone.dns, BENCH_NOW);
+		while (header_next(&walk, &field))
+			signatures_header(v.signatures, field.name,
+					  field.name_len, field.value,
+					  field.value_len, false);
+		/* it takes no TAB before a colon, and Date is signed */
+		signatures_header(v.signatures, "Date\t", 5, " x", 2, false);
+		assert_false(signatures_eoh(v.signatures, NULL));
+		signatures_finish(v.signatures, false);
+		assert_int_equal(signatures_count(v.signatures), count);
+		for (size_t i = 0; i < count; i++)
+			assert_string_equal(signatures_at(v.signatures, i)->why,
+					    "libopendkim refuses the message");
+		assert_int_equal(facts_init(&facts, &v.arena, 0), 0);
+		signatures_facts(v.signatures, &v.arena, &facts);
+		assert_int_equal(fact(&facts, FACT_DKIM)->word,
+				 SIGNATURE_PERMERROR);
+		assert_string_equal(list(&facts, FACT_DKIM_RESULTS),
+				    count == 1 ? "permerror"
+					       : "permerror,permerror");
+		verification_done(&v);
+		free(message);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +256,8 @@ int main(void)
 		cmocka_unit_test(facts_of_what_might_have_passed_are_partial),
 		cmocka_unit_test(what_is_not_looked_at_has_not_passed),
 		cmocka_unit_test(facts_of_half_a_header_are_unknown),
+		cmocka_unit_test(
+			what_the_library_refuses_is_permerror_for_each),
 	};
 
 	return cmocka_run_group_tests(tests, bench_setup, bench_teardown);
