@@ -27,7 +27,7 @@ session_tests = tests/unit/test_settings tests/unit/test_ref \
 	tests/unit/test_replay tests/unit/test_spf_memory \
 	tests/unit/test_grey tests/unit/test_grey_later \
 	tests/unit/test_greylist_store \
-	tests/unit/test_resolver
+	tests/unit/test_resolver tests/unit/test_milter_steps
 check_PROGRAMS += $(session_tests)
 TESTS += $(session_tests)
 
@@ -70,6 +70,11 @@ tests_unit_test_generation_LDADD = $(session_test_libs)
 
 tests_unit_test_resolver_SOURCES = tests/unit/test_resolver.c
 tests_unit_test_resolver_LDADD = $(session_test_libs)
+
+# It brings libmilter's part itself.
+tests_unit_test_milter_steps_SOURCES = tests/unit/test_milter_steps.c \
+	filter/milter_steps.c
+tests_unit_test_milter_steps_LDADD = $(session_test_libs)
 endif
 
 # The control socket.
