@@ -336,3 +336,19 @@ class Negotiated(Step):
         for name in self.names:
             if bool(link.negotiated.steps & flags[name]) != is_set:
                 raise Mismatch(f"{name} is not {self.word}")
+
+
+@dataclasses.dataclass
+class Asks(Step):
+    """The macros that the negotiation asked for at a stage (fake only)."""
+
+    stage: str
+    names: list[str]
+
+    def run(self, conv: Conversation) -> None:
+        link = getattr(conv.server, "last", None)
+        if link is None:
+            raise BadTalk("only the fake MTA sees the negotiation")
+        asked = link.negotiated.macros.get(self.stage)
+        if asked is None or sorted(asked) != sorted(self.names):
+            raise Mismatch(f"{self.stage} asks for {asked}")

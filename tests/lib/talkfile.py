@@ -9,6 +9,7 @@ import dns.name
 
 from . import dnstext, dnszone, mta, talk
 from .clock import seconds
+from .milter import STAGES
 from .talk import BadTalk, Talk
 
 _SAY = re.compile(r"(fake|postfix|sendmail)?> ?(.*)")
@@ -116,6 +117,10 @@ class _Reader:
             self.add(asked(words[1:], None))
         elif words[:2] == ["not", "asked"]:
             self.add(asked(words[2:], 0))
+        elif words[0] == "asks":
+            if words[1] not in STAGES:
+                raise BadTalk("asks takes one of " + ", ".join(STAGES))
+            self.add(talk.Asks(words[1], words[2:]))
         elif words[0] in talk.NEGOTIATED:
             self.add(talk.Negotiated(words[0], words[1:]))
         else:
