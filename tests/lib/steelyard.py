@@ -15,6 +15,7 @@ from . import wait
 
 START = 10  # seconds; generous for sanitizer builds on a busy machine
 STOP = 35  # a drain may take 25 s
+SO_ACCEPTCON = 1 << 16  # of the kernel's flags: listen() was called
 # What a sanitizer's report looks like, in any of the filter's processes.
 SANITIZERS = ("Sanitizer:", "runtime error:")
 
@@ -23,6 +24,21 @@ def program(variable: str, name: str) -> pathlib.Path:
     """A built program: from the environment, else beside this source tree."""
     default = pathlib.Path(__file__).resolve().parents[2] / "build" / name
     return pathlib.Path(os.environ.get(variable, default))
+
+
+def listens(path: pathlib.Path) -> bool:
+    """Whether a unix socket can be connected to, without doing so.
+
+    The path is there as soon as it is bound, before listen(); and whoever
+    connects to find out takes one of the few places of the control socket.
+    """
+    # Num RefCount Protocol Flags Type St Inode Path, see proc_net(5)
+    for line in pathlib.Path("/proc/net/unix").read_text(
+            errors="replace").splitlines()[1:]:
+        words = line.split(maxsplit=7)
+        if words[7:] == [str(path)] and int(words[3], 16) & SO_ACCEPTCON:
+            return True
+    return False
 
 
 class Steelyard:
@@ -88,7 +104,7 @@ class Steelyard:
         code = self.process.poll()
         if code is not None:
             raise RuntimeError(f"the filter ended with {code}")
-        if not self.control_socket.exists():
+        if not listens(self.control_socket):
             return False
         probe = socket.socket(socket.AF_UNIX)
         try:

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from lib import fakemta, message, milter, talk, talkfile
+from lib import fakemta, message, milter, steelyard, talk, talkfile
 
 
 def header(*fields: str) -> message.Message:
@@ -74,6 +74,7 @@ def test_replies_of_one_mta_replace_the_general_ones(
     ("# t\nwhat\n", ":2: what is 'what'"),
     ("# t\nrules {\n", "not closed"),
     ("# t\nonly exim\n", "only takes"),
+    ("# t\nasks soon i\n", "asks takes one of connect, "),
 ])
 def test_a_badly_written_talk_says_where(tmp_path: pathlib.Path, text: str,
                                          problem: str) -> None:
@@ -81,6 +82,17 @@ def test_a_badly_written_talk_says_where(tmp_path: pathlib.Path, text: str,
     path.write_text(text)
     with pytest.raises(talk.BadTalk, match=problem):
         talkfile.read(path)
+
+
+def test_what_is_bound_does_not_listen_yet(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "x.sock"
+    assert not steelyard.listens(path)
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(path))
+        assert not steelyard.listens(path)
+        sock.listen()
+        assert steelyard.listens(path)
+    assert not steelyard.listens(path)
 
 
 class Script:
