@@ -45,7 +45,7 @@ def filt() -> Iterator[Steelyard]:
 # --- the command line --------------------------------------------------------
 
 VERBS = ["status", "reload", "check", "facts", "settings", "list", "dns",
-         "dnsbl", "test"]
+         "dnsbl", "spf", "greylist", "test"]
 
 
 def test_help_names_every_verb() -> None:
