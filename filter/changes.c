@@ -87,7 +87,7 @@ const char *changes_too_many(const struct session *s)
 {
 	if (s->own_headers > OWN_HEADERS_MAX)
 		return "Too many X-Steelyard fields";
-	if (s->forged.count > FORGED_MAX)
+	if (s->forged.count > FORGED_TAKEN_MAX)
 		return "Too many " AUTHRES_NAME " fields of ours";
 	return NULL;
 }
@@ -104,11 +104,12 @@ static bool remove_strangers(struct session *s)
 {
 	struct forged *forged = &s->forged;
 
-	if (s->own_headers <= OWN_HEADERS_MAX)
-		for (; s->own_headers > 0; s->own_headers--)
-			if (!delete (s, mark_name, s->own_headers))
-				return false;
 	/* Where there are too many, those on top: they are read first. */
+	if (s->own_headers > FORGED_MAX)
+		s->own_headers = FORGED_MAX;
+	for (; s->own_headers > 0; s->own_headers--)
+		if (!delete (s, mark_name, s->own_headers))
+			return false;
 	if (forged->count > forged->room)
 		forged->count = forged->room;
 	for (; forged->count > 0; forged->count--)

@@ -69,9 +69,14 @@ enum {
 	RECIPIENTS_MAX = 1000, /* RFC 5321 section 4.5.3.1.8 asks for 100 */
 	RECIPIENTS_ROOM = 1024 * 1024, /* bytes for their addresses */
 	WORK_ROOM = 16 * 1024 * 1024, /* for one answer; see struct message */
-	OWN_HEADERS_MAX = 200, /* forged marks; the MTA's cost of removing
-				* them grows with the square */
-	FORGED_MAX = 1000, /* Authentication-Results in our name */
+	/*
+	 * Forged fields, each kind by itself: more than these are refused, as
+	 * the MTA's cost of removing them grows with the square.  Postfix takes
+	 * 0.3 s for 1,000, and 2.6 s for 4,000.
+	 */
+	OWN_HEADERS_MAX = 200, /* X-Steelyard */
+	FORGED_TAKEN_MAX = 1000, /* results in our name */
+	FORGED_MAX = 4000, /* of any kind: so many go where none is refused */
 };
 
 struct message {

@@ -16,7 +16,7 @@
 
 /* What was asked, in a word each: "-AR3" deletes, "+X" inserts at the top. */
 struct asked {
-	char text[32768];
+	char text[128 * 1024];
 	size_t len;
 	char results[512]; /* the value of ours */
 	const char *macro_j;
@@ -179,19 +179,46 @@ static void there_is_a_limit(void **state)
 
 	(void)state;
 	note(world, " other.example; a");
-	for (unsigned i = 0; i < FORGED_MAX; i++)
+	for (unsigned i = 0; i < FORGED_TAKEN_MAX; i++)
 		note(world, " mx.example.org; b");
 	assert_null(changes_too_many(s));
 	note(world, " mx.example.org; b");
 	assert_non_null(changes_too_many(s));
+	/* where it passes all the same, many more go */
+	for (unsigned i = FORGED_TAKEN_MAX + 1; i < FORGED_MAX + 1; i++)
+		note(world, " mx.example.org; b");
 	assert_true(make(world, false, false));
-	/* those on top; the last of them has 1,000 before it */
-	assert_non_null(strstr(world->asked.text, " -AR1001 -AR1000 "));
+	/* those on top; the last of them has 4,000 before it */
+	assert_memory_equal(world->asked.text, " -AR4001 -AR4000 ", 17);
 	assert_non_null(strstr(world->asked.text, " -AR3 -AR2 +X-Steelyard"));
-	assert_null(strstr(world->asked.text, " -AR1002 "));
 	assert_null(strstr(world->asked.text, " -AR1 "));
 	changes_forget(s);
 	assert_null(changes_too_many(s));
+	world_free(world);
+}
+
+/* The same holds of marks. */
+static void there_is_a_limit_to_marks(void **state)
+{
+	struct world *world = world_new("", "mx.example.org");
+	struct session *s = &world->session;
+
+	(void)state;
+	for (unsigned i = 0; i < OWN_HEADERS_MAX; i++)
+		changes_note(s, "X-Steelyard", " forged");
+	assert_null(changes_too_many(s));
+	changes_note(s, "X-Steelyard", " forged");
+	assert_non_null(changes_too_many(s));
+	assert_true(make(world, false, false));
+	assert_memory_equal(world->asked.text, " -X-Steelyard201 ", 17);
+	assert_non_null(strstr(world->asked.text, " -X-Steelyard1 +"));
+	changes_forget(s);
+
+	world->asked.len = 0;
+	for (unsigned i = 0; i < FORGED_MAX + 1; i++)
+		changes_note(s, "X-Steelyard", " forged");
+	assert_true(make(world, false, false));
+	assert_memory_equal(world->asked.text, " -X-Steelyard4000 ", 18);
 	world_free(world);
 }
 
@@ -285,6 +312,7 @@ int main(void)
 		cmocka_unit_test(an_exempt_message_has_none_of_ours),
 		cmocka_unit_test(unchecked_is_said_to_be),
 		cmocka_unit_test(there_is_a_limit),
+		cmocka_unit_test(there_is_a_limit_to_marks),
 		cmocka_unit_test(a_list_that_was_lost_is_a_fault),
 		cmocka_unit_test(memory_that_fails),
 		cmocka_unit_test(our_name),
