@@ -1,9 +1,10 @@
 /*
  * changes.c - what becomes of the header of a message that passes.
  *
- * Readers behind us believe two fields because they are ours: X-Steelyard, and
- * an Authentication-Results that bears our id.  So those that strangers sent
- * go, and ours come on top.
+ * Readers behind us believe fields because they are ours: X-Steelyard, an
+ * Authentication-Results that bears our id and, where we write it, a
+ * Received-SPF that we are the receiver of.  So those that strangers sent go,
+ * and ours come on top.
  *
  * A field is named to the MTA by its number among those of its name, in any
  * case, from 1; each deletion moves the numbers of those behind it, so it is
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "filter/checks/authres.h"
+#include "filter/checks/received_spf.h"
 #include "filter/generation.h"
 #include "filter/message.h"
 
@@ -25,11 +27,11 @@ static const char mark_name[] = "X-Steelyard";
 
 /* --- while the header comes --------------------------------------------- */
 
-/* Our name in Authentication-Results. */
+/* Our name in Authentication-Results and Received-SPF. */
 static const struct authres_id *our_id(struct session *s)
 {
 	const struct settings *set = &s->generation->settings;
-	struct authres_id *id = &s->forged.id;
+	struct authres_id *id = &s->our_id;
 	char host[HOST_NAME_MAX + 1] = "";
 
 	if (id->len > 0 ||
@@ -64,21 +66,38 @@ static void note_forged(struct forged *forged)
 	forged->count++;
 }
 
+/* Where we do not, another program may write it in the same name. */
+static bool writes_received_spf(const struct session *s)
+{
+	const struct authentication_settings *set =
+		&s->generation->settings.authentication;
+
+	return set->on && set->received_spf;
+}
+
 void changes_note(struct session *s, const char *name, const char *value)
 {
 	s->own_headers += strcasecmp(name, mark_name) == 0;
 	s->subjects += strcasecmp(name, "Subject") == 0;
-	if (strcasecmp(name, AUTHRES_NAME) != 0)
-		return;
-	s->forged.seen++;
-	if (authres_is_ours(our_id(s), value, strlen(value)))
-		note_forged(&s->forged);
+	if (strcasecmp(name, AUTHRES_NAME) == 0) {
+		s->forged_results.seen++;
+		if (authres_is_ours(our_id(s), value, strlen(value)))
+			note_forged(&s->forged_results);
+	} else if (strcasecmp(name, RECEIVED_SPF_NAME) == 0 &&
+		   writes_received_spf(s)) {
+		s->forged_spf.seen++;
+		if (received_spf_is_ours(our_id(s), value, strlen(value)))
+			note_forged(&s->forged_spf);
+	}
 }
 
 void changes_forget(struct session *s)
 {
-	free(s->forged.numbers);
-	s->forged = (struct forged){ 0 };
+	free(s->forged_results.numbers);
+	free(s->forged_spf.numbers);
+	s->forged_results = (struct forged){ 0 };
+	s->forged_spf = (struct forged){ 0 };
+	s->our_id = (struct authres_id){ .len = 0 };
 	s->own_headers = 0;
 	s->subjects = 0;
 }
@@ -87,8 +106,10 @@ const char *changes_too_many(const struct session *s)
 {
 	if (s->own_headers > OWN_HEADERS_MAX)
 		return "Too many X-Steelyard fields";
-	if (s->forged.count > FORGED_TAKEN_MAX)
+	if (s->forged_results.count > FORGED_TAKEN_MAX)
 		return "Too many " AUTHRES_NAME " fields of ours";
+	if (s->forged_spf.count > FORGED_TAKEN_MAX)
+		return "Too many " RECEIVED_SPF_NAME " fields of ours";
 	return NULL;
 }
 
@@ -99,24 +120,28 @@ static bool delete (struct session *s, const char *name, unsigned index)
 	return s->mta->change_header(s->mta->context, name, (int)index, NULL);
 }
 
+/* Where there are too many, those on top: they are read first. */
+static bool remove_forged(struct session *s, const char *name,
+			  struct forged *forged)
+{
+	if (forged->count > forged->room)
+		forged->count = forged->room;
+	for (; forged->count > 0; forged->count--)
+		if (!delete (s, name, forged->numbers[forged->count - 1]))
+			return false;
+	return true;
+}
+
 /* What is gone is counted no more, so it may be called again. */
 static bool remove_strangers(struct session *s)
 {
-	struct forged *forged = &s->forged;
-
-	/* Where there are too many, those on top: they are read first. */
 	if (s->own_headers > FORGED_MAX)
 		s->own_headers = FORGED_MAX;
 	for (; s->own_headers > 0; s->own_headers--)
 		if (!delete (s, mark_name, s->own_headers))
 			return false;
-	if (forged->count > forged->room)
-		forged->count = forged->room;
-	for (; forged->count > 0; forged->count--)
-		if (!delete (s, AUTHRES_NAME,
-			     forged->numbers[forged->count - 1]))
-			return false;
-	return true;
+	return remove_forged(s, AUTHRES_NAME, &s->forged_results) &&
+	       remove_forged(s, RECEIVED_SPF_NAME, &s->forged_spf);
 }
 
 /* On top, so it is the first of its name, should it have to go again. */
@@ -157,6 +182,29 @@ static bool add_authres(struct session *s, bool exempt)
 	if (value == NULL)
 		return exempt; /* there may be nothing to say of it */
 	return s->mta->insert_header(s->mta->context, 0, AUTHRES_NAME, value);
+}
+
+/* Each goes above the one before. */
+static bool add_received_spf(struct session *s, bool exempt)
+{
+	struct message *m = s->message;
+
+	if (!writes_received_spf(s) || exempt)
+		return true;
+	for (int i = RECEIVED_SPF_COUNT - 1; i >= 0; i--) {
+		enum received_spf about = (enum received_spf)i;
+		const char *value;
+
+		if (!received_spf_is_known(&m->facts, about))
+			continue;
+		value = received_spf_write(&m->facts, about, our_id(s),
+					   &m->work);
+		if (value == NULL ||
+		    !s->mta->insert_header(s->mta->context, 0,
+					   RECEIVED_SPF_NAME, value))
+			return false;
+	}
+	return true;
 }
 
 /* A line's end that no blank follows would begin a field of its own. */
@@ -217,12 +265,15 @@ bool changes_make(struct session *s, const struct verdict *verdict,
 	struct message *m = s->message;
 	const char *reason;
 
-	if ((s->forged.lost && enforce) || !remove_strangers(s))
+	if ((s->forged_results.lost || s->forged_spf.lost) && enforce)
+		return false;
+	if (!remove_strangers(s))
 		return false;
 	if (enforce && verdict->word == VERDICT_TAG &&
 	    verdict->subject != NULL && !prefix_subject(s, verdict->subject))
 		return false;
 	if (!add_mark(s, word_of(verdict), &m->outcome) ||
+	    !add_received_spf(s, verdict->exempt) ||
 	    !add_authres(s, verdict->exempt))
 		return false;
 	if (!enforce || verdict->word != VERDICT_QUARANTINE)

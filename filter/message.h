@@ -30,11 +30,10 @@ struct field {
 };
 
 /*
- * Authentication-Results fields: how many there are, and which of them, by
- * their number from 1, are forged.  Only the first FORGED_MAX are listed.
+ * The fields of one name: how many there are, and which of them, by their
+ * number from 1, are forged.  Only the first FORGED_MAX are listed.
  */
 struct forged {
-	struct authres_id id; /* ours, throughout a message; "" until asked */
 	unsigned seen, count;
 	unsigned *numbers;
 	unsigned room;
@@ -176,7 +175,8 @@ struct session {
 	/* Of this message, counted even where there is no room for it. */
 	unsigned own_headers; /* fields that bear our header's name */
 	unsigned subjects;
-	struct forged forged;
+	struct authres_id our_id; /* throughout a message; "" until asked */
+	struct forged forged_results, forged_spf;
 	bool fault_told, busy_told;
 
 	/*

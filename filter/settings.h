@@ -64,6 +64,7 @@ struct authentication_settings {
 	bool on; /* else nobody is asked, and nothing told */
 	char *authserv_id; /* of our Authentication-Results; "": the name that
 			    * the MTA gives itself */
+	bool received_spf; /* SPF's result in a Received-SPF, too */
 	enum dmarc_discovery dmarc_discovery;
 };
 

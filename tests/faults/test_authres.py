@@ -285,6 +285,74 @@ def test_awkward_results_through(name: str, mta_named: MtaFactory) -> None:
     assert not removed
 
 
+# --- A1: Received-SPF -----------------------------------------------------------
+
+SPF_NAME = b"Received-SPF"
+SPF_RULES = "set received_spf on\n" + RULES
+
+
+def spf_fields() -> tuple[list[bytes], set[int]]:
+    """Such fields, each with a mark, and the numbers of those that are ours."""
+    ours = [b" pass receiver=" + before + b"mx.example.org; "
+            for before in BEFORE]
+    ours += [b" pass receiver=" + name + b"; " for name in NAMES]
+    ours += [b" pass (mx.example.org: x) ", b" pass\r\n (Mx.Example.Org ) ",
+             b"fail(mx.example.org: x)receiver=other.example; ",
+             b" pass RECEIVER\r\n\t=\r\n mx.example.org; ",
+             b" pass x=\"y; receiver (z) =mx.example.org; "]
+    foreign = [b" pass (other.example: domain of mx.example.org) ",
+               b" pass client-ip=192.0.2.1; helo=mx.example.org; ",
+               b" pass receiver=other.example; ", b" pass ",
+               b" pass receiver=mx.example.org.other.example; ",
+               b" pass receiver=a.mx.example.org; helo=mx.example.org; ",
+               b" pass (domain of a@mx.example.org) receiver=x.example; "]
+    lines = [SPF_NAME + b":" + value + mark(number)
+             for number, value in enumerate(ours + foreign)]
+    random.Random(7).shuffle(lines)
+    return lines, set(range(len(ours)))
+
+
+def names_on_top(data: bytes, count: int) -> list[bytes]:
+    """Of the topmost fields."""
+    return re.findall(rb"(?m)^([A-Za-z-]+):", data)[:count]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_received_spf_through(name: str, mta_named: MtaFactory) -> None:
+    """A1: it stands below Authentication-Results, and none says it is ours."""
+    server = mta_named(name)
+    lines, forged = spf_fields()
+    with Filter(SPF_RULES, socket_path=server.milter_socket):
+        data = through(server, lines)
+        assert data is not None
+        left = marks(data)
+        figure("A1", mta=name, received_spf=len(forged),
+               foreign=len(lines) - len(forged), survivors=len(left & forged),
+               wrongly_removed=len(lines) - len(forged | left))
+        assert left == set(range(len(lines))) - forged
+        assert names_on_top(data, 4) == [NAME, SPF_NAME, SPF_NAME,
+                                         b"X-Steelyard"]
+        rest = re.sub(rb"\r?\n[ \t]+", b" ", data)
+        assert re.findall(rb"receiver=mx\.example\.org; identity=(\w+)",
+                          rest) == [b"mailfrom", b"helo"]
+
+
+def test_received_spf_too_many() -> None:
+    """M6: more than can be removed are refused."""
+    with Filter(SPF_RULES) as filt:
+        mta = filt.session()
+        greet(mta)
+        fields = [SPF_NAME + b": pass receiver=mx.example.org; " + mark(n)
+                  for n in range(LIMIT + 1)]
+        reply, msg = deliver(mta, letter(*fields[1:]))
+        assert reply.kind == "continue"
+        assert not marks(msg.to_bytes())
+        reply, _ = deliver(mta, letter(*fields))
+        assert reply.kind == "text"
+        assert reply.text[0].startswith("552 5.3.4 Too many Received-SPF")
+        mta.quit()
+
+
 # --- M6: many ----------------------------------------------------------------
 
 

@@ -325,7 +325,7 @@ endif
 # Authentication-Results: ours, and what is forged.
 if HAVE_CMOCKA
 authres_tests = tests/unit/test_authres tests/unit/test_authres_forged \
-	tests/unit/test_changes
+	tests/unit/test_received_spf tests/unit/test_changes
 check_PROGRAMS += $(authres_tests)
 TESTS += $(authres_tests)
 authres_sources = filter/checks/authres.c filter/checks/authres_forged.c
@@ -339,7 +339,11 @@ tests_unit_test_authres_forged_SOURCES = tests/unit/test_authres_forged.c \
 	$(authres_sources)
 tests_unit_test_authres_forged_LDADD = $(authres_libs)
 
+tests_unit_test_received_spf_SOURCES = tests/unit/test_received_spf.c \
+	filter/checks/received_spf.c $(authres_sources)
+tests_unit_test_received_spf_LDADD = $(authres_libs)
+
 tests_unit_test_changes_SOURCES = tests/unit/test_changes.c filter/changes.c \
-	$(authres_sources)
+	filter/checks/received_spf.c $(authres_sources)
 tests_unit_test_changes_LDADD = $(authres_libs)
 endif

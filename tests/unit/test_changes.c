@@ -11,8 +11,17 @@
 #include <cmocka.h>
 
 #include "filter/generation.h"
+#include "lists/ip.h"
 
 #define AR "Authentication-Results"
+#define RS "Received-SPF"
+
+static const char *short_name(const char *name)
+{
+	if (strcmp(name, AR) == 0)
+		return "AR";
+	return strcmp(name, RS) == 0 ? "RS" : name;
+}
 
 /* What was asked, in a word each: "-AR3" deletes, "+X" inserts at the top. */
 struct asked {
@@ -43,10 +52,9 @@ static bool change_header(void *context, const char *name, int index,
 	assert_null(value);
 	if (!has_memory(asked))
 		return false;
-	asked->len +=
-		(size_t)snprintf(asked->text + asked->len,
-				 sizeof(asked->text) - asked->len, " -%s%d",
-				 strcmp(name, AR) == 0 ? "AR" : name, index);
+	asked->len += (size_t)snprintf(asked->text + asked->len,
+				       sizeof(asked->text) - asked->len,
+				       " -%s%d", short_name(name), index);
 	return true;
 }
 
@@ -63,7 +71,7 @@ static bool insert_header(void *context, int index, const char *name,
 		snprintf(asked->results, sizeof(asked->results), "%s", value);
 	asked->len += (size_t)snprintf(asked->text + asked->len,
 				       sizeof(asked->text) - asked->len, " +%s",
-				       results ? "AR" : name);
+				       short_name(name));
 	return true;
 }
 
@@ -147,6 +155,61 @@ static void from_the_last_to_the_first(void **state)
 	world_free(world);
 }
 
+/* SPF was asked, and there is no record. */
+static void set_spf(struct world *world)
+{
+	static const char sender[] = "a@example.net", helo[] = "h.example.net";
+	static const char ip[] = "192.0.2.10";
+	struct facts *facts = &world->message.facts;
+	struct ip client;
+
+	facts_text(facts, FACT_SENDER, sender, strlen(sender));
+	facts_text(facts, FACT_HELO_NAME, helo, strlen(helo));
+	assert_int_equal(ip_parse(ip, strlen(ip), &client), 0);
+	facts_ip(facts, FACT_CLIENT_IP, &client);
+	facts_none(facts, FACT_SPF);
+	facts_none(facts, FACT_SPF_HELO);
+}
+
+static void received_spf_where_it_is_set(void **state)
+{
+	static const char ours[] = " pass receiver=mx.example.org";
+	static const struct {
+		const char *claim;
+		bool set, on, exempt;
+		const char *asked;
+	} rows[] = {
+		{ "not unless it is set: another may write it", false, true,
+		  false, " +X-Steelyard +AR" },
+		{ "below Authentication-Results", true, true, false,
+		  " -RS3 -RS1 +X-Steelyard +RS +RS +AR" },
+		{ "exempt: nobody was asked, what is forged goes", true, true,
+		  true, " -RS3 -RS1 +X-Steelyard" },
+		{ "nor where nobody is asked", true, false, false,
+		  " +X-Steelyard" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct world *world = world_new("", "mx.example.org");
+		struct session *s = &world->session;
+		struct authentication_settings *set =
+			&world->generation.settings.authentication;
+
+		set->received_spf = rows[i].set;
+		set->on = rows[i].on;
+		set_spf(world);
+		changes_note(s, "received-SPF", ours);
+		changes_note(s, RS, " pass receiver=other.example");
+		changes_note(s, RS, ours);
+		changes_note(s, "X-" RS, ours);
+		assert_true(make(world, rows[i].exempt, true));
+		if (strcmp(world->asked.text, rows[i].asked) != 0)
+			fail_msg("%s:%s", rows[i].claim, world->asked.text);
+		world_free(world);
+	}
+}
+
 static void an_exempt_message_has_none_of_ours(void **state)
 {
 	struct world *world = world_new("", "mx.example.org");
@@ -228,7 +291,7 @@ static void a_list_that_was_lost_is_a_fault(void **state)
 
 	(void)state;
 	note(world, " mx.example.org; a");
-	world->session.forged.lost = true;
+	world->session.forged_results.lost = true;
 	assert_false(make(world, false, true));
 	assert_string_equal(world->asked.text, "");
 	assert_true(make(world, false, false));
@@ -309,6 +372,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(from_the_last_to_the_first),
+		cmocka_unit_test(received_spf_where_it_is_set),
 		cmocka_unit_test(an_exempt_message_has_none_of_ours),
 		cmocka_unit_test(unchecked_is_said_to_be),
 		cmocka_unit_test(there_is_a_limit),

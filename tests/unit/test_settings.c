@@ -60,6 +60,8 @@ static void test_values(void **state)
 		{ "", "authserv_id", "\"\"" },
 		{ "set authserv_id \"mx1.Example.org\"", "authserv_id",
 		  "\"mx1.Example.org\"" },
+		{ "", "received_spf", "off" },
+		{ "set received_spf on", "received_spf", "on" },
 		{ "", "dmarc_discovery", "tree-walk-and-list" },
 		{ "set dmarc_discovery tree-walk", "dmarc_discovery",
 		  "tree-walk" },
