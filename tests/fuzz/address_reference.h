@@ -11,7 +11,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define REFERENCE_MAX 63 /* bytes of input */
+#include "tests/fuzz/abnf.h"
+
+#define REFERENCE_MAX ABNF_TEXT_MAX /* bytes of input */
 
 struct reference {
 	bool matches; /* the grammar produces the text */
