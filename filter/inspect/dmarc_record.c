@@ -276,6 +276,22 @@ static void repeat_tag(struct reading *reading, enum tag tag, struct span where,
 	}
 }
 
+/* Is this what any tag may have? */
+static bool is_value(struct reading *reading, struct span where, bool sign,
+		     struct span value)
+{
+	if (!sign || value.len == 0) {
+		note(reading, where, false, "this tag has no value");
+		return false;
+	}
+	if (!is_printable(reading->text, value)) {
+		note(reading, value, false,
+		     "a value is made of printable ASCII characters");
+		return false;
+	}
+	return true;
+}
+
 /* One tag, `where` without blanks around it and not empty. */
 static void scan_tag(struct reading *reading, struct span where)
 {
@@ -294,7 +310,8 @@ static void scan_tag(struct reading *reading, struct span where)
 		return;
 	}
 	if (tag == TAGS) {
-		note(reading, name, true, "nobody knows this tag");
+		if (is_value(reading, where, sign != NULL, span))
+			note(reading, name, true, "nobody knows this tag");
 		return;
 	}
 	if (reading->first == TAGS)
@@ -306,14 +323,7 @@ static void scan_tag(struct reading *reading, struct span where)
 	}
 	value->there = true;
 	value->span = span;
-	if (!sign || span.len == 0) {
-		value->broken = true;
-		note(reading, where, false, "this tag has no value");
-	} else if (!is_printable(text, span)) {
-		value->broken = true;
-		note(reading, span, false,
-		     "a value is made of printable ASCII characters");
-	}
+	value->broken = !is_value(reading, where, sign != NULL, span);
 }
 
 /* Everything from `at`, which is behind the version, to the end. */

@@ -7,13 +7,6 @@
 
 #include <string.h>
 
-static bool is_uri_byte(char c)
-{
-	/* strchr() would find the NUL, too */
-	return ascii_is_alpha(c) || ascii_is_digit(c) ||
-	       (c != '\0' && strchr("-._~:/?@$&'()*+=", c));
-}
-
 static bool is_hex(char c)
 {
 	return ascii_is_digit(c) || (c >= 'a' && c <= 'f') ||
@@ -33,41 +26,75 @@ static size_t scheme_len(const char *text, size_t len)
 	return at > 0 && at < len && text[at] == ':' ? at + 1 : 0;
 }
 
-/* Brackets stand in "//[...]" alone, a "#" once. */
-static bool is_uri(const char *text, size_t len)
+/*
+ * How far a text goes that is made of unreserved characters, sub-delims (but
+ * those that must be encoded here) and `more`; with '%' in it encoded ones too.
+ */
+static size_t part_len(const char *text, size_t len, const char *more)
 {
-	size_t at = scheme_len(text, len);
-	bool authority = false, bracket = false, fragment = false;
+	size_t at = 0;
 
-	if (at == 0)
-		return false;
-	if (len - at > 2 && memcmp(text + at, "//", 2) == 0) {
-		at += 2;
-		authority = true;
-	}
-	for (; at < len; at++) {
+	while (at < len && text[at] != '\0') {
 		char c = text[at];
 
 		if (c == '%') {
-			if (len - at < 3 || !is_hex(text[at + 1]) ||
-			    !is_hex(text[at + 2]))
-				return false;
-			at += 2;
-		} else if (c == '#' && !fragment && !bracket) {
-			fragment = true;
-			authority = false;
-		} else if (c == '[' && authority && !bracket) {
-			bracket = true;
-		} else if (c == ']' && bracket) {
-			bracket = false;
-			authority = false;
-		} else if (is_uri_byte(c)) {
-			authority = authority && c != '/' && c != '?';
+			if (!strchr(more, c) || len - at < 3 ||
+			    !is_hex(text[at + 1]) || !is_hex(text[at + 2]))
+				break;
+			at += 3;
+		} else if (ascii_is_alpha(c) || ascii_is_digit(c) ||
+			   strchr("-._~$&'()*+=", c) || strchr(more, c)) {
+			at++;
 		} else {
-			return false;
+			break;
 		}
 	}
-	return !bracket;
+	return at;
+}
+
+/*
+ * [userinfo "@"] host [":" port], as far as it is one.  What is an address in
+ * brackets is not looked at closely.
+ */
+static size_t authority_len(const char *text, size_t len)
+{
+	size_t at = part_len(text, len, "%:"), part;
+
+	at = at < len && text[at] == '@' ? at + 1 : 0;
+	if (at < len && text[at] == '[') {
+		part = part_len(text + at + 1, len - at - 1, ":");
+		if (part == 0 || at + 1 + part == len ||
+		    text[at + 1 + part] != ']')
+			return at;
+		at += part + 2;
+	} else {
+		at += part_len(text + at, len - at, "%");
+	}
+	if (at < len && text[at] == ':')
+		for (at++; at < len && ascii_is_digit(text[at]);)
+			at++;
+	return at;
+}
+
+static bool is_uri(const char *text, size_t len)
+{
+	size_t at = scheme_len(text, len);
+
+	if (at == 0)
+		return false;
+	if (len - at >= 2 && memcmp(text + at, "//", 2) == 0) {
+		at += 2;
+		at += authority_len(text + at, len - at);
+		if (at < len && text[at] != '/' && text[at] != '?' &&
+		    text[at] != '#')
+			return false;
+	}
+	at += part_len(text + at, len - at, "%:@/?");
+	if (at < len && text[at] == '#') {
+		at++;
+		at += part_len(text + at, len - at, "%:@/?");
+	}
+	return at == len;
 }
 
 /* obs-dmarc-report-size: "!" 1*DIGIT [ k / m / g / t ], to be left out. */
@@ -93,7 +120,8 @@ bool dmarc_uri_next(const char *text, const struct dmarc_uris *uris, size_t *at,
 	struct span span;
 	size_t end, len;
 
-	if (*at >= uris->len)
+	/* behind a comma at the end there is one more, of nothing */
+	if (uris->len == 0 || *at > uris->len)
 		return false;
 	comma = memchr(list + *at, ',', uris->len - *at);
 	end = comma ? (size_t)(comma - list) : uris->len;

@@ -108,6 +108,10 @@ static const struct {
 	  "v=DMARC1; rua=a@b,,<mailto:c@d>,mailto:e%2@f,mailto:g h@i,"
 	  "mailto:j@k,:x,1a:b,http://[::1,x:[y]",
 	  "v=DMARC1; rua=mailto:j@k" },
+	{ "what stands behind // is an authority",
+	  "v=DMARC1; rua=x://a:b,x://[y]z,x://a[y],x://a@b@c,x://[],x://[%41],"
+	  "x://a:1?/:@,x://u:%20@[::1]:?q,x://",
+	  "v=DMARC1; rua=x://a:1?/:@,x://u:%20@[::1]:?q,x://" },
 	{ "without any there is no list",
 	  "v=DMARC1; rua=nobody; ruf=", "v=DMARC1" },
 	{ "of two lists the first counts",
@@ -228,6 +232,9 @@ static const struct {
 	{ "v=DMARC1; p=none; sp", "sp", false, "no value" },
 	{ "v=DMARC1; p=none; a1=x", "a1=x", false, "made of letters" },
 	{ "v=DMARC1; p=none; foo=x", "foo", true, "nobody knows" },
+	{ "v=DMARC1; p=none; foo", "foo", false, "no value" },
+	{ "v=DMARC1; p=none; foo=\x7f", "\x7f", false, "printable" },
+	{ "v=DMARC1; p=none; rua=mailto:c@d,", "", false, "no URI" },
 	{ "v=DMARC1; p=none; p=reject", "p=reject", false, "another value" },
 	{ "v=DMARC1; p=none; p=none", "p=none", true, "here twice" },
 	{ "v=DMARC1; p=none; v=DMARC1", "v=DMARC1", false, "in front, once" },
