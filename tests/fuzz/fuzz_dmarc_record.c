@@ -1,10 +1,13 @@
 /*
  * fuzz_dmarc_record.c - TXT records that strangers publish.
  *
- * Whatever is read as a DMARC record is, printed, a record that says the same;
- * printing that changes nothing any more.  Faults and URIs lie in the text.
+ * A slow second reader, made of the RFC's ABNF, reads the same in them: what is
+ * a record, what each tag says, and whether anything is wrong.  Whatever is
+ * read as a record is, printed, one that says the same; printing that changes
+ * nothing any more.  Faults and URIs lie in the text.
  */
 #include "filter/inspect/dmarc_record.h"
+#include "tests/fuzz/dmarc_reference.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdint.h>
@@ -63,12 +66,44 @@ static void check_same(const struct dmarc_record *a,
 	}
 }
 
+static void check_reference(const char *text, size_t len, bool is_record,
+			    const struct dmarc_record *record)
+{
+	struct dmarc_reference slow;
+	enum dmarc_request own;
+
+	switch (dmarc_reference_read(text, len, &slow)) {
+	case DMARC_READ_TOO_LONG: return;
+	case DMARC_READ_FOREIGN: CLAIM(!is_record); return;
+	case DMARC_READ_RECORD: CLAIM(is_record); break;
+	}
+	CLAIM(record->p == slow.p);
+	CLAIM(record->sp == slow.sp);
+	CLAIM(record->np == slow.np);
+	CLAIM(record->psd == slow.psd);
+	CLAIM(record->strict_dkim == slow.strict_dkim);
+	CLAIM(record->strict_spf == slow.strict_spf);
+	CLAIM(record->testing == slow.testing);
+	CLAIM(record->pct == slow.pct);
+	CLAIM(record->fo == slow.fo);
+	CLAIM(record->rua.count == slow.rua);
+	CLAIM(record->ruf.count == slow.ruf);
+	CLAIM((record->why != NULL) == slow.wrong);
+	own = dmarc_reference_request(&slow, DMARC_ITS_OWN);
+	CLAIM(dmarc_record_usable(record) == (own != DMARC_UNSAID));
+	for (enum dmarc_whose whose = DMARC_ITS_OWN;
+	     whose <= DMARC_OF_NO_DOMAIN && own != DMARC_UNSAID; whose++)
+		CLAIM(dmarc_record_request(record, whose) ==
+		      dmarc_reference_request(&slow, whose));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct dmarc_record record, again, other;
 	struct dmarc_faults faults;
 	struct dmarc_text text = { .len = size };
 	size_t len;
+	bool is_record;
 	char *bytes = malloc(size + 1); /* not terminated, on purpose */
 	char *printed, *twice;
 
@@ -77,7 +112,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 0)
 		memcpy(bytes, data, size);
 	text.text = bytes;
-	if (!dmarc_record_parse(bytes, size, &record, &faults)) {
+	is_record = dmarc_record_parse(bytes, size, &record, &faults);
+	check_reference(bytes, size, is_record, &record);
+	if (!is_record) {
 		CLAIM(faults.count == 1 && record.why);
 		CLAIM(dmarc_record_choose(&text, 1, &other, NULL) ==
 		      DMARC_CHOICE_NOTHING);

@@ -21,7 +21,8 @@ endif
 # anywhere against the same in one piece.
 check_PROGRAMS += tests/fuzz/fuzz_address tests/fuzz/fuzz_header
 tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz_address.c $(fuzz_main) \
-	tests/fuzz/address_reference.c tests/fuzz/address_reference.h
+	tests/fuzz/address_reference.c tests/fuzz/address_reference.h \
+	tests/fuzz/abnf.c tests/fuzz/abnf.h
 tests_fuzz_fuzz_address_LDADD = rules/librules.a $(IDN2_LIBS)
 tests_fuzz_fuzz_address_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_header_SOURCES = tests/fuzz/fuzz_header.c $(fuzz_main)
@@ -144,17 +145,22 @@ if !FUZZING
 TESTS += tests/fuzz/fuzz_spf
 endif
 
-# DMARC records: printed, they say the same.  What follows from them, against a
-# slow second reading of the RFC.
+# DMARC records against a reader made of the RFC's ABNF; printed, they say the
+# same.  What follows from them, against a slow second reading of the RFC.
 check_PROGRAMS += tests/fuzz/fuzz_dmarc_record tests/fuzz/fuzz_dmarc
 tests_fuzz_fuzz_dmarc_record_SOURCES = tests/fuzz/fuzz_dmarc_record.c \
-	$(fuzz_main)
+	tests/fuzz/dmarc_reference.c tests/fuzz/dmarc_reference.h \
+	tests/fuzz/abnf.c tests/fuzz/abnf.h $(fuzz_main)
 tests_fuzz_fuzz_dmarc_record_LDADD = filter/inspect/libinspect.a
 tests_fuzz_fuzz_dmarc_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_dmarc_SOURCES = tests/fuzz/fuzz_dmarc.c $(fuzz_main)
+tests_fuzz_fuzz_dmarc_SOURCES = tests/fuzz/fuzz_dmarc.c \
+	tests/fuzz/dmarc_world.c tests/fuzz/dmarc_world.h \
+	tests/fuzz/dmarc_reference.c tests/fuzz/dmarc_reference.h \
+	tests/fuzz/abnf.c tests/fuzz/abnf.h $(fuzz_main)
 tests_fuzz_fuzz_dmarc_LDADD = filter/inspect/libinspect.a
 tests_fuzz_fuzz_dmarc_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-EXTRA_DIST += tests/fuzz/seeds/dmarc_record tests/fuzz/seeds/dmarc
+EXTRA_DIST += tests/fuzz/dmarc_record.dict tests/fuzz/seeds/dmarc_record \
+	tests/fuzz/seeds/dmarc
 if !FUZZING
 TESTS += tests/fuzz/fuzz_dmarc_record tests/fuzz/fuzz_dmarc
 endif
