@@ -2,9 +2,10 @@
  * fuzz_spf_record.c - SPF records, which strangers publish.
  *
  * The input is a record, with its version or without, or an explanation.  What
- * is read is written, and read again, and the same; a fault lies in the record;
- * what its domain-specs expand to is a name or is not; an explanation is
- * printable and fits.
+ * is read is what a slow second reader, made of the RFC's ABNF, reads in it; it
+ * is written, and read again, and the same; a fault lies in the record; what
+ * its domain-specs expand to is a name or is not; an explanation is printable
+ * and fits.
  */
 #include "filter/inspect/spf_record.h"
 
@@ -15,6 +16,7 @@
 #include "lists/dns_name.h"
 #include "rules/arena.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/spf_record_reference.h"
 
 #define VERSION "v=spf1 "
 #define VERSION_LEN (sizeof(VERSION) - 1)
@@ -135,6 +137,56 @@ static void check_explanation(const struct spf_context *context,
 		       SPF_BAD_MACRO));
 }
 
+static bool same_part(const char *text, const struct spf_read_part *part,
+		      const char *at, size_t len)
+{
+	return part->there ? at == text + part->at && len == part->len
+			   : at == NULL && len == 0;
+}
+
+static void check_term(const char *text, const struct spf_term *term,
+		       const struct spf_read_term *slow)
+{
+	unsigned bits = term->network.bits;
+
+	CLAIM(term->kind == slow->kind);
+	CLAIM(term->qualifier == slow->qualifier);
+	CLAIM(term->at == slow->whole.at && term->len == slow->whole.len);
+	CLAIM(term->letters == slow->letters);
+	CLAIM(same_part(text, &slow->name, term->name, term->name_len));
+	CLAIM(same_part(text, &slow->spec, term->spec, term->spec_len));
+	if (term->kind != SPF_IP4 && term->kind != SPF_IP6) {
+		CLAIM(term->bits4 == slow->bits4 && term->bits6 == slow->bits6);
+		return;
+	}
+	CLAIM(bits == (term->kind == SPF_IP4 ? slow->bits4 : slow->bits6));
+	CLAIM(term->network.ip.family == (term->kind == SPF_IP4 ? 4 : 6));
+	CLAIM(memcmp(term->network.ip.bytes, slow->network, 16) == 0);
+}
+
+/* NULL: it is no record. */
+static void check_reference(const char *text, size_t len,
+			    const struct spf_record *record)
+{
+	static struct spf_read_record slow;
+
+	if (len > 0 && len <= ABNF_TEXT_MAX) {
+		CLAIM((spf_domain_check(text, len, NULL, NULL) == 0) ==
+		      spf_reference_is_domain(text, len));
+		CLAIM((spf_macro_check(text, len, SPF_IN_EXPLANATION, NULL,
+				       NULL) == 0) ==
+		      spf_reference_is_explanation(text, len));
+	}
+	switch (spf_record_read_slowly(text, len, &slow)) {
+	case SPF_READ_TOO_LONG: return;
+	case SPF_READ_BROKEN: CLAIM(!record); return;
+	case SPF_READ_RECORD: CLAIM(record); break;
+	}
+	CLAIM(record->count == slow.count);
+	for (size_t i = 0; i < slow.count; i++)
+		check_term(record->text, &record->terms[i], &slow.terms[i]);
+}
+
 static void check_record(struct arena *arena, const char *text, size_t len)
 {
 	struct spf_context context = {
@@ -149,8 +201,10 @@ static void check_record(struct arena *arena, const char *text, size_t len)
 	check_explanation(&context, text, len);
 	if (spf_record_parse(arena, text, len, &record, &fault) != SPF_PARSED) {
 		CLAIM(fault.at <= len && fault.why);
+		check_reference(text, len, NULL);
 		return;
 	}
+	check_reference(text, len, &record);
 	check_places(&record);
 	check_again(arena, &record);
 	check_expansions(&record, &context);

@@ -121,9 +121,12 @@ if !FUZZING
 TESTS += tests/fuzz/fuzz_names
 endif
 
-# SPF records: what is read, written and read again is the same.
+# SPF records against a reader made of the RFC's ABNF; what is read, written and
+# read again is the same.
 check_PROGRAMS += tests/fuzz/fuzz_spf_record
-tests_fuzz_fuzz_spf_record_SOURCES = tests/fuzz/fuzz_spf_record.c $(fuzz_main)
+tests_fuzz_fuzz_spf_record_SOURCES = tests/fuzz/fuzz_spf_record.c \
+	tests/fuzz/spf_record_reference.c tests/fuzz/spf_record_reference.h \
+	tests/fuzz/abnf.c tests/fuzz/abnf.h $(fuzz_main)
 tests_fuzz_fuzz_spf_record_LDADD = filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a
 tests_fuzz_fuzz_spf_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
