@@ -34,7 +34,8 @@
  * has waited then, or has just been used, or is no longer blocked.  A jump
  * forward over `window` starts a wait over, which is one more wait and not for
  * ever; a jump by more than `wait` and less than `window` across a restart
- * cannot be told from waiting.
+ * cannot be told from waiting.  So machines that remember together go by one
+ * wall clock, that of the server which they share (store_redis_clock.h).
  *
  * Pure functions, for any thread; nothing is allocated.
  */

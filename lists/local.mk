@@ -45,6 +45,7 @@ lists_liblists_a_SOURCES = \
 	lists/store_lmdb_sweep.c lists/store_lmdb_visit.c \
 	lists/store_lmdb_writer.c \
 	lists/store_redis.c lists/store_redis.h lists/store_redis_private.h \
+	lists/store_redis_clock.c lists/store_redis_clock.h \
 	lists/store_redis_edit.c lists/store_redis_greet.c \
 	lists/store_redis_look.c \
 	lists/store_redis_link.c lists/store_redis_link.h \

@@ -154,7 +154,9 @@ enum store_end store_visit(struct store *store, const struct store_visit *visit,
 	return count_end(store, end);
 }
 
+/* The engine may learn the time in the call, so it is asked for within. */
 struct change {
+	struct store *store;
 	const struct greylist_time *now;
 	int64_t span;
 	enum greylist_mark mark;
@@ -163,15 +165,17 @@ struct change {
 static bool convict(void *context, struct greylist_identity *identity)
 {
 	const struct change *change = context;
+	struct greylist_time now = store_time(change->store, change->now);
 
-	return greylist_convict(identity, change->now, change->span);
+	return greylist_convict(identity, &now, change->span);
 }
 
 static bool set_mark(void *context, struct greylist_identity *identity)
 {
 	const struct change *change = context;
+	struct greylist_time now = store_time(change->store, change->now);
 
-	greylist_set_mark(identity, change->mark, change->now, change->span);
+	greylist_set_mark(identity, change->mark, &now, change->span);
 	return true;
 }
 
@@ -180,7 +184,7 @@ enum store_end store_convict(struct store *store, const char *identity,
 			     const struct greylist_time *now, int64_t span,
 			     unsigned max_ms, bool *ret_done)
 {
-	struct change change = { .now = now, .span = span };
+	struct change change = { .store = store, .now = now, .span = span };
 	enum store_end end = STORE_INVALID;
 	bool done = false;
 
@@ -197,7 +201,9 @@ enum store_end store_set_mark(struct store *store, const char *identity,
 			      const struct greylist_time *now, int64_t span,
 			      unsigned max_ms)
 {
-	struct change change = { .now = now, .span = span, .mark = mark };
+	struct change change = {
+		.store = store, .now = now, .span = span, .mark = mark
+	};
 	enum store_end end = STORE_INVALID;
 	bool done;
 
@@ -437,6 +443,7 @@ enum store_end store_import(struct store *store,
 			    const struct greylist_time *now,
 			    uint64_t *ret_taken, size_t *ret_bad)
 {
+	const struct greylist_time time = store_time(store, now);
 	struct store_entry *kept = NULL;
 	enum store_end end;
 	uint64_t taken = 0;
@@ -449,7 +456,7 @@ enum store_end store_import(struct store *store,
 	kept = calloc(count + 1, sizeof(*kept));
 	if (!kept)
 		return count_end(store, STORE_BROKEN);
-	end = choose(entries, count, terms, now, kept, &n, ret_bad);
+	end = choose(entries, count, terms, &time, kept, &n, ret_bad);
 	if (end == STORE_DONE && n > 0)
 		end = store->engine->merge(store, kept, n, now, &taken);
 	if (end == STORE_DONE)
@@ -459,6 +466,12 @@ enum store_end store_import(struct store *store,
 }
 
 /* --- its life ------------------------------------------------------------ */
+
+struct greylist_time store_time(struct store *store,
+				const struct greylist_time *now)
+{
+	return store->engine->time ? store->engine->time(store, now) : *now;
+}
 
 uint64_t store_sweep(struct store *store, const struct greylist_time *now,
 		     unsigned limit)

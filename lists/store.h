@@ -30,14 +30,16 @@
  * same diary of visits.  A visit's keys must lie on one server, so a cluster of
  * them is no engine; Sentinel's replicas are.
  *
- * Time.  The caller passes it in.  Redis lets a record live for as long as the
- * judgement says, by its own clock.  LMDB has an index by seconds of the wall
- * clock; before the sweep deletes a record it asks greylist_drift() how far
- * that clock has moved against the steady one since the record's stamp, and if
- * by more than the second that is rounding, moves the record in the index by as
- * much.  So nothing is lost to a jump while the machine is up.  Across a
- * restart a jump cannot be seen in one record: where the wall clock is more
- * than STORE_JUMP ahead of the last commit the first sweep waits for
+ * Time.  The caller passes it in.  Where hosts share a server the wall clock in
+ * it is replaced by the server's (store_time()), in the local file as well, so
+ * that a stamp means the same at each of them.  Redis lets a record live for as
+ * long as the judgement says, by its own clock.  LMDB has an index by seconds
+ * of the wall clock; before the sweep deletes a record it asks greylist_drift()
+ * how far that clock has moved against the steady one since the record's stamp,
+ * and if by more than the second that is rounding, moves the record in the
+ * index by as much.  So nothing is lost to a jump while the machine is up.
+ * Across a restart a jump cannot be seen in one record: where the wall clock is
+ * more than STORE_JUMP ahead of the last commit the first sweep waits for
  * STORE_PAUSE seconds, time to set a clock.  Whatever is swept too early is a
  * stranger again, which is one wait.
  *
@@ -292,12 +294,24 @@ struct store_stats {
 	int64_t back_since;
 	uint64_t pruned, foreign, newer;
 	uint64_t queued, dropped; /* writes for a server that is away */
+	/* of this host's wall clock to the shared one, seconds; 0: unknown */
+	int64_t clock_ahead;
 	/* ends of waits: of up to 2^n seconds, longer ones in the last */
 	uint64_t waits[STORE_WAITS];
 };
 
 /* Cheap: takes nothing but a lock. */
 void store_stats(struct store *store, struct store_stats *ret_stats);
+
+/*
+ * The time as the store's stamps and expiries have it: the caller's, but for a
+ * store that several hosts share, which goes by one wall clock for all of them
+ * (store_redis_clock.h).  Whoever compares with stamps, or tells people what is
+ * left, asks for it; the functions here do so themselves.  To ask again for
+ * what it returned changes nothing.  Cheap: takes nothing but a lock.
+ */
+struct greylist_time store_time(struct store *store,
+				const struct greylist_time *now);
 
 /*
  * Expires what is due, at most `limit` records, a transaction of a slice at a
@@ -412,6 +426,9 @@ struct store_engine {
 			  unsigned limit);
 	/* Finds all zero; answers, ends and waits are the front's. */
 	void (*stats)(struct store *store, struct store_stats *ret_stats);
+	/* store_time(), whatever time the others are given; NULL: as it is */
+	struct greylist_time (*time)(struct store *store,
+				     const struct greylist_time *now);
 	void (*close)(struct store *store);
 };
 

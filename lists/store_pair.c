@@ -76,6 +76,12 @@ static unsigned left_of(unsigned max_ms, uint64_t begin_ms)
 	return past < max_ms ? max_ms - (unsigned)past : 0;
 }
 
+struct greylist_time store_pair_time(struct store_pair *pair,
+				     const struct greylist_time *now)
+{
+	return store_time(pair->shared, now);
+}
+
 /* --- visits -------------------------------------------------------------- */
 
 /* The shared one has answered: is it worth telling? */
@@ -140,6 +146,7 @@ static enum store_end visit_pair(struct store *store,
 			go_alone(pair);
 	}
 	if (is_away(end)) {
+		part.now = store_pair_time(pair, &visit->now);
 		part.max_ms = left_of(visit->max_ms, begin_ms);
 		end = visit_local(pair, &part, ret_result);
 	}
@@ -158,6 +165,7 @@ static enum store_end change_pair(struct store *store, const char *identity,
 	struct store_pair *pair = (struct store_pair *)store;
 	uint64_t begin_ms = clock_ms();
 	bool shared = enter(pair, now);
+	struct greylist_time time;
 	enum store_end end = STORE_AWAY;
 
 	if (shared) {
@@ -171,8 +179,9 @@ static enum store_end change_pair(struct store *store, const char *identity,
 			go_alone(pair);
 	}
 	if (is_away(end)) {
+		time = store_pair_time(pair, now);
 		end = pair->local->engine->change(pair->local, identity, change,
-						  context, terms, now,
+						  context, terms, &time,
 						  left_of(max_ms, begin_ms),
 						  ret_done);
 		note_local_end(pair, end);
@@ -192,6 +201,7 @@ static enum store_end write_to_pair(struct store *store, const char *address,
 	struct store_pair *pair = (struct store_pair *)store;
 	uint64_t begin_ms = clock_ms();
 	bool shared = enter(pair, now);
+	struct greylist_time time;
 	enum store_end end = STORE_AWAY;
 
 	if (shared) {
@@ -204,7 +214,8 @@ static enum store_end write_to_pair(struct store *store, const char *address,
 			go_alone(pair);
 	}
 	if (is_away(end)) {
-		end = store_write_to(pair->local, address, terms, now,
+		time = store_pair_time(pair, now);
+		end = store_write_to(pair->local, address, terms, &time,
 				     left_of(max_ms, begin_ms));
 		note_local_end(pair, end);
 		if (end == STORE_DONE)
@@ -239,14 +250,15 @@ static enum store_end list_pair(struct store *store,
 {
 	struct store_pair *pair = (struct store_pair *)store;
 	bool shared = enter(pair, now);
+	struct greylist_time time = store_pair_time(pair, now);
 	char whose = shared ? 's' : 'l';
 	struct store_cursor own;
 	enum store_end end;
 
 	if (own_cursor(cursor, whose, &own)) {
 		end = store_list(shared ? pair->shared : pair->local, filter,
-				 terms, now, limit, max_ms, &own, each, context,
-				 ret_more);
+				 terms, &time, limit, max_ms, &own, each,
+				 context, ret_more);
 		if (shared && is_away(end))
 			go_alone(pair); /* who begins again is answered */
 	} else {
@@ -274,6 +286,7 @@ static enum store_end show_pair(struct store *store, enum store_kind kind,
 {
 	struct store_pair *pair = (struct store_pair *)store;
 	bool shared = enter(pair, now);
+	struct greylist_time time;
 	enum store_end end = STORE_AWAY;
 
 	if (shared)
@@ -281,9 +294,11 @@ static enum store_end show_pair(struct store *store, enum store_kind kind,
 				 context, ret_there);
 	if (shared && is_away(end))
 		go_alone(pair);
-	if (is_away(end))
-		end = store_show(pair->local, kind, key, now, max_ms, each,
+	if (is_away(end)) {
+		time = store_pair_time(pair, now);
+		end = store_show(pair->local, kind, key, &time, max_ms, each,
 				 context, ret_there);
+	}
 	leave(pair);
 	return end;
 }
@@ -314,6 +329,7 @@ static enum store_end merge_pair(struct store *store,
 {
 	struct store_pair *pair = (struct store_pair *)store;
 	bool shared = enter(pair, now);
+	struct greylist_time time;
 	enum store_end end = STORE_AWAY, local_end;
 	uint64_t taken = 0;
 
@@ -322,8 +338,9 @@ static enum store_end merge_pair(struct store *store,
 						  now, ret_taken);
 	if (shared && is_away(end))
 		go_alone(pair);
-	local_end = pair->local->engine->merge(pair->local, entries, count, now,
-					       &taken);
+	time = store_pair_time(pair, now);
+	local_end = pair->local->engine->merge(pair->local, entries, count,
+					       &time, &taken);
 	if (is_away(end)) {
 		end = local_end;
 		*ret_taken = taken;
@@ -341,10 +358,11 @@ static uint64_t sweep_pair(struct store *store, const struct greylist_time *now,
 			   unsigned limit)
 {
 	struct store_pair *pair = (struct store_pair *)store;
+	struct greylist_time time = store_pair_time(pair, now);
 	uint64_t swept;
 
 	(void)enter(pair, now);
-	swept = store_sweep(pair->local, now, limit) +
+	swept = store_sweep(pair->local, &time, limit) +
 		store_sweep(pair->shared, now, limit);
 	leave(pair);
 	return swept;
@@ -365,6 +383,7 @@ static void stats_pair(struct store *store, struct store_stats *ret_stats)
 	ret_stats->back_since = 0;
 	ret_stats->foreign += shared.foreign;
 	ret_stats->newer += shared.newer;
+	ret_stats->clock_ahead = shared.clock_ahead;
 	pthread_mutex_lock(&pair->lock);
 	if (pair->alone) {
 		ret_stats->health = pair->silent ? STORE_SILENT : STORE_ALONE;
@@ -406,6 +425,12 @@ static void close_pair(struct store *store)
 	free_pair(pair);
 }
 
+static struct greylist_time time_pair(struct store *store,
+				      const struct greylist_time *now)
+{
+	return store_pair_time((struct store_pair *)store, now);
+}
+
 static const struct store_engine engine = {
 	.name = "pair",
 	.visit = visit_pair,
@@ -417,6 +442,7 @@ static const struct store_engine engine = {
 	.merge = merge_pair,
 	.sweep = sweep_pair,
 	.stats = stats_pair,
+	.time = time_pair,
 	.close = close_pair,
 };
 

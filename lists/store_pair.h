@@ -12,6 +12,13 @@
  * need not do so twice; and no visit pays for finding out.  Only when both fail
  * is the answer unknown.
  *
+ * The local one goes by the shared one's wall clock, too, also while it is
+ * alone.  Whatever this host has stamped it judges by its steady clock until it
+ * is started anew, so no jump and no late answer of the shared one changes what
+ * it says.  After that there is only the wall clock: what was stamped before is
+ * judged rightly once the shared one has told the time; if that has been away
+ * since the start, by this host's own clock, as if there were no other.
+ *
  * While the shared one is away, what is taken away (store_forget(), and
  * GREYLIST_UNMARKED) is taken from this host alone; and a listing that began at
  * one of the two ends with STORE_AWAY where the other has taken over.

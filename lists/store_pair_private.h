@@ -27,6 +27,13 @@ struct store_pair {
 	struct store_queue *for_local, *for_shared;
 };
 
+/*
+ * The local one, too, goes by the shared clock, so that its records mean the
+ * same at the other and the other way round.
+ */
+struct greylist_time store_pair_time(struct store_pair *pair,
+				     const struct greylist_time *now);
+
 /* Notes that a record has changed, for the one of the two that lacks it. */
 void store_pair_note(struct store_pair *pair, struct store_queue *queue,
 		     enum store_kind kind, const char *key);

@@ -171,6 +171,7 @@ static enum store_end reconcile(struct store_pair *pair, struct batch *batch)
 	now = pair->now;
 	take_batch(pair->for_shared, batch);
 	pthread_mutex_unlock(&pair->lock);
+	now = store_pair_time(pair, &now);
 	/* what the local one cannot say is lost, and keeps nothing else back */
 	lost = look_up(pair->local, batch, &now) != STORE_DONE;
 	if (batch->found == 0)
@@ -201,6 +202,7 @@ static void mirror(struct store_pair *pair, struct batch *batch)
 	now = pair->now;
 	take_batch(pair->for_local, batch);
 	pthread_mutex_unlock(&pair->lock);
+	now = store_pair_time(pair, &now);
 	if (look_up(pair->shared, batch, &now) == STORE_DONE)
 		(void)replace(pair->local, batch, &now);
 }

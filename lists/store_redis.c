@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lists/greylist_clock.h"
 #include "lists/greylist_record.h"
 
 /* --- keys ---------------------------------------------------------------- */
@@ -85,14 +86,19 @@ static enum store_end visit_redis(struct store *store,
 	struct store_redis *redis = (struct store_redis *)store;
 	struct redis_call call =
 		redis_call_urgent(redis, &visit->now, visit->max_ms);
+	struct store_visit part = *visit;
 	struct redis_command words;
 	struct redis_reply *reply;
 	enum store_end end;
 
 	redis_enter(redis);
 	redis_command_init(&words);
-	write_visit(&words, redis, visit);
-	end = redis_run(redis, &call, &words, VISIT_WORDS, VISIT_KEYS, &reply);
+	end = redis_share_time(redis, &call, &visit->now, &part.now);
+	if (end == STORE_DONE) {
+		write_visit(&words, redis, &part);
+		end = redis_run(redis, &call, &words, VISIT_WORDS, VISIT_KEYS,
+				&reply);
+	}
 	if (end == STORE_DONE) {
 		end = read_visit(redis, &call, reply, ret_result);
 		redis_reply_free(reply);
@@ -197,21 +203,23 @@ static enum store_end change_redis(struct store *store, const char *identity,
 {
 	struct store_redis *redis = (struct store_redis *)store;
 	struct redis_call call = redis_call_urgent(redis, now, max_ms);
+	struct greylist_time time;
 	struct found found;
 	enum store_end end;
 	bool swapped = false;
 
 	redis_enter(redis);
-	do {
+	end = redis_share_time(redis, &call, now, &time);
+	while (end == STORE_DONE && !swapped) {
 		end = look_at_identity(redis, &call, identity, &found);
 		if (end != STORE_DONE)
 			break;
 		*ret_done = change(context, &found.identity);
 		if (!*ret_done)
 			break;
-		end = swap_identity(redis, &call, identity, &found, terms, now,
-				    &swapped);
-	} while (end == STORE_DONE && !swapped);
+		end = swap_identity(redis, &call, identity, &found, terms,
+				    &time, &swapped);
+	}
 	redis_leave(redis);
 	return end;
 }
@@ -232,13 +240,12 @@ static enum store_end read_written(struct store_redis *redis,
 	return STORE_DONE;
 }
 
-static enum store_end write_to_redis(struct store *store, const char *address,
+static enum store_end write_outbound(struct store_redis *redis,
+				     const struct redis_call *call,
+				     const char *address,
 				     const struct greylist_terms *terms,
-				     const struct greylist_time *now,
-				     unsigned max_ms)
+				     const struct greylist_time *now)
 {
-	struct store_redis *redis = (struct store_redis *)store;
-	struct redis_call call = redis_call_urgent(redis, now, max_ms);
 	struct greylist_outbound outbound = { 0 };
 	char text[GREYLIST_RECORD_SIZE];
 	struct redis_command words;
@@ -247,19 +254,35 @@ static enum store_end write_to_redis(struct store *store, const char *address,
 
 	greylist_write_to(&outbound, now);
 	greylist_write_outbound(&outbound, text);
-	redis_enter(redis);
 	redis_command_init(&words);
 	redis_command_key(&words, redis, STORE_OUTBOUND, address);
 	redis_command_text(&words, "write");
 	redis_command_text(&words, text);
 	redis_command_number(&words,
 			     greylist_outbound_left(&outbound, terms, now));
-	end = redis_run(redis, &call, &words, 4, 1, &reply);
+	end = redis_run(redis, call, &words, 4, 1, &reply);
 	if (end == STORE_DONE) {
-		end = read_written(redis, &call, reply);
+		end = read_written(redis, call, reply);
 		redis_reply_free(reply);
 	}
 	redis_command_done(&words);
+	return end;
+}
+
+static enum store_end write_to_redis(struct store *store, const char *address,
+				     const struct greylist_terms *terms,
+				     const struct greylist_time *now,
+				     unsigned max_ms)
+{
+	struct store_redis *redis = (struct store_redis *)store;
+	struct redis_call call = redis_call_urgent(redis, now, max_ms);
+	struct greylist_time time;
+	enum store_end end;
+
+	redis_enter(redis);
+	end = redis_share_time(redis, &call, now, &time);
+	if (end == STORE_DONE)
+		end = write_outbound(redis, &call, address, terms, &time);
 	redis_leave(redis);
 	return end;
 }
@@ -277,10 +300,24 @@ static uint64_t sweep_redis(struct store *store,
 static void stats_redis(struct store *store, struct store_stats *ret_stats)
 {
 	struct store_redis *redis = (struct store_redis *)store;
+	const struct greylist_time now = greylist_now();
 
 	pthread_mutex_lock(&redis->lock);
 	*ret_stats = redis->stats;
+	ret_stats->clock_ahead = redis_wall_ahead(&redis->wall, &now);
 	pthread_mutex_unlock(&redis->lock);
+}
+
+static struct greylist_time time_redis(struct store *store,
+				       const struct greylist_time *now)
+{
+	struct store_redis *redis = (struct store_redis *)store;
+	struct greylist_time time;
+
+	pthread_mutex_lock(&redis->lock);
+	time = redis_wall_time(&redis->wall, now);
+	pthread_mutex_unlock(&redis->lock);
+	return time;
 }
 
 static void free_redis(struct store_redis *redis)
@@ -323,6 +360,7 @@ static const struct store_engine engine = {
 	.merge = redis_merge,
 	.sweep = sweep_redis,
 	.stats = stats_redis,
+	.time = time_redis,
 	.close = close_redis,
 };
 

@@ -11,7 +11,8 @@
  * Keys are PREFIX t:KEY, i:KEY and o:KEY, for triplets, identities and
  * outbound, without blanks behind the prefix; the values are the lines of
  * greylist_record.h, and the server drops them when they are no longer needed.
- * The server is not believed: see store_redis_reply.h.
+ * The server is not believed: see store_redis_reply.h.  It is, where it says
+ * what time it is: see store_redis_clock.h.
  *
  * There is no TLS: Debian 12's hiredis (0.14) has none.  A tunnel, or a unix
  * socket, is the way where others can listen.  Names are not looked up, as

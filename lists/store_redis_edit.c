@@ -43,7 +43,8 @@ enum store_end redis_drop(struct store *store, enum store_kind kind,
 struct brought {
 	struct redis_item item;
 	size_t order; /* in which it was brought */
-	const struct store_entry *entry;
+	struct store_entry entry;
+	char value[GREYLIST_RECORD_SIZE]; /* the entry's, if restamped */
 	char text[GREYLIST_RECORD_SIZE + 1];
 	size_t len;
 	struct store_entry there;
@@ -97,8 +98,8 @@ static bool merge_item(void *context, const struct redis_item *item,
 
 		if (!same_key(first, each))
 			break;
-		if (store_is_better(each->entry, best)) {
-			first->best = each->entry;
+		if (store_is_better(&each->entry, best)) {
+			first->best = &each->entry;
 			merging->taken++;
 		}
 		merging->next++;
@@ -152,6 +153,39 @@ static enum store_end swap_all(struct store_redis *redis,
 	return end;
 }
 
+/*
+ * What this host has stamped while no server had told the time bears the wall
+ * clock of this host; the steady one, which it bears as well, says what the
+ * shared clock showed then.
+ */
+static void restamp(struct store_redis *redis, struct brought *brought)
+{
+	struct store_entry *entry = &brought->entry;
+	struct greylist_identity *identity = &entry->identity;
+	struct store *store = &redis->store;
+
+	entry->triplet.first = store_time(store, &entry->triplet.first);
+	entry->triplet.last = store_time(store, &entry->triplet.last);
+	identity->counted = store_time(store, &identity->counted);
+	identity->last = store_time(store, &identity->last);
+	identity->trapped = store_time(store, &identity->trapped);
+	identity->marked = store_time(store, &identity->marked);
+	entry->outbound.last = store_time(store, &entry->outbound.last);
+	switch (entry->kind) {
+	case STORE_TRIPLET:
+		greylist_write_triplet(&entry->triplet, brought->value);
+		break;
+	case STORE_IDENTITY:
+		greylist_write_identity(identity, brought->value);
+		break;
+	case STORE_OUTBOUND:
+		greylist_write_outbound(&entry->outbound, brought->value);
+		break;
+	case STORE_ALL: return;
+	}
+	entry->value = brought->value;
+}
+
 static enum store_end merge_all(struct store_redis *redis,
 				const struct redis_call *call,
 				struct merging *merging,
@@ -188,6 +222,7 @@ enum store_end redis_merge(struct store *store,
 	struct store_redis *redis = (struct store_redis *)store;
 	struct redis_call call = redis_call_patient(now->wall, PATIENCE_MS);
 	struct merging merging = { .count = count };
+	struct greylist_time time;
 	struct redis_item *items = calloc(count + 1, sizeof(*items));
 	enum store_end end = STORE_BROKEN;
 
@@ -198,11 +233,15 @@ enum store_end redis_merge(struct store *store,
 		merging.brought[i].item.kind = entries[i].kind;
 		merging.brought[i].item.key = entries[i].key;
 		merging.brought[i].order = i;
-		merging.brought[i].entry = &entries[i];
+		merging.brought[i].entry = entries[i];
 	}
 	qsort(merging.brought, count, sizeof(*merging.brought), by_key);
 	redis_enter(redis);
-	end = merge_all(redis, &call, &merging, items);
+	end = redis_share_time(redis, &call, now, &time);
+	for (size_t i = 0; end == STORE_DONE && i < count; i++)
+		restamp(redis, &merging.brought[i]);
+	if (end == STORE_DONE)
+		end = merge_all(redis, &call, &merging, items);
 	redis_leave(redis);
 	if (end == STORE_DONE)
 		*ret_taken = merging.taken;

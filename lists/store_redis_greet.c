@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lists/file.h"
+#include "lists/greylist_clock.h"
 
 enum { PASSWORD_FILE_MAX = 4096 };
 
@@ -67,6 +68,7 @@ static int write_greeting(const struct store_redis *redis,
 		redis_command_say(&greeting->command, "SELECT", number, NULL);
 	}
 	redis_command_say(&greeting->command, "ROLE", NULL);
+	redis_command_say(&greeting->command, "TIME", NULL);
 	redis_command_say(&greeting->command, "SCRIPT", "LOAD", redis_script,
 			  NULL);
 	return 0;
@@ -87,7 +89,8 @@ static enum store_end refuse(struct redis_link *link,
 static enum store_end read_greeting(const struct greeting *greeting,
 				    struct redis_link *link,
 				    const struct redis_place *place,
-				    struct redis_reply **reply)
+				    struct redis_reply **reply,
+				    const struct redis_reply **ret_time)
 {
 	bool master = false;
 
@@ -102,6 +105,7 @@ static enum store_end read_greeting(const struct greeting *greeting,
 			 place->text);
 		return STORE_AWAY;
 	}
+	*ret_time = *++reply;
 	reply++;
 	if (!redis_reply_sha(*reply, link->sha))
 		return refuse(link, place, *reply);
@@ -114,7 +118,9 @@ static enum store_end greet_place(struct store_redis *redis,
 				  const struct redis_place *place,
 				  uint64_t deadline_ms)
 {
-	struct redis_reply *replies[4];
+	const struct greylist_time before = greylist_now();
+	const struct redis_reply *time = NULL;
+	struct redis_reply *replies[5];
 	struct greeting greeting;
 	enum store_end end = STORE_BROKEN;
 
@@ -124,7 +130,9 @@ static enum store_end greet_place(struct store_redis *redis,
 		end = redis_link_ask(link, &greeting.command, deadline_ms,
 				     replies);
 	if (end == STORE_DONE) {
-		end = read_greeting(&greeting, link, place, replies);
+		end = read_greeting(&greeting, link, place, replies, &time);
+		if (end == STORE_DONE)
+			redis_note_time(redis, time, &before);
 		for (size_t i = 0; i < greeting.command.count; i++)
 			redis_reply_free(replies[i]);
 	}

@@ -25,6 +25,7 @@ struct redis_link {
 	uint64_t used_ms; /* when it was last */
 	unsigned generation; /* see store_redis_pool.c */
 	bool busy, asking, probes;
+	bool tells_time; /* with the next reply */
 	char why[STORE_WHY_SIZE];
 };
 

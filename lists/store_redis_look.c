@@ -123,10 +123,13 @@ enum store_end redis_show(struct store *store, enum store_kind kind,
 	struct redis_call call = redis_call_patient(now->wall, max_ms);
 	struct showing showing = { .each = each, .context = context };
 	struct redis_item item = { .kind = kind, .key = key };
+	struct greylist_time time;
 	enum store_end end;
 
 	redis_enter(redis);
-	end = redis_look(redis, &call, &item, 1, show_item, &showing);
+	end = redis_share_time(redis, &call, now, &time);
+	if (end == STORE_DONE)
+		end = redis_look(redis, &call, &item, 1, show_item, &showing);
 	redis_leave(redis);
 	if (end == STORE_DONE)
 		*ret_there = showing.there;
@@ -364,10 +367,11 @@ enum store_end redis_list(struct store *store,
 {
 	struct store_redis *redis = (struct store_redis *)store;
 	struct redis_call call = redis_call_patient(now->wall, max_ms);
+	struct greylist_time time;
 	struct listing listing = {
 		.filter = filter,
 		.terms = terms,
-		.now = now,
+		.now = &time,
 		.until_ms = redis_clock() + max_ms,
 		.left = limit,
 		.each = each,
@@ -378,7 +382,9 @@ enum store_end redis_list(struct store *store,
 	if (!read_cursor(cursor, &listing))
 		return STORE_INVALID;
 	redis_enter(redis);
-	end = list_some(redis, &call, &listing, ret_more);
+	end = redis_share_time(redis, &call, now, &time);
+	if (end == STORE_DONE)
+		end = list_some(redis, &call, &listing, ret_more);
 	redis_leave(redis);
 	if (end == STORE_DONE)
 		write_cursor(&listing, cursor);

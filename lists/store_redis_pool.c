@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lists/greylist_clock.h"
+
 enum { LEAST_MS = STORE_CONNECT_MS + 2 * STORE_COMMAND_MS };
 
 /* --- calls --------------------------------------------------------------- */
@@ -205,11 +207,15 @@ static enum store_end give_back(struct store_redis *redis,
 /* From here on, closing the store ends what we wait for. */
 static bool begin_asking(struct store_redis *redis, struct redis_link *link)
 {
+	uint64_t ms = redis_clock();
 	bool may;
 
 	pthread_mutex_lock(&redis->lock);
 	may = !redis->stopping;
 	link->asking = may;
+	link->tells_time = redis_wall_is_due(&redis->wall, ms);
+	if (link->tells_time)
+		redis->wall.next_ms = ms + REDIS_CLOCK_EVERY_MS;
 	pthread_mutex_unlock(&redis->lock);
 	return may;
 }
@@ -217,7 +223,8 @@ static bool begin_asking(struct store_redis *redis, struct redis_link *link)
 /* --- asking -------------------------------------------------------------- */
 
 struct question {
-	const struct redis_command *command; /* or words of the script's */
+	/* or words of the script's; NULL: only to be connected */
+	const struct redis_command *command;
 	size_t words, keys;
 	bool is_step;
 };
@@ -234,29 +241,51 @@ static void write_step(struct redis_command *command,
 	redis_command_raw(command, question->command);
 }
 
-static enum store_end ask_once(struct redis_link *link,
+/* The time is asked for along with a step, in the same round trip. */
+static enum store_end ask_step(struct store_redis *redis,
+			       struct redis_link *link,
 			       const struct question *question,
 			       uint64_t deadline_ms,
 			       struct redis_reply **ret_reply)
 {
+	const struct greylist_time before = greylist_now();
+	struct redis_reply *replies[2];
 	struct redis_command command;
 	enum store_end end;
 
-	if (!question->is_step)
-		return redis_link_ask(link, question->command, deadline_ms,
-				      ret_reply);
 	write_step(&command, question, link->sha);
-	end = redis_link_ask(link, &command, deadline_ms, ret_reply);
+	if (link->tells_time)
+		redis_command_say(&command, "TIME", NULL);
+	end = redis_link_ask(link, &command, deadline_ms, replies);
 	redis_command_done(&command);
-	return end;
+	if (end != STORE_DONE)
+		return end;
+	if (link->tells_time) {
+		redis_note_time(redis, replies[1], &before);
+		redis_reply_free(replies[1]);
+	}
+	*ret_reply = replies[0];
+	return STORE_DONE;
 }
 
-static enum store_end ask_on(struct redis_link *link,
+static enum store_end ask_once(struct store_redis *redis,
+			       struct redis_link *link,
+			       const struct question *question,
+			       uint64_t deadline_ms,
+			       struct redis_reply **ret_reply)
+{
+	if (question->is_step)
+		return ask_step(redis, link, question, deadline_ms, ret_reply);
+	return redis_link_ask(link, question->command, deadline_ms, ret_reply);
+}
+
+static enum store_end ask_on(struct store_redis *redis, struct redis_link *link,
 			     const struct question *question,
 			     uint64_t deadline_ms,
 			     struct redis_reply **ret_reply)
 {
-	enum store_end end = ask_once(link, question, deadline_ms, ret_reply);
+	enum store_end end =
+		ask_once(redis, link, question, deadline_ms, ret_reply);
 
 	if (end != STORE_DONE)
 		return end;
@@ -264,7 +293,8 @@ static enum store_end ask_on(struct redis_link *link,
 		redis_reply_free(*ret_reply);
 		end = redis_teach(link, deadline_ms);
 		if (end == STORE_DONE)
-			end = ask_once(link, question, deadline_ms, ret_reply);
+			end = ask_once(redis, link, question, deadline_ms,
+				       ret_reply);
 		if (end != STORE_DONE)
 			return end;
 	}
@@ -311,13 +341,15 @@ static enum store_end use(struct store_redis *redis,
 			return fail_of(call, end, start, redis->connect_ms,
 				       ret_blame);
 	}
+	if (question->command == NULL)
+		return STORE_DONE;
 	if (!begin_asking(redis, link))
 		return STORE_STOPPED;
 	start = redis_clock();
 	deadline = start + call->command_ms;
 	if (deadline > call->deadline_ms)
 		deadline = call->deadline_ms;
-	end = ask_on(link, question, deadline, ret_reply);
+	end = ask_on(redis, link, question, deadline, ret_reply);
 	if (end == STORE_DONE)
 		return end;
 	return fail_of(call, end, start, redis->command_ms, ret_blame);
@@ -361,4 +393,51 @@ enum store_end redis_run(struct store_redis *redis,
 	};
 
 	return ask(redis, call, &question, ret_reply);
+}
+
+/* --- whose clock counts -------------------------------------------------- */
+
+void redis_note_time(struct store_redis *redis, const struct redis_reply *reply,
+		     const struct greylist_time *before)
+{
+	const struct greylist_time after = greylist_now();
+	uint64_t ms = redis_clock();
+	int64_t seconds;
+
+	pthread_mutex_lock(&redis->lock);
+	if (redis_reply_time(reply, &seconds))
+		redis_wall_learn(&redis->wall, seconds, before, &after, ms);
+	else
+		redis_wall_refused(&redis->wall, ms);
+	pthread_mutex_unlock(&redis->lock);
+}
+
+/* Returns whether any server was asked for it. */
+static bool share_time(struct store_redis *redis,
+		       const struct greylist_time *now,
+		       struct greylist_time *ret_time)
+{
+	bool asked;
+
+	pthread_mutex_lock(&redis->lock);
+	asked = redis->wall.asked;
+	*ret_time = redis_wall_time(&redis->wall, now);
+	pthread_mutex_unlock(&redis->lock);
+	return asked;
+}
+
+enum store_end redis_share_time(struct store_redis *redis,
+				struct redis_call *call,
+				const struct greylist_time *now,
+				struct greylist_time *ret_time)
+{
+	const struct question connect = { .command = NULL };
+	enum store_end end = STORE_DONE;
+
+	if (!share_time(redis, now, ret_time)) {
+		end = ask(redis, call, &connect, NULL);
+		(void)share_time(redis, now, ret_time);
+	}
+	call->wall = ret_time->wall;
+	return end;
 }

@@ -4,6 +4,7 @@
  *   store_redis.c         opens it, takes visits, changes identities
  *   store_redis_look.c    lists and shows
  *   store_redis_edit.c    deletes and merges
+ *   store_redis_clock.c   whose wall clock counts
  *   store_redis_pool.c    who may use which connection, and whether any at all
  *   store_redis_greet.c   finds the server that leads, and is let in
  *   store_redis_place.c   where servers are
@@ -17,6 +18,7 @@
 #include <pthread.h>
 
 #include "lists/greylist_record.h"
+#include "lists/store_redis_clock.h"
 #include "lists/store_redis_link.h"
 
 enum {
@@ -53,6 +55,7 @@ struct store_redis {
 	bool probing; /* somebody is finding out */
 	bool stopping;
 	unsigned users; /* threads in a call */
+	struct redis_wall wall;
 	struct store_stats stats;
 };
 
@@ -60,7 +63,7 @@ struct store_redis {
 struct redis_call {
 	uint64_t deadline_ms; /* of the whole */
 	unsigned command_ms; /* of each command */
-	int64_t wall; /* the caller's, for stats.since */
+	int64_t wall; /* the caller's, later the shared clock's */
 	bool insists; /* asks even in a pause: people wait, not mail */
 };
 
@@ -73,6 +76,21 @@ struct redis_call redis_call_patient(int64_t wall, unsigned max_ms);
 /* Around each of the engine's functions, so that closing can wait for it. */
 void redis_enter(struct store_redis *redis);
 void redis_leave(struct store_redis *redis);
+
+/*
+ * The time by the clock that all hosts share, for the call, too.  Whatever
+ * stamps, judges or lapses goes by this one.  Where no server was asked for it
+ * yet one is connected to, so that the first visit is right as well; it has to
+ * be anyway, so there is no round trip more.
+ */
+enum store_end redis_share_time(struct store_redis *redis,
+				struct redis_call *call,
+				const struct greylist_time *now,
+				struct greylist_time *ret_time);
+
+/* What it has said to TIME, refusals among it, when asked at `before`. */
+void redis_note_time(struct store_redis *redis, const struct redis_reply *reply,
+		     const struct greylist_time *before);
 
 /*
  * One command, or one step of the script: its words behind "EVALSHA", the

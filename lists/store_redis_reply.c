@@ -287,6 +287,26 @@ bool redis_reply_role(const struct redis_reply *reply, bool *ret_master)
 	return true;
 }
 
+/* Texts of digits: seconds, and microseconds. */
+bool redis_reply_time(const struct redis_reply *reply, int64_t *ret_seconds)
+{
+	const struct redis_reply *text;
+	int64_t seconds = 0;
+
+	if (reply->kind != REDIS_ARRAY || reply->count != 2)
+		return false;
+	text = reply->parts[0];
+	if (text->kind != REDIS_TEXT || text->len == 0 || text->len > 12 ||
+	    strspn(text->text, "0123456789") != text->len)
+		return false;
+	for (size_t i = 0; i < text->len; i++)
+		seconds = 10 * seconds + (text->text[i] - '0');
+	if (seconds > GREYLIST_TIME_MAX)
+		return false;
+	*ret_seconds = seconds;
+	return true;
+}
+
 /* The reasons by name. */
 static bool read_why(const struct redis_reply *part,
 		     struct greylist_result *result)

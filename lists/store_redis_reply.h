@@ -96,6 +96,9 @@ bool redis_reply_sha(const struct redis_reply *reply,
 /* ROLE: is it the master? */
 bool redis_reply_role(const struct redis_reply *reply, bool *ret_master);
 
+/* TIME: the seconds that its wall clock shows. */
+bool redis_reply_time(const struct redis_reply *reply, int64_t *ret_seconds);
+
 /* A visit's: the result, and how many records were foreign. */
 bool redis_reply_visit(const struct redis_reply *reply,
 		       struct greylist_result *ret_result,

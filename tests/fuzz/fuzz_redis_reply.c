@@ -29,6 +29,14 @@ static void check_result(const struct redis_reply *reply)
 	CLAIM(result.triplet_left >= 0 && result.identity_left >= 0);
 }
 
+static void check_time(const struct redis_reply *reply)
+{
+	int64_t seconds;
+
+	if (redis_reply_time(reply, &seconds))
+		CLAIM(seconds >= 0 && seconds <= GREYLIST_TIME_MAX);
+}
+
 static void check_look(const struct redis_reply *reply, size_t count)
 {
 	const char *text;
@@ -68,6 +76,7 @@ static void check(const struct redis_reply *reply)
 	if (redis_reply_sha(reply, sha))
 		CLAIM(strlen(sha) == REDIS_SHA_SIZE - 1);
 	check_result(reply);
+	check_time(reply);
 	check_look(reply, 1);
 	check_look(reply, 3);
 	if (redis_reply_scan(reply, &cursor, &keys)) {

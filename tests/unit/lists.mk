@@ -121,6 +121,14 @@ tests_unit_test_store_redis_faults_SOURCES = \
 	tests/unit/store_memory.c tests/unit/store_memory.h
 tests_unit_test_store_redis_faults_LDADD = $(lists_test_libs) $(HIREDIS_LIBS)
 
+check_PROGRAMS += tests/unit/test_store_redis_clock
+TESTS += tests/unit/test_store_redis_clock
+tests_unit_test_store_redis_clock_SOURCES = \
+	tests/unit/test_store_redis_clock.c $(redis_server) \
+	tests/unit/redis_stub.c tests/unit/redis_stub.h \
+	tests/unit/store_memory.c tests/unit/store_memory.h
+tests_unit_test_store_redis_clock_LDADD = $(lists_test_libs) $(HIREDIS_LIBS)
+
 check_PROGRAMS += tests/unit/test_store_redis_contract
 TESTS += tests/unit/test_store_redis_contract
 tests_unit_test_store_redis_contract_SOURCES = \

@@ -12,10 +12,12 @@
 
 #include <pthread.h>
 
-/* What a master says that knows the script. */
-#define REDIS_STUB_MASTER                    \
-	"*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n" \
+/* What a master says that knows the script: whether it tells the time. */
+#define REDIS_STUB_TELLS(time)                    \
+	"*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n" time \
 	"$40\r\n0123456789012345678901234567890123456789\r\n"
+#define REDIS_STUB_NO_TIME "-NOPERM this user may not TIME\r\n"
+#define REDIS_STUB_MASTER REDIS_STUB_TELLS(REDIS_STUB_NO_TIME)
 
 struct redis_stub {
 	const char *greeting, *answer;

@@ -225,7 +225,7 @@ static void test_user_with_few_rights(void **state)
 	redis_server_do(&server,
 			"ACL SETUSER steelyard on >secret ~steelyard:* +select "
 			"+role +evalsha +script|load +getrange +exists +set "
-			"+del +pttl +scan");
+			"+del +pttl +scan +time");
 	redis_server_do(&server, "ACL SETUSER default on >other");
 	store = open_as(server.place, "", "steelyard", path);
 	must_fail(STORE_BROKEN, "password");

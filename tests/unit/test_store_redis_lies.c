@@ -218,20 +218,22 @@ static const struct {
 } greetings[] = {
 	{ "a replica is not asked",
 	  "*5\r\n$5\r\nslave\r\n$1\r\nh\r\n:1\r\n$7\r\nconnect\r\n:0\r\n"
+	  REDIS_STUB_NO_TIME
 	  "$40\r\n0123456789012345678901234567890123456789\r\n",
 	  STORE_AWAY, "no master" },
-	{ "a sentinel is no server", "*2\r\n$8\r\nsentinel\r\n*0\r\n-ERR\r\n",
+	{ "a sentinel is no server", "*2\r\n$8\r\nsentinel\r\n*0\r\n-ERR\r\n-ERR\r\n",
 	  STORE_AWAY, "no master" },
 	{ "who wants a password says so",
-	  "-NOAUTH Authentication required.\r\n-NOAUTH\r\n", STORE_BROKEN,
-	  "NOAUTH" },
+	  "-NOAUTH Authentication required.\r\n-NOAUTH\r\n-NOAUTH\r\n",
+	  STORE_BROKEN, "NOAUTH" },
 	{ "a name that is none of the script's",
-	  "*1\r\n$6\r\nmaster\r\n$40\r\n0123456789012345678901234567890123456"
-	  "78X\r\n",
+	  "*1\r\n$6\r\nmaster\r\n" REDIS_STUB_NO_TIME
+	  "$40\r\n012345678901234567890123456789012345678X\r\n",
 	  STORE_BROKEN, "not what" },
-	{ "a short name", "*1\r\n$6\r\nmaster\r\n$3\r\nabc\r\n", STORE_BROKEN,
-	  "not what" },
-	{ "an empty role", "*0\r\n+OK\r\n", STORE_BROKEN, "not what" },
+	{ "a short name",
+	  "*1\r\n$6\r\nmaster\r\n" REDIS_STUB_NO_TIME "$3\r\nabc\r\n",
+	  STORE_BROKEN, "not what" },
+	{ "an empty role", "*0\r\n+OK\r\n+OK\r\n", STORE_BROKEN, "not what" },
 	{ "silence", "", STORE_AWAY, "timed out" },
 };
 
