@@ -173,6 +173,17 @@ static void print_back(const json_t *stats)
 				     span));
 }
 
+/* Where hosts share a store, its clock is the one they go by. */
+static void print_clock(int64_t ahead)
+{
+	char span[GREYLIST_SPAN_SIZE];
+
+	if (ahead > GREYLIST_SKEW || ahead < -GREYLIST_SKEW)
+		printf("clock       this host's is %s %s the shared store's\n",
+		       greylist_span(ahead < 0 ? -ahead : ahead, span),
+		       ahead < 0 ? "behind" : "ahead of");
+}
+
 static void print_counted(const json_t *stats)
 {
 	static const struct {
@@ -194,6 +205,7 @@ static void print_counted(const json_t *stats)
 		       commits,
 		       (double)number(stats, "visits_committed") /
 			       (double)commits);
+	print_clock(number(stats, "clock_ahead"));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (number(stats, rows[i].key) > 0)
 			printf("            %" PRId64 " %s\n",

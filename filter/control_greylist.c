@@ -404,7 +404,10 @@ bool grey_open(struct grey_call *call)
 	if (call->context->store == NULL)
 		return say_absent(call);
 	call->store = call->context->store();
-	return call->store != NULL || say_without(call);
+	if (call->store == NULL)
+		return say_without(call);
+	call->now = store_time(call->store, &call->now);
+	return true;
 }
 
 bool control_greylist(const struct control_context *context, bool may_write,

@@ -27,6 +27,7 @@ static struct {
 	/* the ticking thread's */
 	struct greylist_time ticked; /* the last time */
 	bool told;
+	bool clock_wrong; /* and the log says so */
 	enum store_health health;
 } memory = { .opening = PTHREAD_MUTEX_INITIALIZER };
 
@@ -89,6 +90,18 @@ static int health_level(enum store_health health)
 	return LOG_NOTICE;
 }
 
+/* No harm to who waits, but whoever reads the log is misled by its times. */
+static void watch_clock(int64_t ahead)
+{
+	bool wrong = ahead > GREYLIST_SKEW || ahead < -GREYLIST_SKEW;
+
+	if (wrong != memory.clock_wrong)
+		log_event(wrong ? LOG_WARNING : LOG_NOTICE, "store",
+			  "store=greylist clock=%s clock_ahead=%" PRId64,
+			  wrong ? "wrong" : "right", ahead);
+	memory.clock_wrong = wrong;
+}
+
 /* What a store begins with is told unless it is well. */
 static void watch(struct store *store)
 {
@@ -96,6 +109,7 @@ static void watch(struct store *store)
 	char value[LOG_VALUE_SIZE];
 
 	store_stats(store, &stats);
+	watch_clock(stats.clock_ahead);
 	if (stats.health == memory.health && memory.told)
 		return;
 	if (memory.told || stats.health != STORE_WELL)

@@ -233,6 +233,7 @@ static void put_counts(const struct view *view, const struct store_stats *stats)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		put_number(view, rows[i].name, (int64_t)rows[i].count);
+	put_number(view, "clock_ahead", stats->clock_ahead);
 }
 
 /* What nobody has counted is null, and so is a share of nothing. */

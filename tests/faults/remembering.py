@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -235,8 +236,10 @@ def _command(*words: str) -> bytes:
 class Redis:
     """A server of one test, which can be stopped and started again."""
 
-    def __init__(self, *options: str, port: int = 0) -> None:
+    def __init__(self, *options: str, port: int = 0,
+                 environment: dict[str, str] | None = None) -> None:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sy-redis-"))
+        self.environment = environment or {}
         self.port = port or free_port()
         self.options = options
         self.process: subprocess.Popen[bytes] | None = None
@@ -249,7 +252,8 @@ class Redis:
                  str(self.port), "--bind", "127.0.0.1", "--save", "",
                  "--dir", str(self.folder),
                  *self.options],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=os.environ | self.environment)
         wait.until("a redis server", 10, self._answers)
 
     def _answers(self) -> bool:
