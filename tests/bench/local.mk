@@ -14,7 +14,8 @@ tests_bench_load_SOURCES = tests/bench/load.c \
 
 tests_bench_nameserver_SOURCES = tests/bench/nameserver.c
 
-EXTRA_DIST += tests/bench/run tests/bench/filters.py tests/bench/processes.py \
+EXTRA_DIST += tests/bench/run tests/bench/large tests/bench/filters.py \
+	tests/bench/processes.py \
 	tests/bench/signed.py tests/bench/ten-headers.rules \
 	tests/bench/dns.rules tests/bench/vouch.rules
 
@@ -91,4 +92,9 @@ bench: tests/bench/noop$(EXEEXT) tests/bench/load$(EXEEXT) \
 	$(AM_V_at)$(PYTHON3) $(srcdir)/tests/bench/run --build . \
 		--flags "$(CC) $(SY_CFLAGS) $(CFLAGS) $(SY_LDFLAGS) $(LDFLAGS)" \
 		$(BENCHFLAGS)
-.PHONY: bench
+
+# Ten million triplets, and a flood; BENCHDIR=FOLDER says where, see there.
+bench-large: tests/bench/bench_store$(EXEEXT)
+	$(AM_V_at)BENCHDIR='$(BENCHDIR)' $(srcdir)/tests/bench/large \
+		tests/bench/bench_store$(EXEEXT) $(BENCHFLAGS)
+.PHONY: bench bench-large

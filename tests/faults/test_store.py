@@ -128,9 +128,13 @@ def test_disk_too_small() -> None:
 
 
 def test_map_full() -> None:
-    """S3: no room for strangers; deletes work, and make room."""
+    """S3: no room for strangers; deletes work, and make room.
+
+    So many come to a filter within five minutes; `make soak` sends a million
+    to the store itself, in its unit test.
+    """
     with Greylister(settings="set greylist_size 256KiB") as filt:
-        floods = [Strangers(filt, f"{letters(n)}f", count=rounds(100000) // 4)
+        floods = [Strangers(filt, f"{letters(n)}f", count=rounds(300000) // 4)
                   for n in range(4)]
         for flood in floods:
             flood.start()
@@ -329,7 +333,10 @@ def test_mends_itself() -> None:
 
 
 def test_flood() -> None:
-    """S8: as many strangers as you like stay within the room."""
+    """S8: as many strangers as you like stay within the room.
+
+    `make bench-large` shows five million of them.
+    """
     count = rounds(250000)
     size_mib = 8 if SOAK else 1
     with Greylister(settings=f"set greylist_size {size_mib}MiB") as filt:
