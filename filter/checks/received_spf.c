@@ -181,7 +181,7 @@ static struct text domain_of(const struct facts *facts, bool helo)
 		return text_from("its sender");
 	for (size_t i = 0; i < domain.len; i++)
 		if (!ascii_is_alnum(domain.at[i]) &&
-		    strchr("-_.", domain.at[i]) == NULL)
+		    memchr("-_.", domain.at[i], 3) == NULL)
 			return text_from("its sender");
 	return domain;
 }

@@ -404,6 +404,29 @@ static void lines_have_an_end(void **state)
 	arena_done(&arena);
 }
 
+/* An inspector that was taken over may say that a domain has one. */
+static void a_nul_ends_nothing(void **state)
+{
+	struct told row = { .spf = "fail", .sender = "a@x.net", .helo = "h" };
+	struct authres_id id;
+	struct arena arena;
+	struct facts facts;
+	const char *got;
+
+	(void)state;
+	arena_init(&arena, 1024 * 1024);
+	assert_int_equal(facts_init(&facts, &arena, 0), 0);
+	set_facts(&facts, &row);
+	facts_text(&facts, FACT_SPF_DOMAIN, "x\0.net", 6);
+	facts_text(&facts, FACT_SPF_MECHANISM, "a\0", 2);
+	assert_true(authres_id_init(&id, our_name));
+	got = received_spf_write(&facts, RECEIVED_SPF_SENDER, &id, &arena);
+	assert_non_null(strstr(got, "domain of its sender"));
+	assert_non_null(strstr(got, "identity=mailfrom"));
+	assert_null(strstr(got, "mechanism"));
+	arena_done(&arena);
+}
+
 static void without_memory(void **state)
 {
 	struct told row = { .spf = "pass", .sender = "a@x.net", .helo = "h" };
@@ -508,6 +531,7 @@ int main(void)
 		cmocka_unit_test(it_is_written),
 		cmocka_unit_test(it_is_folded),
 		cmocka_unit_test(lines_have_an_end),
+		cmocka_unit_test(a_nul_ends_nothing),
 		cmocka_unit_test(without_memory),
 		cmocka_unit_test(who_says_it),
 		cmocka_unit_test(a_field_of_many_claims),
