@@ -198,7 +198,12 @@ static void what_is_cut_off_may_hide_things(void **state)
 	(void)state;
 	start(&r, "", "pass quar.test");
 	message_header(r.message, "From", 4, " a@quar.test", 12, true);
-	end(&r, "the end of From", "dmarc unknown(limit)");
+	end(&r, "the end of From",
+	    "dmarc unknown(limit); dkim.aligned none; dkim.alignments none");
+	start(&r, "DKIM-Signature: pass d=quar.test", NULL);
+	message_header(r.message, "From", 4, " a@quar.test", 12, true);
+	end(&r, "and whose signature it is",
+	    "dkim.aligned unknown(limit); dkim.alignments unknown(limit)");
 	start(&r, "From: a@quar.test", "pass quar.test");
 	message_header(r.message, "X", 1, " y", 2, true);
 	end(&r, "another From behind a bare CR", "dmarc unknown(limit)");
