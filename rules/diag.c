@@ -21,7 +21,13 @@ enum {
 	BEFORE = 60, /* of these, at most so many before the place */
 	TAB = 8,
 	NAME_LONGEST = 64, /* no suggestion for anything longer */
+	LINE_KEPT = UINT16_MAX + WINDOW, /* as far as columns are counted */
 };
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
 
 void diag_init(struct diag *diag)
 {
@@ -168,6 +174,45 @@ void diag_error(struct diag *diag, struct place place, const char *format, ...)
 	va_end(args);
 }
 
+/* The line as a source; 0 without memory. */
+static uint16_t add_line(struct diag *diag, const struct diag_line *line)
+{
+	size_t len = line->text == NULL ? 0 : line->len;
+	uint16_t file;
+	char *copy;
+
+	if (len > LINE_KEPT)
+		len = LINE_KEPT;
+	copy = malloc(len + 1);
+	if (copy == NULL) {
+		diag->failed = true;
+		return 0;
+	}
+	if (len > 0)
+		memcpy(copy, line->text, len);
+	copy[len] = '\0';
+	file = diag_add_source(diag, line->name, copy, len);
+	if (file != 0)
+		diag->sources[file - 1].skipped = (uint32_t)(line->line - 1);
+	return file;
+}
+
+void diag_error_in_line(struct diag *diag, const struct diag_line *line,
+			const char *format, ...)
+{
+	struct place place = { .line = (uint32_t)line->line,
+			       .column = (uint16_t)least(line->column,
+							 UINT16_MAX),
+			       .length = 1 };
+	va_list args;
+
+	if (diag->errors < KEPT)
+		place.file = add_line(diag, line);
+	va_start(args, format);
+	add(diag, DIAG_ERROR, place, format, args);
+	va_end(args);
+}
+
 void diag_warning(struct diag *diag, struct place place, const char *format,
 		  ...)
 {
@@ -195,11 +240,6 @@ void diag_hint(struct diag *diag, const char *format, ...)
 }
 
 /* --- the nearest name ---------------------------------------------------- */
-
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
 
 /*
  * Edit distance without regard to case, where two neighbours that changed
@@ -330,7 +370,9 @@ static const char *find_line(const struct diag_source *source, uint32_t line,
 	const char *end = at + source->len;
 	const char *stop;
 
-	for (; line > 1; line--) {
+	if (line <= source->skipped)
+		return NULL;
+	for (line -= source->skipped; line > 1; line--) {
 		at = memchr(at, '\n', (size_t)(end - at));
 		if (at == NULL)
 			return NULL;

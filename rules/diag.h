@@ -30,6 +30,7 @@ struct diag_source {
 	char *name; /* as the user knows it: path, or "example" */
 	char *text; /* owned; NUL behind it */
 	size_t len;
+	uint32_t skipped; /* lines that stand before the text */
 };
 
 struct diag_entry {
@@ -65,6 +66,22 @@ void diag_error(struct diag *diag, struct place place, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void diag_warning(struct diag *diag, struct place place, const char *format,
 		  ...) __attribute__((format(printf, 3, 4)));
+
+/* A place in a text too long to be kept. */
+struct diag_line {
+	const char *name; /* as of a source */
+	size_t line, column; /* from 1, in bytes */
+	const char *text; /* that line without its end; NULL: not shown */
+	size_t len;
+};
+
+/*
+ * An error there; the line becomes a source of its own, copied.  Nothing is
+ * when the error is not kept.
+ */
+void diag_error_in_line(struct diag *diag, const struct diag_line *line,
+			const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* Adds a hint to the newest entry; a second one takes its place. */
 void diag_hint(struct diag *diag, const char *format, ...)

@@ -120,6 +120,72 @@ static void test_long_line(void **state)
 	diag_done(&diag);
 }
 
+static void say_in_line(struct diag *diag, size_t line, size_t column,
+			const char *text, size_t len)
+{
+	const struct diag_line place = { "a.list", line, column, text, len };
+
+	diag_error_in_line(diag, &place, "wrong");
+}
+
+/* Of a text that is not kept, the lines that are wrong are shown alike. */
+static void test_in_line(void **state)
+{
+	struct diag diag;
+	char *summary;
+
+	(void)state;
+	diag_init(&diag);
+	say_in_line(&diag, 7, 3, "\tx\x1b[2Jy", 7);
+	diag_hint(&diag, "a hint");
+	say_in_line(&diag, 900000, 1, "last\nand more", 4);
+	say_in_line(&diag, 900001, 1, NULL, 0);
+	say_in_line(&diag, 900002, 70000, "x", 1);
+	expect(&diag, "a.list:7:3: error: wrong\n"
+		      "        x?[2Jy\n"
+		      "         ^\n"
+		      "        a hint\n"
+		      "a.list:900000:1: error: wrong\n"
+		      "        last\n"
+		      "        ^\n"
+		      "a.list:900001:1: error: wrong\n"
+		      "a.list:900002:65535: error: wrong\n");
+	summary = diag_summary(&diag);
+	assert_string_equal(summary, "a.list:7:3: error: wrong (and 3 more)");
+	free(summary);
+	diag_done(&diag);
+}
+
+/* However many and however long they are. */
+static void test_in_line_is_bounded(void **state)
+{
+	size_t len = 200000;
+	char *line = malloc(len);
+	struct diag diag;
+	char *text;
+
+	(void)state;
+	assert_non_null(line);
+	memset(line, 'x', len);
+	line[65000] = '!';
+	diag_init(&diag);
+	for (size_t i = 1; i <= 5000; i++)
+		say_in_line(&diag, i, 65001, line, len);
+	assert_int_equal(diag.errors, 5000);
+	assert_int_equal(diag.source_count, 100);
+	for (size_t i = 0; i < diag.source_count; i++)
+		assert_true(diag.sources[i].len < 66000);
+	assert_false(diag.failed);
+	text = diag_text(&diag);
+	assert_non_null(strstr(text, "a.list:100:65001: error"));
+	assert_non_null(strstr(text, "xxx!xxx"));
+	assert_null(strstr(text, "a.list:101:"));
+	assert_non_null(strstr(text, "and 4900 more\n"));
+	free(text);
+	diag_done(&diag);
+	free(line);
+}
+
 static void test_order(void **state)
 {
 	struct diag diag;
@@ -255,6 +321,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_excerpt),
 		cmocka_unit_test(test_long_line),
+		cmocka_unit_test(test_in_line),
+		cmocka_unit_test(test_in_line_is_bounded),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_outside_bytes),
