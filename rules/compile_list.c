@@ -15,14 +15,13 @@ static bool pattern_check(struct compiler *c, const struct ast_value *value)
 {
 	char why[160];
 	size_t offset;
-	struct regex *regex = regex_new(value->text, value->len, value->flags,
-					why, sizeof(why), &offset);
 
-	if (regex == NULL)
-		diag_error(c->diag, value->place,
-			   "%s (at byte %zu of the pattern)", why, offset + 1);
-	regex_free(regex);
-	return regex != NULL;
+	if (regex_is_good(value->text, value->len, value->flags, why,
+			  sizeof(why), &offset))
+		return true;
+	diag_error(c->diag, value->place, "%s (at byte %zu of the pattern)",
+		   why, offset + 1);
+	return false;
 }
 
 /* A regex goes into a list as a file would write it. */

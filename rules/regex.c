@@ -90,13 +90,12 @@ static unsigned largest_repeat(const char *pattern, size_t len)
 	return largest;
 }
 
-struct regex *regex_new(const char *pattern, size_t len, const char *flags,
-			char *why, size_t why_size, size_t *ret_offset)
+static pcre2_code *code_new(const char *pattern, size_t len, const char *flags,
+			    char *why, size_t why_size, size_t *ret_offset)
 {
-	struct regex *regex = NULL;
-	uint32_t options;
-	uint32_t references = 0;
 	PCRE2_SIZE offset;
+	pcre2_code *made;
+	uint32_t options;
 	int code;
 
 	*ret_offset = len;
@@ -107,24 +106,47 @@ struct regex *regex_new(const char *pattern, size_t len, const char *flags,
 			 REGEX_PATTERN_MAX);
 		return NULL;
 	}
+	made = pcre2_compile((PCRE2_SPTR)pattern, len, options, &code, &offset,
+			     NULL);
+	if (made == NULL) {
+		pcre2_get_error_message(code, (PCRE2_UCHAR *)why, why_size);
+		*ret_offset = offset < len ? offset : len;
+	}
+	return made;
+}
+
+bool regex_is_good(const char *pattern, size_t len, const char *flags,
+		   char *why, size_t why_size, size_t *ret_offset)
+{
+	pcre2_code *code =
+		code_new(pattern, len, flags, why, why_size, ret_offset);
+
+	pcre2_code_free(code);
+	return code != NULL;
+}
+
+struct regex *regex_new(const char *pattern, size_t len, const char *flags,
+			char *why, size_t why_size, size_t *ret_offset)
+{
+	pcre2_code *code =
+		code_new(pattern, len, flags, why, why_size, ret_offset);
+	uint32_t references = 0;
+	struct regex *regex;
+
+	if (code == NULL)
+		return NULL;
 	regex = calloc(1, sizeof(*regex) + len + strlen(flags) + 3);
 	if (regex == NULL) {
 		snprintf(why, why_size, "out of memory");
+		pcre2_code_free(code);
 		return NULL;
 	}
+	regex->code = code;
 	regex->text[0] = '/';
 	for (size_t i = 0; i < len; i++)
 		regex->text[i + 1] = pattern[i] != '\0' ? pattern[i] : ' ';
 	regex->text[len + 1] = '/';
 	memcpy(regex->text + len + 2, flags, strlen(flags));
-	regex->code = pcre2_compile((PCRE2_SPTR)pattern, len, options, &code,
-				    &offset, NULL);
-	if (regex->code == NULL) {
-		pcre2_get_error_message(code, (PCRE2_UCHAR *)why, why_size);
-		*ret_offset = offset < len ? offset : len;
-		free(regex);
-		return NULL;
-	}
 	pcre2_pattern_info(regex->code, PCRE2_INFO_BACKREFMAX, &references);
 	regex->refers = references > 0;
 	regex->repeat = largest_repeat(pattern, len);

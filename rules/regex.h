@@ -55,6 +55,10 @@ struct regex *regex_new(const char *pattern, size_t len, const char *flags,
 			char *why, size_t why_size, size_t *ret_offset);
 void regex_free(struct regex *regex); /* NULL is fine */
 
+/* Would it compile?  Without the machine code, so in a fraction of the time. */
+bool regex_is_good(const char *pattern, size_t len, const char *flags,
+		   char *why, size_t why_size, size_t *ret_offset);
+
 /* "/pattern/flags", for a digest; NUL within it becomes a blank. */
 const char *regex_text(const struct regex *regex);
 

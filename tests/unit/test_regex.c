@@ -96,7 +96,16 @@ static void test_wrong_patterns(void **state)
 				      &offset));
 		assert_non_null(strstr(why, rows[i].why));
 		assert_int_equal(offset, rows[i].offset);
+		/* who only asks is told the same */
+		why[0] = '\0';
+		assert_false(regex_is_good(rows[i].pattern,
+					   strlen(rows[i].pattern),
+					   rows[i].flags, why, sizeof(why),
+					   &offset));
+		assert_non_null(strstr(why, rows[i].why));
+		assert_int_equal(offset, rows[i].offset);
 	}
+	assert_true(regex_is_good("a(b)c", 5, "iu", why, sizeof(why), &offset));
 	large = malloc(REGEX_PATTERN_MAX + 1);
 	memset(large, 'a', REGEX_PATTERN_MAX + 1);
 	assert_null(regex_new(large, REGEX_PATTERN_MAX + 1, "", why,
