@@ -71,6 +71,12 @@ void generation_unref(struct generation *gen)
 struct source {
 	struct generation_parts *parts;
 	const struct texts *texts; /* instead of the disk, or NULL */
+	/*
+	 * NULL, or whose rules are loaded; what is read first is then no file,
+	 * and what it includes first is this folder's.
+	 */
+	const char *folder;
+	bool read, globbed; /* that was done */
 };
 
 char *generation_copy_text(const char *text, size_t len)
@@ -84,6 +90,8 @@ char *generation_copy_text(const char *text, size_t len)
 	return copy;
 }
 
+static const char include_all[] = "include \"*.rules\"\n";
+
 static char *read_rules(void *context, const char *path, size_t *ret_len,
 			char *why, size_t why_size)
 {
@@ -92,6 +100,11 @@ static char *read_rules(void *context, const char *path, size_t *ret_len,
 	const char *kept;
 	char *text;
 
+	if (source->folder != NULL && !source->read) {
+		source->read = true;
+		*ret_len = strlen(include_all);
+		return generation_copy_text(include_all, *ret_len);
+	}
 	if (source->texts != NULL) {
 		kept = texts_find(source->texts, TEXTS_RULES, path, ret_len);
 		if (kept == NULL)
@@ -141,6 +154,34 @@ static bool note_glob(struct generation_parts *parts, const char *pattern,
 	return g->pattern != NULL && g->paths != NULL;
 }
 
+/* The name of the folder stands for itself, whatever characters are in it. */
+static int glob_folder(const char *folder, glob_t *found)
+{
+	char *pattern = malloc(2 * strlen(folder) + sizeof("/*.rules"));
+	char *to = pattern;
+	int result;
+
+	if (pattern == NULL)
+		return GLOB_NOSPACE;
+	for (const char *at = folder; *at != '\0'; at++) {
+		if (strchr("*?[\\", *at) != NULL)
+			*to++ = '\\';
+		*to++ = *at;
+	}
+	strcpy(to, "/*.rules");
+	result = glob(pattern, 0, NULL, found);
+	free(pattern);
+	return result;
+}
+
+static int glob_disk(struct source *source, const char *pattern, glob_t *found)
+{
+	if (source->folder == NULL || source->globbed)
+		return glob(pattern, 0, NULL, found);
+	source->globbed = true;
+	return glob_folder(source->folder, found);
+}
+
 static char *find_paths(void *context, const char *pattern, char *why,
 			size_t why_size)
 {
@@ -155,7 +196,7 @@ static char *find_paths(void *context, const char *pattern, char *why,
 		kept = texts_find(source->texts, TEXTS_GLOB, pattern, &len);
 		joined = kept != NULL ? generation_copy_text(kept, len) : NULL;
 	} else {
-		result = glob(pattern, 0, NULL, &found);
+		result = glob_disk(source, pattern, &found);
 		if (result == 0 || result == GLOB_NOMATCH)
 			joined = join_paths(&found, &len);
 		globfree(&found);
@@ -215,33 +256,42 @@ static bool has_shrunk(struct generation *gen,
 }
 
 static bool read_settings(struct generation *gen, const char *path,
-			  const struct texts *texts)
+			  struct source *source)
 {
 	struct generation_parts *parts = gen->parts;
-	struct source source = { .parts = parts, .texts = texts };
-	struct ast_reader reader = { .context = &source,
+	struct ast_reader reader = { .context = source,
 				     .read = read_rules,
 				     .glob = find_paths };
 	bool good;
 
+	source->parts = parts;
 	good = ast_parse_file(&parts->ast, path, &reader, &parts->diag);
 	return settings_read(&gen->settings, &parts->ast, &parts->diag) && good;
 }
 
-/* What settings name among the rules. */
+static const struct ast_statement *find_list(const struct ast *ast,
+					     const char *name)
+{
+	for (const struct ast_statement *at = ast->first; at != NULL;
+	     at = at->next)
+		if (at->kind == AST_LIST && strcmp(at->name, name) == 0)
+			return at;
+	return NULL;
+}
+
+/* What settings name among the rules, which may not have compiled. */
 static bool check_spamtraps(struct generation *gen)
 {
 	struct generation_parts *parts = gen->parts;
 	const char *name = gen->settings.greylist.spamtraps;
-	const struct rule_list_info *info;
+	const struct ast_statement *list;
 	struct place place;
-	int index;
 
 	if (name == NULL || name[0] == '\0')
 		return true;
 	place = settings_place(&parts->ast, "spamtraps");
-	index = ruleset_find_list(gen->rules, name);
-	if (index < 0) {
+	list = find_list(&parts->ast, name);
+	if (list == NULL) {
 		diag_error(&parts->diag, place,
 			   "spamtraps wants a list, and there is none \"%s\"",
 			   name);
@@ -250,9 +300,10 @@ static bool check_spamtraps(struct generation *gen)
 			  name);
 		return false;
 	}
-	info = ruleset_list_info(gen->rules, (size_t)index);
-	ruleset_use_list(gen->rules, (size_t)index);
-	if (info->kind == LIST_ADDRESS)
+	if (gen->rules != NULL)
+		ruleset_use_list(gen->rules,
+				 (size_t)ruleset_find_list(gen->rules, name));
+	if (list->broken || ruleset_list_kind(list->list.kind) == LIST_ADDRESS)
 		return true;
 	diag_error(&parts->diag, place,
 		   "spamtraps wants a list of addresses, and \"%s\" is one of "
@@ -261,21 +312,27 @@ static bool check_spamtraps(struct generation *gen)
 	return false;
 }
 
-/* Every step runs, so that all mistakes are told at once. */
+/*
+ * Every step runs, so that all mistakes are told at once; but rules that do not
+ * compile cannot be counted, and examples need all that is tried in them: rules
+ * that compiled, and lists that were read.
+ */
 static bool load(struct generation *gen, const char *path,
-		 const struct texts *texts, struct generation *previous,
-		 bool force)
+		 struct source *source, struct generation *previous, bool force)
 {
 	struct generation_parts *parts = gen->parts;
+	const struct texts *texts = source->texts;
 	bool good;
 
-	good = read_settings(gen, path, texts);
+	good = read_settings(gen, path, source);
 	gen->rules = ruleset_compile(&parts->ast, &parts->diag);
-	if (gen->rules == NULL)
-		return false;
 	good = check_spamtraps(gen) && good;
 	if (texts == NULL)
 		generation_check_password(gen);
+	if (gen->rules == NULL) {
+		generation_check_lists(gen, texts, previous, force);
+		return false;
+	}
 	if (!force && previous != NULL && has_shrunk(gen, previous))
 		good = false;
 	good = generation_load_lists(gen, texts, previous, force) && good;
@@ -319,15 +376,50 @@ struct generation_result generation_load(const char *path,
 					 bool force)
 {
 	struct generation *gen = generation_new();
+	struct source source = { .texts = NULL };
 
-	return result_of(gen,
-			 gen != NULL && load(gen, path, NULL, previous, force));
+	return result_of(gen, gen != NULL && load(gen, path, &source, previous,
+						  force));
+}
+
+struct generation_result generation_check(
+	const char *path,
+	void (*also)(const struct generation *gen, struct diag *diag))
+{
+	struct generation *gen = generation_new();
+	struct source source = { .texts = NULL };
+	bool good = false;
+
+	if (gen != NULL) {
+		struct diag *diag = &gen->parts->diag;
+
+		good = load(gen, path, &source, NULL, false);
+		also(gen, diag);
+		good = good && diag->errors == 0 && !diag->failed;
+	}
+	return result_of(gen, good);
+}
+
+struct generation_result generation_load_folder(const char *folder)
+{
+	struct generation *gen = generation_new();
+	struct source source = { .folder = folder };
+	bool good = false;
+	char *path;
+
+	if (asprintf(&path, "%s/*.rules", folder) < 0)
+		path = NULL;
+	if (gen != NULL && path != NULL)
+		good = load(gen, path, &source, NULL, true);
+	free(path);
+	return result_of(gen, good);
 }
 
 struct generation_result generation_load_settings(const char *path)
 {
 	struct generation *gen = generation_new();
-	bool good = gen != NULL && read_settings(gen, path, NULL);
+	struct source source = { .texts = NULL };
+	bool good = gen != NULL && read_settings(gen, path, &source);
 
 	/* nothing will be loaded: then tell the other mistakes as well */
 	if (gen != NULL && !good)
@@ -340,10 +432,11 @@ struct generation_result generation_load_snapshot(int fd)
 {
 	struct generation *gen = generation_new();
 	struct texts *texts = texts_open(fd);
+	struct source source = { .texts = texts };
 	bool good = false;
 
 	if (gen != NULL && texts != NULL)
-		good = load(gen, texts_first(texts), texts, NULL, true);
+		good = load(gen, texts_first(texts), &source, NULL, true);
 	texts_close(texts);
 	return result_of(gen, good);
 }

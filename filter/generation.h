@@ -65,6 +65,23 @@ struct generation_result generation_load(const char *path,
 					 struct generation *previous,
 					 bool force);
 /*
+ * For who wants to know what is wrong, before the start would say it: the same
+ * without a previous one, and `also` may tell `diag` of more (the places of
+ * settings are in generation_ast()).  It is asked whatever was found, so the
+ * generation that it is given may lack rules and lists.
+ */
+struct generation_result generation_check(
+	const char *path,
+	void (*also)(const struct generation *gen, struct diag *diag));
+
+/*
+ * All of a folder that ends in .rules together, as an include of them would
+ * bring them in; reports say that it stands in the folder, in "*.rules".  Any
+ * list may have shrunk.
+ */
+struct generation_result generation_load_folder(const char *folder);
+
+/*
  * For one who has rights to give up first: rule files are read, for the
  * settings in them, but no list file, and no example is run.  The generation
  * holds settings and nothing else.

@@ -13,9 +13,39 @@
 
 struct list_context {
 	struct diag *diag;
-	struct place place; /* of the list's statement */
+	const struct rule_list_info *info; /* where there is a diag */
+	bool told; /* of a line in its file */
 	char *first; /* the first problem as a line, for a log; or NULL */
 };
+
+/* Where it is: in a line of the file, or else where the list is declared. */
+static void tell(struct list_context *list, const struct list_problem *problem,
+		 const char *whole)
+{
+	const struct place place = list->info->place;
+	const struct diag_line line = { .name = list->info->path,
+					.line = problem->line,
+					.column = problem->column,
+					.text = problem->source,
+					.len = problem->source_len };
+
+	if (problem->line == 0 && list->told) {
+		/* how many more there are belongs to the last of them */
+		diag_hint(list->diag, "%s in this file", problem->message);
+		return;
+	}
+	if (problem->line == 0) {
+		diag_error(list->diag, place, "%s", whole);
+		return;
+	}
+	diag_error_in_line(list->diag, &line, "%s", problem->message);
+	if (!list->told && place.file != 0)
+		diag_hint(list->diag, "list %s is declared at %s:%u",
+			  list->info->name,
+			  list->diag->sources[place.file - 1].name,
+			  (unsigned)place.line);
+	list->told = true;
+}
 
 static void list_problem(void *context, const struct list_problem *problem)
 {
@@ -24,11 +54,24 @@ static void list_problem(void *context, const struct list_problem *problem)
 
 	list_problem_format(problem, line, sizeof(line));
 	if (list->diag != NULL)
-		diag_error(list->diag, list->place, "%s", line);
+		tell(list, problem, line);
 	if (list->first == NULL)
 		list->first = strdup(line);
 }
 
+static struct list_reading reading_of(const struct rule_list_info *info,
+				      const struct list *previous, bool force,
+				      struct list_context *context)
+{
+	return (struct list_reading){ .kind = (enum list_kind)info->kind,
+				      .previous = previous,
+				      .force = force,
+				      .check = rule_list_pattern_check,
+				      .report = list_problem,
+				      .ctx = context };
+}
+
+/* The copy holds what was good: its patterns are not tried one by one. */
 static struct list *list_from_texts(const struct rule_list_info *info,
 				    const struct texts *texts,
 				    struct list_context *context)
@@ -41,7 +84,7 @@ static struct list *list_from_texts(const struct rule_list_info *info,
 	text = texts_find(texts, TEXTS_LIST, info->path, &len);
 	builder = list_builder_new((enum list_kind)info->kind);
 	if (text == NULL)
-		diag_error(context->diag, context->place, "%s: not in the copy",
+		diag_error(context->diag, info->place, "%s: not in the copy",
 			   info->path);
 	else if (builder != NULL && list_parse_text(builder, text, len,
 						    list_problem, context) == 0)
@@ -76,6 +119,7 @@ static struct list *list_from_file(const struct rule_list_info *info,
 {
 	long at = find_previous(previous, info);
 	const struct list *before = NULL;
+	struct list_reading reading;
 	char why[FILE_ERROR_SIZE];
 	struct list *list;
 
@@ -84,13 +128,31 @@ static struct list *list_from_file(const struct rule_list_info *info,
 	if (at >= 0 && !force &&
 	    file_is_unfinished(info->path, previous->list_states[at].ends_line,
 			       why, sizeof(why))) {
-		diag_error(context->diag, context->place, "%s", why);
+		diag_error(context->diag, info->place, "%s", why);
 		return NULL;
 	}
-	if (list_load_file(info->path, (enum list_kind)info->kind, before,
-			   force, &list, ret_stamp, list_problem,
-			   context) != LIST_LOADED)
+	reading = reading_of(info, before, force, context);
+	if (list_load_file(info->path, &reading, &list, ret_stamp) !=
+	    LIST_LOADED)
 		return NULL;
+	return list;
+}
+
+/* From either; NULL with the reasons in the parts' diag. */
+static struct list *list_read(struct generation *gen,
+			      const struct rule_list_info *info,
+			      const struct texts *texts,
+			      const struct generation *previous, bool force,
+			      struct file_stamp *ret_stamp)
+{
+	struct list_context context = { .diag = &gen->parts->diag,
+					.info = info };
+	struct list *list;
+
+	list = texts != NULL ? list_from_texts(info, texts, &context)
+			     : list_from_file(info, previous, force, ret_stamp,
+					      &context);
+	free(context.first);
 	return list;
 }
 
@@ -100,8 +162,6 @@ static bool load_list(struct generation *gen, size_t index,
 {
 	const struct rule_list_info *info =
 		ruleset_list_info(gen->rules, index);
-	struct list_context context = { .diag = &gen->parts->diag,
-					.place = info->place };
 	struct file_stamp *stamp = &gen->list_states[index].watch.loaded;
 	struct list *list;
 	char why[256] = "";
@@ -111,12 +171,8 @@ static bool load_list(struct generation *gen, size_t index,
 			rule_list_ref(ruleset_list_inline(gen->rules, index));
 		return true;
 	}
-	if (texts != NULL)
-		list = list_from_texts(info, texts, &context);
-	else
-		list = list_from_file(info, previous, force, stamp, &context);
+	list = list_read(gen, info, texts, previous, force, stamp);
 	gen->list_states[index].ends_line = texts != NULL || stamp->ends_line;
-	free(context.first);
 	if (list == NULL)
 		return false;
 	gen->lists.at[index] = rule_list_new(list, why, sizeof(why));
@@ -146,6 +202,25 @@ bool generation_load_lists(struct generation *gen, const struct texts *texts,
 	for (size_t i = 0; i < count && gen->lists.count == count; i++)
 		all = load_list(gen, i, texts, previous, force) && all;
 	return all;
+}
+
+void generation_check_lists(struct generation *gen, const struct texts *texts,
+			    struct generation *previous, bool force)
+{
+	for (const struct ast_statement *at = gen->parts->ast.first; at != NULL;
+	     at = at->next) {
+		struct rule_list_info info = { .place = at->name_place };
+		struct file_stamp stamp = { 0 };
+
+		if (at->kind != AST_LIST || at->list.path == NULL)
+			continue;
+		info.name = at->name;
+		info.path = at->list.path;
+		info.kind = ruleset_list_kind(at->list.kind);
+		if (info.kind >= 0)
+			list_unref(list_read(gen, &info, texts, previous, force,
+					     &stamp));
+	}
 }
 
 /* --- lists that change -------------------------------------------------- */
@@ -195,14 +270,15 @@ static int read_changed(struct generation *gen, size_t index, bool force,
 		ruleset_list_info(gen->rules, index);
 	struct list_state *state = &gen->list_states[index];
 	struct list_context context = { .diag = NULL };
+	const struct list_reading reading =
+		reading_of(info, rule_list_content(gen->lists.at[index]), force,
+			   &context);
 	enum list_load answer;
 	struct list *list;
 	char why[256] = "";
 	int result;
 
-	answer = list_load_file(info->path, (enum list_kind)info->kind,
-				rule_list_content(gen->lists.at[index]), force,
-				&list, ret_stamp, list_problem, &context);
+	answer = list_load_file(info->path, &reading, &list, ret_stamp);
 	if (answer == LIST_LOADED) {
 		free(context.first);
 		*ret_list = rule_list_new(list, why, sizeof(why));

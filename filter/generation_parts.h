@@ -55,4 +55,11 @@ void generation_finish(struct generation *gen);
 bool generation_load_lists(struct generation *gen, const struct texts *texts,
 			   struct generation *previous, bool force);
 
+/*
+ * Where rules do not compile: reads the list files that their statements name,
+ * only for the mistakes in them.
+ */
+void generation_check_lists(struct generation *gen, const struct texts *texts,
+			    struct generation *previous, bool force);
+
 #endif

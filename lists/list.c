@@ -20,7 +20,9 @@ struct sets {
 
 struct list_builder {
 	struct sets sets;
-	size_t added;
+	size_t regexes; /* that were tried, good or bad */
+	int (*check)(const char *text, size_t len,
+		     struct list_error *ret_error); /* of regexes, or NULL */
 	bool out_of_memory;
 	struct entry entry; /* the one being read; too large for a stack */
 };
@@ -63,6 +65,28 @@ void list_builder_free(struct list_builder *builder)
 	free(builder);
 }
 
+void list_builder_check(struct list_builder *builder,
+			int (*check)(const char *text, size_t len,
+				     struct list_error *ret_error))
+{
+	builder->check = check;
+}
+
+/* Bad ones count as well: a file full of them would take its time. */
+static int check_regex(struct list_builder *builder, const char *text,
+		       size_t len, struct list_error *ret_error)
+{
+	if (builder->regexes == LIST_REGEX_MAX) {
+		ret_error->column = 1;
+		snprintf(ret_error->text, sizeof(ret_error->text),
+			 "more than %d regular expressions in one list",
+			 LIST_REGEX_MAX);
+		return -1;
+	}
+	builder->regexes++;
+	return builder->check ? builder->check(text, len, ret_error) : 0;
+}
+
 static int add_entry(struct sets *sets, const struct entry *entry)
 {
 	if (sets->kind == LIST_IP)
@@ -77,13 +101,8 @@ int list_builder_add(struct list_builder *builder, const char *text, size_t len,
 
 	if (entry_parse(kind, text, len, &builder->entry, ret_error) < 0)
 		return -1;
-	if (kind == LIST_REGEX && builder->added == LIST_REGEX_MAX) {
-		ret_error->column = 1;
-		snprintf(ret_error->text, sizeof(ret_error->text),
-			 "more than %d regular expressions in one list",
-			 LIST_REGEX_MAX);
+	if (kind == LIST_REGEX && check_regex(builder, text, len, ret_error))
 		return -1;
-	}
 	if (add_entry(&builder->sets, &builder->entry) < 0) {
 		builder->out_of_memory = true;
 		ret_error->column = 1;
@@ -93,7 +112,6 @@ int list_builder_add(struct list_builder *builder, const char *text, size_t len,
 					: "out of memory");
 		return -1;
 	}
-	builder->added++;
 	return 0;
 }
 

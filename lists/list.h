@@ -24,6 +24,14 @@ struct list_builder;
 
 /* NULL, with errno set, when memory runs out. */
 struct list_builder *list_builder_new(enum list_kind kind);
+
+/*
+ * Who can read regexes, which lists/ cannot: asked about each, up to
+ * LIST_REGEX_MAX of them; -1 with *ret_error filled in refuses it.
+ */
+void list_builder_check(struct list_builder *builder,
+			int (*check)(const char *text, size_t len,
+				     struct list_error *ret_error));
 void list_builder_free(struct list_builder *builder); /* NULL is fine */
 
 /*

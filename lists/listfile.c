@@ -12,8 +12,7 @@
 /* Puts the path into each problem on its way through. */
 struct passing {
 	const char *path;
-	void (*report)(void *ctx, const struct list_problem *problem);
-	void *ctx;
+	const struct list_reading *reading;
 };
 
 static void pass_on(void *ctx, const struct list_problem *problem)
@@ -22,7 +21,7 @@ static void pass_on(void *ctx, const struct list_problem *problem)
 	struct list_problem with_path = *problem;
 
 	with_path.path = passing->path;
-	passing->report(passing->ctx, &with_path);
+	passing->reading->report(passing->reading->ctx, &with_path);
 }
 
 static void complain(struct passing *to, const char *message)
@@ -77,15 +76,15 @@ static bool shrunk(struct passing *to, const struct list *list,
 	return true;
 }
 
-static enum list_load build(struct passing *to, enum list_kind kind,
-			    const char *text, size_t len,
+static enum list_load build(struct passing *to, const char *text, size_t len,
 			    struct list **ret_list)
 {
-	struct list_builder *builder = list_builder_new(kind);
+	struct list_builder *builder = list_builder_new(to->reading->kind);
 	enum list_load answer = LIST_LOAD_BROKEN;
 
 	if (!builder)
 		goto no_memory;
+	list_builder_check(builder, to->reading->check);
 	if (list_parse_text(builder, text, len, pass_on, to) < 0)
 		goto done;
 	*ret_list = list_builder_finish(builder);
@@ -100,14 +99,13 @@ done:
 	return answer;
 }
 
-enum list_load list_load_file(
-	const char *path, enum list_kind kind, const struct list *previous,
-	bool force, struct list **ret_list, struct file_stamp *ret_stamp,
-	void (*report)(void *ctx, const struct list_problem *problem),
-	void *ctx)
+enum list_load list_load_file(const char *path,
+			      const struct list_reading *reading,
+			      struct list **ret_list,
+			      struct file_stamp *ret_stamp)
 {
-	struct passing to = { path, report, ctx };
-	bool careful = previous && !force;
+	struct passing to = { path, reading };
+	bool careful = reading->previous && !reading->force;
 	char error[FILE_ERROR_SIZE];
 	struct file_stamp stamp;
 	struct list *list = NULL;
@@ -127,10 +125,10 @@ enum list_load list_load_file(
 			      "changed: it may still be being written");
 		goto done;
 	}
-	answer = build(&to, kind, text, (size_t)stamp.size, &list);
+	answer = build(&to, text, (size_t)stamp.size, &list);
 	if (answer != LIST_LOADED)
 		goto done;
-	if (careful && shrunk(&to, list, previous)) {
+	if (careful && shrunk(&to, list, reading->previous)) {
 		answer = LIST_LOAD_SHRUNK;
 		goto done;
 	}

@@ -22,24 +22,34 @@ enum list_load {
 	LIST_LOAD_SHRUNK, /* whole, but so small that only `force` loads it */
 };
 
+/* How a list is read from a file. */
+struct list_reading {
+	enum list_kind kind;
+	const struct list *previous; /* what it was before; NULL at start */
+	bool force;
+	/* of regexes, as of list_builder_check(); or NULL */
+	int (*check)(const char *text, size_t len,
+		     struct list_error *ret_error);
+	void (*report)(void *ctx, const struct list_problem *problem);
+	void *ctx; /* the reporter's */
+};
+
 /*
- * Reads a list from a file (entries as in entry.h, one a line).  `previous`
- * is what this list was before, or NULL at start.  With it, and without
- * `force`, a file is refused that has suddenly lost all or more than nine in
- * ten of the entries, one that somebody has open for writing, and for
- * LIST_SETTLE_S seconds after a change one whose last line does not end: it may
- * be half written.
+ * Reads a list from a file (entries as in entry.h, one a line).  With a
+ * `previous` one, and without `force`, a file is refused that has suddenly lost
+ * all or more than nine in ten of the entries, one that somebody has open for
+ * writing, and for LIST_SETTLE_S seconds after a change one whose last line
+ * does not end: it may be half written.
  *
  * Unless the answer is LIST_LOADED, `report` has heard why, and *ret_list and
  * *ret_stamp are left alone.  Otherwise the list is held once by the caller.
  */
 #define LIST_SETTLE_S 2
 
-enum list_load list_load_file(
-	const char *path, enum list_kind kind, const struct list *previous,
-	bool force, struct list **ret_list, struct file_stamp *ret_stamp,
-	void (*report)(void *ctx, const struct list_problem *problem),
-	void *ctx);
+enum list_load list_load_file(const char *path,
+			      const struct list_reading *reading,
+			      struct list **ret_list,
+			      struct file_stamp *ret_stamp);
 
 enum list_edit {
 	LIST_EDITED,

@@ -204,7 +204,7 @@ static void dnsbl_declare(struct compiler *c,
 	}
 }
 
-static int list_kind_find(const char *name)
+int ruleset_list_kind(const char *name)
 {
 	for (int kind = LIST_IP; kind <= LIST_REGEX; kind++)
 		if (strcmp(entry_kind_name((enum list_kind)kind), name) == 0)
@@ -217,7 +217,7 @@ static void list_declare(struct compiler *c,
 {
 	struct ruleset *rules = c->rules;
 	struct rule_list_info *info = &rules->lists[rules->list_count].info;
-	int kind = list_kind_find(statement->list.kind);
+	int kind = ruleset_list_kind(statement->list.kind);
 	uint32_t number;
 
 	if (kind < 0) {

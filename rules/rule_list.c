@@ -26,35 +26,52 @@ struct patterns_read {
 	bool failed;
 };
 
-/* An entry is /pattern/flags, as in a rule.  NULL with the reason. */
+/* An entry: /pattern/flags, as in a rule. */
+struct pattern {
+	const char *text;
+	size_t len;
+	char flags[16];
+};
+
+static bool pattern_split(const char *text, size_t len, struct pattern *ret,
+			  struct list_error *ret_error)
+{
+	const char *end = len > 0 ? memrchr(text, '/', len) : NULL;
+	size_t rest = end != NULL ? (size_t)(text + len - end - 1) : 0;
+
+	if (end == NULL || end == text || *text != '/' ||
+	    rest >= sizeof(ret->flags)) {
+		ret_error->column = 1;
+		snprintf(ret_error->text, sizeof(ret_error->text),
+			 "not a pattern between slashes, as in /pattern/i");
+		return false;
+	}
+	ret->text = text + 1;
+	ret->len = (size_t)(end - text) - 1;
+	memcpy(ret->flags, end + 1, rest);
+	ret->flags[rest] = '\0';
+	return true;
+}
+
+/* NULL with the reason, which begins with the entry: nobody shows its line. */
 static struct regex *pattern_compile(const char *text, size_t len, char *why,
 				     size_t why_size)
 {
-	const char *end = len > 0 ? memrchr(text, '/', len) : NULL;
-	char wrong[160], flags[16];
-	struct regex *regex;
-	size_t offset, rest;
+	struct list_error error;
+	struct regex *regex = NULL;
+	struct pattern pattern;
+	size_t offset;
 
-	rest = end != NULL ? (size_t)(text + len - end - 1) : 0;
-	if (end == NULL || end == text || *text != '/' ||
-	    rest >= sizeof(flags)) {
-		snprintf(why, why_size,
-			 "\"%.*s\" is not a pattern between slashes, as in "
-			 "/pattern/i",
-			 len < 80 ? (int)len : 80, text);
-		return NULL;
-	}
-	memcpy(flags, end + 1, rest);
-	flags[rest] = '\0';
-	regex = regex_new(text + 1, (size_t)(end - text) - 1, flags, wrong,
-			  sizeof(wrong), &offset);
+	if (pattern_split(text, len, &pattern, &error))
+		regex = regex_new(pattern.text, pattern.len, pattern.flags,
+				  error.text, sizeof(error.text), &offset);
 	if (regex == NULL)
 		snprintf(why, why_size, "\"%.*s\": %s",
-			 len < 80 ? (int)len : 80, text, wrong);
+			 len < 80 ? (int)len : 80, text, error.text);
 	return regex;
 }
 
-static bool pattern_read(void *context, const char *text, size_t len)
+static bool pattern_take(void *context, const char *text, size_t len)
 {
 	struct patterns_read *read = context;
 	struct regex *regex =
@@ -75,6 +92,21 @@ bool rule_list_pattern_fits(const char *text, size_t len, char *why,
 	return regex != NULL;
 }
 
+int rule_list_pattern_check(const char *text, size_t len,
+			    struct list_error *ret_error)
+{
+	struct pattern pattern;
+	size_t offset;
+
+	if (!pattern_split(text, len, &pattern, ret_error))
+		return -1;
+	if (regex_is_good(pattern.text, pattern.len, pattern.flags,
+			  ret_error->text, sizeof(ret_error->text), &offset))
+		return 0;
+	ret_error->column = 2 + offset; /* behind the slash */
+	return -1;
+}
+
 struct rule_list *rule_list_new(struct list *list, char *why, size_t why_size)
 {
 	struct rule_list *made = calloc(1, sizeof(*made));
@@ -93,7 +125,7 @@ struct rule_list *rule_list_new(struct list *list, char *why, size_t why_size)
 		snprintf(why, why_size, "out of memory");
 		read.failed = true;
 	} else {
-		list_each(list, pattern_read, &read);
+		list_each(list, pattern_take, &read);
 	}
 	if (read.failed) {
 		rule_list_unref(made);

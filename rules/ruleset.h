@@ -21,6 +21,7 @@
 #include "rules/facts.h"
 
 struct list;
+struct list_error;
 struct regex;
 struct ruleset;
 struct rule_list;
@@ -41,6 +42,9 @@ const struct regex *const *rule_list_patterns(const struct rule_list *list,
 /* Would this entry of a LIST_REGEX compile?  Else `why` says why not. */
 bool rule_list_pattern_fits(const char *text, size_t len, char *why,
 			    size_t why_size);
+/* The same for list_builder_check(), which wants to know where. */
+int rule_list_pattern_check(const char *text, size_t len,
+			    struct list_error *ret_error);
 
 struct rule_lists {
 	struct rule_list **at; /* numbered as the rule set numbers them */
@@ -54,6 +58,9 @@ struct rule_list_info {
 	const char *path; /* file, or NULL if written between braces */
 	struct place place;
 };
+
+/* The kind that a statement names, or -1. */
+int ruleset_list_kind(const char *name);
 
 size_t ruleset_list_count(const struct ruleset *rules);
 const struct rule_list_info *ruleset_list_info(const struct ruleset *rules,

@@ -143,6 +143,8 @@ static struct list *load(const struct bench *bench, uint64_t entries,
 	char path[] = "/tmp/bench_lists.XXXXXX";
 	int fd = mkstemp(path);
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+	const struct list_reading reading = { .kind = bench->kind,
+					      .report = report };
 	struct file_stamp stamp;
 	struct list *list = NULL;
 	char text[TEXT_SIZE];
@@ -161,8 +163,7 @@ static struct list *load(const struct bench *bench, uint64_t entries,
 		exit(1);
 	}
 	start = now();
-	if (list_load_file(path, bench->kind, NULL, false, &list, &stamp,
-			   report, NULL) != LIST_LOADED)
+	if (list_load_file(path, &reading, &list, &stamp) != LIST_LOADED)
 		exit(1);
 	*ret_seconds = now() - start;
 	unlink(path);

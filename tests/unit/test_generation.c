@@ -39,6 +39,25 @@ static const char rules[] = "include \"*.rules\"\n"
 			    "rule PARTNER -1.0 if sender in partners\n"
 			    "verdict reject at 5.0\n";
 
+/* What is wrong with test_mistakes_of_lists()'s list. */
+#define LIST_REPORT                                                        \
+	"@/partners.list:2:8: error: missing closing parenthesis\n"        \
+	"        /(bad/ # why\n"                                           \
+	"             ^\n"                                                 \
+	"        list words is declared at @/b.rules:1\n"                  \
+	"@/partners.list:3:1: error: not a pattern between slashes, as "   \
+	"in /pattern/i\n"                                                  \
+	"        bare\n"                                                   \
+	"        ^\n"                                                      \
+	"@/partners.list:4:4: error: missing terminating ] for character " \
+	"class\n"                                                          \
+	"        /?[/\n"                                                   \
+	"           ^\n"                                                   \
+	"@/partners.list:5:3: error: unknown flag \"Q\"; there are i m "   \
+	"s x u\n"                                                          \
+	"        /x/Q\n"                                                   \
+	"          ^\n"
+
 static int setup(void **state)
 {
 	(void)state;
@@ -102,14 +121,159 @@ static void test_all_mistakes(void **state)
 	assert_null(result.generation);
 	assert_non_null(strstr(result.report, "helo.name"));
 	assert_non_null(strstr(result.report, "b.rules:2:5"));
-	assert_true(result.errors >= 2);
+	assert_non_null(strstr(result.report, "partners.list:1:"));
+	assert_int_equal(result.errors, 3);
 	generation_result_done(&result);
 
 	write_file(extra, "rule IS_IP 2.0 if helo.is_ip\n", 100);
 	result = generation_load(conf, NULL, false);
 	assert_null(result.generation);
 	assert_non_null(strstr(result.report, "partners.list:1:"));
+	assert_int_equal(result.errors, 1);
 	generation_result_done(&result);
+}
+
+/* The whole report; each @ in it is the folder. */
+static void expect_report(const char *wanted)
+{
+	struct generation_result result = generation_load(conf, NULL, false);
+	char text[4096];
+	size_t used = 0;
+
+	for (const char *at = wanted; *at != '\0'; at++) {
+		assert_true(used + sizeof(folder) < sizeof(text));
+		if (*at == '@')
+			used = (size_t)(stpcpy(text + used, folder) - text);
+		else
+			text[used++] = *at;
+	}
+	text[used] = '\0';
+	assert_null(result.generation);
+	assert_string_equal(result.report, text);
+	generation_result_done(&result);
+}
+
+/* Where rules do not compile, list files are read: each line is shown. */
+static void test_mistakes_of_lists(void **state)
+{
+	(void)state;
+	write_file(extra,
+		   "list words regex from \"partners.list\"\n"
+		   "list gone ip from \"gone.list\"\n"
+		   "set spamtraps \"words\"\n"
+		   "rule X 1.0 if foo\n",
+		   100);
+	write_file(conf, "include \"*.rules\"\n", 100);
+	write_file(list, "/good/i\n  /(bad/ # why\nbare\n/\x1b[/\n/x/Q\n", 100);
+	for (int i = 0; i < 2; i++) {
+		/* the same with rules that compile */
+		expect_report(
+			i == 0 ? "@/b.rules:2:6: error: @/gone.list: "
+				 "No such file or directory\n"
+				 "        list gone ip from "
+				 "\"gone.list\"\n"
+				 "             ^~~~\n"
+				 "@/b.rules:3:5: error: spamtraps wants a "
+				 "list of addresses, and \"words\" is one "
+				 "of another kind\n"
+				 "        set spamtraps \"words\"\n"
+				 "            ^~~~~~~~~\n"
+				 "@/b.rules:4:15: error: unknown fact or "
+				 "symbol \"foo\"\n"
+				 "        rule X 1.0 if foo\n"
+				 "                      ^~~\n" LIST_REPORT
+			       : LIST_REPORT);
+		write_file(extra,
+			   "list words regex from \"partners.list\"\n"
+			   "rule X 1.0 if helo.name in words\n",
+			   100);
+	}
+}
+
+/* Ever so many of them: some are shown, and how many more there are. */
+static void test_many_mistakes_in_a_list(void **state)
+{
+	struct generation_result result;
+	FILE *file = fopen(list, "w");
+
+	(void)state;
+	assert_non_null(file);
+	for (int i = 0; i < 100000; i++)
+		fprintf(file, "%d nothing\n", i);
+	assert_int_equal(fclose(file), 0);
+	result = generation_load(conf, NULL, false);
+	assert_null(result.generation);
+	assert_int_equal(result.errors, LIST_ERRORS_MAX);
+	assert_true(strlen(result.report) < 10000);
+	assert_non_null(strstr(result.report, "        19 nothing\n"));
+	assert_null(strstr(result.report, "        20 nothing\n"));
+	assert_non_null(
+		strstr(result.report, "        and 99980 more in this file\n"));
+	generation_result_done(&result);
+}
+
+static void also_wrong(const struct generation *gen, struct diag *diag)
+{
+	assert_int_equal(gen->settings.session.body_limit, 2 << 20);
+	diag_error(diag, settings_place(generation_ast(gen), "body_limit"),
+		   "too much");
+}
+
+static void nothing_wrong(const struct generation *gen, struct diag *diag)
+{
+	(void)gen;
+	(void)diag;
+}
+
+static void test_check(void **state)
+{
+	struct generation_result result;
+
+	(void)state;
+	result = generation_check(conf, nothing_wrong);
+	assert_non_null(result.generation);
+	assert_string_equal(result.report, "");
+	generation_unref(result.generation);
+	generation_result_done(&result);
+
+	/* asked where all is well otherwise, and where it is not */
+	for (int i = 0; i < 2; i++) {
+		write_file(extra,
+			   i == 0 ? "set body_limit 2MiB\n"
+				  : "set body_limit 2MiB\nnonsense\n",
+			   100);
+		result = generation_check(conf, also_wrong);
+		assert_null(result.generation);
+		assert_int_equal(result.errors, i + 1);
+		assert_non_null(
+			strstr(result.report, "b.rules:1:5: error: too much"));
+		generation_result_done(&result);
+	}
+}
+
+static void test_folder(void **state)
+{
+	struct generation_result result;
+	char second[160], wanted[256];
+
+	(void)state;
+	snprintf(second, sizeof(second), "%s/c.rules", folder);
+	write_file(second, "rule Y 1.0 if IS_IP\n", 100);
+	result = generation_load_folder(folder);
+	assert_non_null(result.generation);
+	assert_int_equal(ruleset_rule_count(result.generation->rules), 2);
+	generation_unref(result.generation);
+	generation_result_done(&result);
+
+	/* what nobody wrote down has a name all the same */
+	write_file(second, "include \"b.rules\"\n", 100);
+	result = generation_load_folder(folder);
+	assert_null(result.generation);
+	snprintf(wanted, sizeof(wanted), "the first time at %s/*.rules:1\n",
+		 folder);
+	assert_non_null(strstr(result.report, wanted));
+	generation_result_done(&result);
+	unlink(second);
 }
 
 /* What is read at each connection may come later. */
@@ -371,6 +535,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ONE(test_load),
 		ONE(test_all_mistakes),
+		ONE(test_mistakes_of_lists),
+		ONE(test_many_mistakes_in_a_list),
+		ONE(test_check),
+		ONE(test_folder),
 		ONE(test_password),
 		ONE(test_failing_example),
 		ONE(test_settings_alone),

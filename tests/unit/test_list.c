@@ -301,6 +301,53 @@ static void test_regex_bound(void **state)
 	list_unref(list);
 }
 
+static size_t tried;
+
+static int refuse(const char *text, size_t len, struct list_error *ret_error)
+{
+	tried++;
+	ret_error->column = len;
+	snprintf(ret_error->text, sizeof(ret_error->text), "not \"%.*s\"",
+		 (int)len, text);
+	return -1;
+}
+
+/* Who reads them is not asked about more than can be in a list. */
+static void test_bad_regexes_are_bounded(void **state)
+{
+	struct list_builder *builder = list_builder_new(LIST_REGEX);
+	size_t lines = 5 * LIST_REGEX_MAX;
+	struct heard heard = { 0 };
+	char *text = malloc(lines * 6 + 1);
+
+	(void)state;
+	assert_non_null(builder);
+	assert_non_null(text);
+	for (size_t i = 0; i < lines; i++)
+		memcpy(text + i * 6, " /(/ \n", 7);
+	list_builder_check(builder, refuse);
+	tried = 0;
+	assert_int_equal(list_parse_text(builder, text, lines * 6, hear,
+					 &heard),
+			 -1);
+	assert_int_equal(tried, LIST_REGEX_MAX);
+	assert_int_equal(heard.count, LIST_ERRORS_MAX + 1);
+	assert_non_null(strstr(heard.text, "20:4: not \"/(/\"\n"));
+	assert_non_null(strstr(heard.text, "and 4980 more\n"));
+	list_builder_free(builder);
+	free(text);
+
+	/* no other kind asks */
+	builder = list_builder_new(LIST_DOMAIN);
+	assert_non_null(builder);
+	list_builder_check(builder, refuse);
+	tried = 0;
+	assert_int_equal(list_parse_text(builder, "a.test\n", 7, hear, &heard),
+			 0);
+	assert_int_equal(tried, 0);
+	list_builder_free(builder);
+}
+
 static void test_problem_format(void **state)
 {
 	struct list_problem problem = { "a.list", 2, 7, "wrong", NULL, 0 };
@@ -363,6 +410,7 @@ int main(void)
 		cmocka_unit_test(test_many_mistakes),
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_regex_bound),
+		cmocka_unit_test(test_bad_regexes_are_bounded),
 		cmocka_unit_test(test_problem_format),
 		cmocka_unit_test(test_holders),
 	};

@@ -66,13 +66,16 @@ static void hear(void *ctx, const struct list_problem *problem)
 static enum list_load load(const struct list *previous, bool force,
 			   struct list **ret_list)
 {
+	const struct list_reading reading = { .kind = LIST_DOMAIN,
+					      .previous = previous,
+					      .force = force,
+					      .report = hear };
 	struct file_stamp stamp = { 0 };
 	enum list_load answer;
 
 	*ret_list = NULL;
 	heard[0] = '\0';
-	answer = list_load_file(path, LIST_DOMAIN, previous, force, ret_list,
-				&stamp, hear, NULL);
+	answer = list_load_file(path, &reading, ret_list, &stamp);
 	assert_int_equal(answer == LIST_LOADED, *ret_list != NULL);
 	assert_int_equal(answer == LIST_LOADED, heard[0] == '\0');
 	if (answer == LIST_LOADED)
@@ -202,6 +205,43 @@ static void test_broken(void **state)
 	assert_int_equal(truncate(path, (off_t)LIST_FILE_MAX + 1), 0);
 	assert_int_equal(chmod(path, 0644), 0);
 	assert_int_equal(load(NULL, true, &list), LIST_LOAD_BROKEN);
+}
+
+/* Takes what has no "(" in it. */
+static int check_regex(const char *text, size_t len,
+		       struct list_error *ret_error)
+{
+	const char *bad = memchr(text, '(', len);
+
+	if (!bad)
+		return 0;
+	ret_error->column = (size_t)(bad - text) + 1;
+	strcpy(ret_error->text, "never closed");
+	return -1;
+}
+
+/* Each regex is told of, and where it stands. */
+static void test_regexes_are_checked(void **state)
+{
+	const struct list_reading reading = { .kind = LIST_REGEX,
+					      .check = check_regex,
+					      .report = hear };
+	struct file_stamp stamp;
+	struct list *list = NULL;
+
+	(void)state;
+	write_file("/a(/\n/b/ # (\n\n  /c(/\n/(/\n", 0);
+	heard[0] = '\0';
+	assert_int_equal(list_load_file(path, &reading, &list, &stamp),
+			 LIST_LOAD_BROKEN);
+	assert_null(list);
+	assert_string_equal(heard, "a.list:1:3: never closed\n"
+				   "a.list:4:5: never closed\n"
+				   "a.list:5:2: never closed\n");
+	write_file("/b/ # (\n", 0);
+	assert_int_equal(list_load_file(path, &reading, &list, &stamp),
+			 LIST_LOADED);
+	list_unref(list);
 }
 
 static void test_edit(void **state)
@@ -361,6 +401,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_half_written, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_broken, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_regexes_are_checked, setup,
+						teardown),
 		cmocka_unit_test(test_edit),
 		cmocka_unit_test(test_edit_refused),
 		cmocka_unit_test_setup_teardown(test_edit_file, setup,
