@@ -5,65 +5,15 @@
  * checked with all it includes, else all of its *.rules together, as an
  * include of them would bring them in.
  */
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "ctl/command.h"
 #include "ctl/print.h"
 #include "filter/generation.h"
 #include "filter/show.h"
-
-/* A file that includes the rules of a folder. */
-struct stand_in {
-	char folder[64]; /* "" if there is none */
-	char path[80];
-};
-
-static bool stand_in_make(struct stand_in *in, const char *folder)
-{
-	char full[PATH_MAX];
-	FILE *file;
-	bool good;
-
-	if (realpath(folder, full) == NULL)
-		return false;
-	snprintf(in->folder, sizeof(in->folder), "/tmp/steelyardctl-XXXXXX");
-	if (mkdtemp(in->folder) == NULL) {
-		in->folder[0] = '\0';
-		return false;
-	}
-	snprintf(in->path, sizeof(in->path), "%s/all", in->folder);
-	file = fopen(in->path, "we");
-	if (file == NULL)
-		return false;
-	fputs("include \"", file);
-	for (const char *c = full; *c != '\0'; c++) {
-		/* to the parser, and to glob(3) behind it */
-		if (strchr("*?[", *c) != NULL)
-			fputs("\\\\", file);
-		else if (*c == '"')
-			fputc('\\', file);
-		else if (*c == '\\')
-			fputs("\\\\\\", file);
-		fputc(*c, file);
-	}
-	fputs("/*.rules\"\n", file);
-	good = ferror(file) == 0;
-	return fclose(file) == 0 && good;
-}
-
-static void stand_in_remove(struct stand_in *in)
-{
-	if (in->folder[0] == '\0')
-		return;
-	unlink(in->path);
-	rmdir(in->folder);
-}
 
 static void add_text(json_t *answer, const char *key, const char *value)
 {
@@ -103,47 +53,51 @@ static void print_answer(const struct command *command, const char *what,
 	json_decref(answer);
 }
 
-static enum exit_code check_file(const struct command *command,
-				 const char *what, const char *path)
+/* Says what was found, and lets go of it. */
+static enum exit_code finish(const struct command *command, const char *what,
+			     struct generation_result *result)
 {
-	struct generation_result result = generation_load(path, NULL, true);
+	enum exit_code code = result->generation != NULL ? EXIT_YES : EXIT_NO;
 	size_t warnings = 0;
 	char *lint = NULL;
-	enum exit_code code = result.generation != NULL ? EXIT_YES : EXIT_NO;
 
-	if (result.generation != NULL)
-		lint = generation_lint(result.generation, &warnings);
-	print_answer(command, what, &result, lint != NULL ? lint : "",
-		     warnings + result.warnings);
+	if (result->generation != NULL)
+		lint = generation_lint(result->generation, &warnings);
+	print_answer(command, what, result, lint != NULL ? lint : "",
+		     warnings + result->warnings);
 	free(lint);
-	generation_unref(result.generation);
-	generation_result_done(&result);
+	generation_unref(result->generation);
+	generation_result_done(result);
 	return code;
+}
+
+static enum exit_code check_file(const struct command *command,
+				 const char *path)
+{
+	struct generation_result result = generation_load(path, NULL, true);
+
+	return finish(command, path, &result);
 }
 
 static enum exit_code check_folder(const struct command *command,
 				   const char *folder)
 {
-	struct stand_in in = { .folder = "" };
+	struct generation_result result;
 	enum exit_code code;
 	struct stat st;
-	char *path;
+	char *path, *all;
 
 	if (asprintf(&path, "%s/steelyard.conf", folder) < 0)
 		return failed(command, "out of memory");
 	if (stat(path, &st) == 0) {
-		code = check_file(command, path, path);
-	} else if (stand_in_make(&in, folder)) {
-		free(path);
-		path = NULL;
-		if (asprintf(&path, "%s/*.rules", folder) < 0)
-			path = NULL;
-		code = check_file(command, path != NULL ? path : folder,
-				  in.path);
+		code = check_file(command, path);
 	} else {
-		code = failed(command, "%s: %s", folder, strerror(errno));
+		if (asprintf(&all, "%s/*.rules", folder) < 0)
+			all = NULL;
+		result = generation_load_folder(folder);
+		code = finish(command, all != NULL ? all : folder, &result);
+		free(all);
 	}
-	stand_in_remove(&in);
 	free(path);
 	return code;
 }
@@ -156,7 +110,7 @@ static enum exit_code run_check(const struct command *command)
 
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return check_folder(command, path);
-	return check_file(command, path, path);
+	return check_file(command, path);
 }
 
 static const char *const check_examples[] = {
