@@ -19,9 +19,11 @@
 #include "filter/inherit.h"
 #include "filter/link.h"
 #include "filter/log.h"
+#include "filter/privileges.h"
 #include "filter/serve.h"
 #include "filter/supervisor.h"
 #include "lists/dns_zonefile.h"
+#include "rules/diag.h"
 
 enum { EXIT_YES = 0, EXIT_NO = 1, EXIT_USAGE = 2 };
 
@@ -148,9 +150,27 @@ struct wish {
 	int task; /* a letter; 0: serve */
 };
 
+/* Whom the start looks up. */
+static void check_names(const struct generation *gen, struct diag *diag)
+{
+	const struct process_settings *set = &gen->settings.process;
+	const struct ast *ast = generation_ast(gen);
+	char why[256];
+	gid_t gid;
+
+	if (set->user && !privileges_user(set->user, why, sizeof(why)))
+		diag_error(diag, settings_place(ast, "user"), "%s", why);
+	if (set->milter_socket_group &&
+	    !privileges_group(set->milter_socket_group, &gid, why, sizeof(why)))
+		diag_error(diag, settings_place(ast, "milter_socket_group"),
+			   "%s", why);
+}
+
 static int check(const char *config, bool print)
 {
-	struct generation_result loaded = generation_load(config, NULL, false);
+	struct generation_result loaded =
+		print ? generation_load(config, NULL, false)
+		      : generation_check(config, check_names);
 	int code = loaded.generation ? EXIT_YES : EXIT_NO;
 
 	if (loaded.report)

@@ -11,6 +11,25 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+static const struct passwd *look_up(const char *user, char *why,
+				    size_t why_size)
+{
+	const struct passwd *entry;
+
+	errno = 0;
+	entry = getpwnam(user);
+	if (entry && strlen(user) < sizeof(((struct privileges *)0)->user))
+		return entry;
+	snprintf(why, why_size, "set user: there is no user \"%s\"%s%s", user,
+		 errno ? ": " : "", errno ? strerror(errno) : "");
+	return NULL;
+}
+
+bool privileges_user(const char *user, char *why, size_t why_size)
+{
+	return *user == '\0' || look_up(user, why, why_size);
+}
+
 bool privileges_find(struct privileges *ret, const char *user, char *why,
 		     size_t why_size)
 {
@@ -21,13 +40,9 @@ bool privileges_find(struct privileges *ret, const char *user, char *why,
 	ret->gid = getegid();
 	if (*user == '\0')
 		return true;
-	errno = 0;
-	entry = getpwnam(user);
-	if (!entry || strlen(user) >= sizeof(ret->user)) {
-		snprintf(why, why_size, "set user: there is no user \"%s\"%s%s",
-			 user, errno ? ": " : "", errno ? strerror(errno) : "");
+	entry = look_up(user, why, why_size);
+	if (!entry)
 		return false;
-	}
 	if (entry->pw_uid == ret->uid && ret->uid != 0)
 		return true;
 	if (ret->uid != 0) {

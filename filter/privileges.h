@@ -24,6 +24,12 @@ bool privileges_find(struct privileges *ret, const char *user, char *why,
 		     size_t why_size);
 
 /*
+ * Is there such a user ("" is nobody in particular)?  False with one line in
+ * `why`; who we are does not matter.
+ */
+bool privileges_user(const char *user, char *why, size_t why_size);
+
+/*
  * Gives up everything that `to` does not need, and proves that it is gone.
  * Also where there is nothing to drop, no exec can give privileges from here
  * on.  False with a reason; the process must then end.

@@ -167,6 +167,22 @@ def test_check_of_a_folder_takes_its_rules_together(
     assert not list(pathlib.Path("/tmp").glob("steelyardctl-*"))
 
 
+def test_check_of_a_folder_names_what_is_there(work: pathlib.Path) -> None:
+    """That a file comes twice is told with names that somebody knows."""
+    folder = work / "rules.d"
+    folder.mkdir()
+    (folder / "a.rules").write_text("rule A 1.0 if helo.is_ip\n")
+    (folder / "b.rules").write_text('include "a.rules"\n')
+    text = ctl("check", folder, code=1)
+    assert f'{folder}/b.rules:1:9: error: "{folder}/a.rules"' in text
+    assert f"the first time at {folder}/*.rules:1\n" in text
+    (folder / "0.rules").write_text('include "a.rules"\n')
+    (folder / "b.rules").unlink()
+    text = ctl("check", folder, code=1)
+    assert f'{folder}/*.rules:1:9: error: "{folder}/a.rules"' in text
+    assert f"the first time at {folder}/0.rules:1\n" in text
+
+
 def test_check_of_a_folder_with_a_configuration_takes_that(
         work: pathlib.Path) -> None:
     (work / "s.conf").rename(work / "steelyard.conf")
@@ -193,6 +209,57 @@ def test_files_that_are_none_are_refused(work: pathlib.Path,
     elif kind == "device":
         path = pathlib.Path("/dev/zero")
     assert "error" in ctl("check", path, code=1)
+
+
+@pytest.mark.parametrize("tool", ["check", "-t"])
+def test_mistakes_in_lists_are_told_beside_all_others(
+        work: pathlib.Path, tool: str) -> None:
+    (work / "friends.list").write_text("good.test\n\n  *.bad\x1b[2J.test\n")
+    (work / "words.list").write_text("/(/\n/good/\n/[/i # x\n")
+    conf = work / "s.conf"
+    conf.write_text(conf.read_text() + "rule X 1.0 if foo\n"
+                    'list gone ip from "gone.list"\n')
+    text = (ctl("check", conf, code=1) if tool == "check" else
+            checked(conf, code=1))
+    found = re.findall(r"^\S+/([^/]+:\d+:\d+): error: ", text, re.M)
+    assert found == ["s.conf:16:15", "s.conf:17:6", "friends.list:3:3",
+                     "words.list:1:3", "words.list:3:3"]
+    for shown in ["*.bad?[2J.test\n        ^\n", "/(/\n          ^\n",
+                  "/[/i # x\n          ^\n", "gone.list: No such file"]:
+        assert shown in text
+    assert text.count("is declared at") == 2
+
+
+# --- steelyard -t ------------------------------------------------------------
+
+def checked(conf: pathlib.Path, code: int = 0) -> str:
+    done = subprocess.run(
+        [program("STEELYARD", "steelyard"), "-t", "-c", conf],
+        capture_output=True, text=True, timeout=60)
+    assert done.returncode == code, (done.stdout, done.stderr)
+    return done.stdout + done.stderr
+
+
+def test_who_does_not_exist_is_told_before_the_start(
+        work: pathlib.Path) -> None:
+    conf = work / "s.conf"
+    good = conf.read_text()
+    assert checked(conf).endswith(": ok\n")
+    # no user and no group is called so: the colon ends a name in its file
+    conf.write_text('set user "no:such"\nset milter_socket_group "no:such"\n'
+                    + good + "rule X 1.0 if foo\n")
+    text = checked(conf, code=1)
+    assert re.search(r"s\.conf:1:5: error: set user: there is no user "
+                     r'"no:such"', text)
+    assert re.search(r"s\.conf:2:5: error: set milter_socket_group: there is "
+                     r'no group "no:such"', text)
+    assert "unknown fact or symbol" in text
+    assert text.count("error: ") == 3
+    conf.write_text('set user "root"\nset milter_socket_group "root"\n' + good)
+    assert checked(conf).endswith(": ok\n")
+    # who only looks at rules, perhaps elsewhere, need not have the user
+    conf.write_text('set user "no:such"\n' + good)
+    assert "0 errors" in ctl("check", conf)
 
 
 # --- facts and settings ------------------------------------------------------
