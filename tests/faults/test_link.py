@@ -127,35 +127,80 @@ HALVES = [
 ]
 
 
+SPARE = 8  # threads that libmilter has in reserve, more or less
+KIB_PER_LINK = 32  # what a thread touches of its stack and its heap
+
+
+def half_link(filt: Filter, said: bytes) -> socket.socket:
+    """A link on which this was said, and no more."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(str(filt.milter_socket))
+    sock.settimeout(5)
+    sock.sendall(said)
+    return sock
+
+
 @pytest.mark.alone
 def test_half_frames() -> None:
-    """P6: links that never finish a frame cost a thread each, and no more."""
+    """P6: links that never finish a frame cost a thread each, and no more.
+
+    libmilter lends a thread to each frame, from its first byte to its answer,
+    so each half frame holds one; between frames a link holds none.
+    """
     count = 2000 if SOAK else 40
     with Filter(RULES) as filt:
         serves(filt)
         pid = filt.pid
         idle, memory = watch.threads(pid), watch.resident_kib(pid)
-        links = []
-        for number in range(count):
-            sock = socket.socket(socket.AF_UNIX)
-            sock.connect(str(filt.milter_socket))
-            sock.sendall(HALVES[number % len(HALVES)])
-            links.append(sock)
-        # (a length that is not whole holds none)
+        quiet = [half_link(filt, NEGOTIATION) for _ in range(count)]
+        for sock in quiet:
+            assert sock.recv(65536)
+        waiting = watch.settle("their rest", 5, lambda: watch.threads(pid),
+                               lambda now: now <= idle + SPARE) - idle
+        links = [half_link(filt, HALVES[number % len(HALVES)])
+                 for number in range(count)]
         busy = watch.settle("their threads", 5, lambda: watch.threads(pid),
-                            lambda now: now >= idle + count * 3 // 4 - 2)
+                            lambda now: now >= idle + count - SPARE)
         took = max(serves(filt) for _ in range(5))
+        busy = max(busy, watch.threads(pid))
         held = watch.resident_kib(pid) - memory
+        links += quiet
         for sock in links:
             sock.close()
         rest = watch.settle("threads to end", 20, lambda: watch.threads(pid),
                             lambda now: now <= idle + 8)
-        figure("P6", links=count, new_session_s=took, threads=busy - idle,
-               threads_after=rest - idle, kib_per_link=held / count)
+        figure("P6", half_frames=count, idle_links=len(quiet),
+               new_session_s=took, threads=busy - idle,
+               threads_of_idle_links=waiting, threads_after=rest - idle,
+               kib_per_link=held / len(links))
         assert took <= 1.0
-        assert busy - idle <= count + 8
-        assert rest - idle <= 8
+        assert waiting <= SPARE
+        assert count - SPARE <= busy - idle <= count + SPARE
+        assert rest - idle <= SPARE
+        assert sanitized() or held <= KIB_PER_LINK * len(links)
         serves(filt)
+
+
+def test_a_burst_at_the_start() -> None:
+    """P6: who waited for a filter is served, with half frames before him.
+
+    These take the threads that libmilter starts with, and it believes them
+    idle: without a knock (filter/admission.c) all others would wait for ever.
+    """
+    slowest = 0.0
+    turns = rounds(200) // 4
+    for _ in range(turns):
+        with Filter(RULES) as filt:
+            halves = [half_link(filt, HALVES[n % 2]) for n in range(20)]
+            began = time.monotonic()
+            asking = [half_link(filt, NEGOTIATION) for _ in range(5)]
+            for sock in asking:
+                assert sock.recv(65536)
+            slowest = max(slowest, time.monotonic() - began)
+            for sock in halves + asking:
+                sock.close()
+    figure("P6", bursts_at_start=turns, slowest_answer_s=slowest)
+    assert slowest <= 1.5 or sanitized()
 
 
 def test_nobody_starves() -> None:
