@@ -315,22 +315,59 @@ def has_odd_macros(data: bytes) -> bool:
                for command, payload in seen_by_libmilter(data))
 
 
+# Commands of 24 bytes, which is as long as the array that libmilter makes of the
+# frame of macros behind them: so this gets memory where these letters were.
+FATAL = (frame(b"H", b"h" * 23 + b"\0") * 8
+         + frame(b"D", b"M" + b"X" * 60 + b"\0") + MAIL)
+# Frames whose array gets what memory there is, mostly never written to.
+DOUBTFUL = (b"Cj\0mx.example", b"CX\0", b"CX\0Y\0Z\0", b"MX\0Y\0Z\0")
+
+
+def is_fatal(filt: Filter) -> bool:
+    """Whether FATAL was, this time: another thread has other memory."""
+    sock = speak(filt, negotiation() + CONNECT)
+    assert sock.recv(65536)
+    sock.sendall(FATAL)
+    closed = is_closed(sock, 0.5)
+    sock.close()
+    return closed
+
+
 @pytest.mark.alone
 def test_odd_macros() -> None:
-    """A name without a value may crash libmilter; mail goes on at once."""
+    """P7: a macro without a value may kill the filter; mail goes on at once.
+
+    libmilter (8.17.1) makes an array of names and values of such a frame, one
+    NULL behind them.  smfi_getsymval() steps over a name and its value to the
+    next name; where the value is missing it steps over that NULL, and takes for
+    a name what lies behind the array, by chance another NULL or not.  There is
+    nothing for us to check: we see neither frame nor array, and have to ask for
+    macros.  No MTA sends such a frame.  If one does, the filter dies by SIGSEGV
+    at most once for each, is started again, and nothing else happens.
+    """
     if sanitized():
         pytest.skip("a sanitizer sees libmilter's fault each time")
+    fatal = 2  # more in a row would be held back, see filter/backoff.h
     with Filter(RULES) as filt:
         serves(filt)
         worst = 0.0
-        for macros in (b"Cj\0mx.example", b"CX\0", b"CX\0Y\0Z\0", b"MX\0Y\0Z\0"):
-            speak(filt, negotiation() + frame(b"D", macros) + CONNECT + HELO
-                  + MAIL).close()
-            speak(filt, negotiation() + frame(b"D", macros)).close()
+        for number in range(1, fatal + 1):
+            wait.until("a death", 20, lambda: is_fatal(filt))
             worst = max(worst, wait.until("service", 5, lambda: _try(filt)))
-        died = len(filt.lines("P1"))
-        figure("P7", odd_macro_frames=8, restarts=died, back_after_s=worst)
+            assert len(filt.lines("P1")) == number
+        for macros in DOUBTFUL:
+            for then in (CONNECT + HELO + MAIL, b""):
+                speak(filt, negotiation() + frame(b"D", macros) + then).close()
+        wait.until("service", 5, lambda: _try(filt))
+        deaths = filt.lines("P1")
+        figure("P7", fatal_macro_frames=fatal, doubtful_ones=2 * len(DOUBTFUL),
+               deaths=len(deaths), back_after_s=worst)
         assert worst <= 1.0
+        assert fatal <= len(deaths) <= fatal + 2 * len(DOUBTFUL)
+        assert all(" signal=11 " in line for line in deaths)
+        # Inspectors go with their filter, of themselves.
+        assert all(" status=0 " in line for line in filt.lines("P2"))
+        assert not filt.lines("P3") and not filt.lines("P4")
 
 
 def _try(filt: Filter) -> float | None:
