@@ -130,7 +130,7 @@ tests_fuzz_fuzz_spf_record_SOURCES = tests/fuzz/fuzz_spf_record.c \
 tests_fuzz_fuzz_spf_record_LDADD = filter/inspect/libinspect.a \
 	rules/librules.a lists/liblists.a
 tests_fuzz_fuzz_spf_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-EXTRA_DIST += tests/fuzz/seeds/spf_record
+EXTRA_DIST += tests/fuzz/spf_record.dict tests/fuzz/seeds/spf_record
 if !FUZZING
 TESTS += tests/fuzz/fuzz_spf_record
 endif
@@ -191,6 +191,19 @@ tests_fuzz_fuzz_authres_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/seeds/authres
 if !FUZZING
 TESTS += tests/fuzz/fuzz_authres
+endif
+
+# Received-SPF: ours are read back; those of strangers.
+check_PROGRAMS += tests/fuzz/fuzz_received_spf
+tests_fuzz_fuzz_received_spf_SOURCES = tests/fuzz/fuzz_received_spf.c \
+	$(fuzz_main) filter/checks/received_spf.c \
+	filter/checks/authres.c filter/checks/authres_forged.c
+tests_fuzz_fuzz_received_spf_LDADD = rules/librules.a lists/liblists.a \
+	$(IDN2_LIBS)
+tests_fuzz_fuzz_received_spf_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/seeds/received_spf
+if !FUZZING
+TESTS += tests/fuzz/fuzz_received_spf
 endif
 
 # DKIM: any record as a key; any body; any message through the guard and
