@@ -22,7 +22,7 @@ from conftest import MtaFactory, chosen_mtas
 from lib import mta, wait
 
 from . import watch
-from .figures import SOAK, figure, rounds
+from .figures import figure, rounds
 from .running import Filter, sanitized
 
 pytestmark = [pytest.mark.alone,
@@ -239,7 +239,7 @@ def stop_inspector(filt: Filter, chance: random.Random) -> None:
 
 def test_inspector_hangs(server: mta.RoomMta) -> None:
     """P3: an answer comes in time, and the hanging one is replaced."""
-    turns = 200 if SOAK else 10
+    turns = rounds(200)
     figures, _, seed = under_load(server, stop_inspector, turns)
     figure("P3", stops_under_load=turns, **figures, poisoned=figures["unmarked"],
            seed=seed)
