@@ -138,14 +138,19 @@ struct store *store_lmdb_open(const struct store_lmdb_settings *settings,
 	return &s->store;
 }
 
-/* It was left in order: the next start need not wonder. */
+/*
+ * It was left in order: the next start need not wonder, and finds how waits
+ * have ended.
+ */
 static void note_closed(struct store_lmdb *s)
 {
+	struct lmdb_back back;
 	struct lmdb_txn txn;
 
 	if (s->read_only || atomic_load(&s->is_bad) || lmdb_write(s, &txn) != 0)
 		return;
-	if (lmdb_meta_put(&txn, LMDB_OPENED_KEY, "0 0 0") == 0)
+	if (lmdb_meta_put(&txn, LMDB_OPENED_KEY, "0 0 0") == 0 &&
+	    lmdb_back_add(&txn, &s->back_more, &back) == 0)
 		lmdb_commit(&txn);
 	else
 		lmdb_abort(&txn);
