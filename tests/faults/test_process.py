@@ -14,15 +14,18 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent import futures
 from typing import Callable, Iterator
 
 import pytest
 
 from lib import milter, steelyard, wait
+from lib.dnsserver import DnsServer
+from lib.fakemta import FakeMta
 
 from .family import (Family, begin, finish, gone, quantile, send_mail, status,
                      stop, title)
-from .figures import SOAK, figure, rounds
+from .figures import figure, rounds
 from .running import sanitized
 
 # Sanitizers take their time.
@@ -36,8 +39,8 @@ def fixture_start(tmp_path: pathlib.Path) -> Iterator[Start]:
     """Starts a filter; what is started is stopped at the end."""
     started: list[Family] = []
 
-    def start(**options: object) -> Family:
-        family = Family(tmp_path, **options)  # type: ignore[arg-type]
+    def start(folder: pathlib.Path = tmp_path, **options: object) -> Family:
+        family = Family(folder, **options)  # type: ignore[arg-type]
         started.append(family)
         family.await_complete()
         return family
@@ -208,12 +211,23 @@ class Knocker(threading.Thread):
         self.join(30)
 
 
+TOP = pathlib.Path(__file__).resolve().parents[2]
+# All that a filter has to read before it can serve: what ships, observing as
+# it ships, and a site's own.
+SHIPPED = f"""\
+set mode observe
+include "{TOP}/rules/default/*.rules"
+include "{TOP}/tests/messages/site.rules"
+"""
+
+
 @pytest.mark.alone
-def test_p1_filter_killed(start: Start) -> None:
+def test_p1_filter_killed(start: Start, dns_server: DnsServer) -> None:
     """New connections wait for the next filter and are answered by it."""
     count = rounds(2000)
     chance = seeded("P1")
-    family = start(inspectors=1)
+    family = start(inspectors=1, rules=SHIPPED
+                   + f'set dns_servers "{dns_server.servers}"\n')
     knocker = Knocker(family)
     knocker.start()
     restarts = []
@@ -226,7 +240,8 @@ def test_p1_filter_killed(start: Start) -> None:
         family.knock()
         restarts.append((time.monotonic() - killed) * 1000)
     knocker.stop()
-    figure("P1", rounds=count, answered=knocker.answered, cut=knocker.cut,
+    figure("P1", rounds=count, rules="shipped",
+           answered=knocker.answered, cut=knocker.cut,
            refused=knocker.refused, restart_p50_ms=quantile(restarts, .5),
            restart_p99_ms=quantile(restarts, .99), restart_max_ms=max(restarts),
            slowest_connect_ms=knocker.slowest * 1000)
@@ -249,54 +264,90 @@ def test_p1_goes_on_with_the_last_good_rules(start: Start) -> None:
     assert f"{family.config}:" in family.events("R1")[-1]
 
 
+def poisoned(mta: FakeMta) -> bool:
+    """Whether the rest of a message under way shows that somebody died."""
+    try:
+        return len(finish(mta).values("X-Steelyard")) != 1
+    except (OSError, AssertionError) as exc:
+        print("poisoned:", repr(exc))
+        return True
+
+
 @pytest.mark.alone
 def test_p2_inspector_killed(start: Start) -> None:
-    """The conversation goes on; another one is there within 50 ms."""
+    """The conversation goes on; another one is there within 50 ms.
+
+    Half of the deaths have to be within it.  The slowest of a few are those of
+    a busy machine, where both cores are somebody else's for longer than that:
+    p99 is shown, and not asserted.
+    """
     count = rounds(2000)
     family = start(inspectors=8)
     served_by = family.filter()
     open_one = family.dial()
     begin(open_one)
     restarts = []
+    sick = 0
     for number in range(count):
         if number >= 40:
             # an inspector that dies too often is kept waiting on purpose;
             # each earns back a death in 2 s
             time.sleep(0.26)
         victim = family.children()[f"inspector {number % 8}"]
+        another = family.dial()
+        begin(another)
         killed = time.monotonic()
         os.kill(victim, signal.SIGKILL)
         wait.until("its end", 5, lambda: gone(victim))
         wait.until("another one in its jail", 5, family.complete)
         restarts.append((time.monotonic() - killed) * 1000)
-    finish(open_one)
+        sick += poisoned(another)
+        another.link.close()
+    sick += poisoned(open_one)
     assert family.filter() == served_by
     figure("P2", rounds=count, restart_p50_ms=quantile(restarts, .5),
-           restart_p99_ms=quantile(restarts, .99), poisoned=0)
+           restart_p99_ms=quantile(restarts, .99), sessions=count + 1,
+           poisoned=sick)
+    assert not sick
     assert quantile(restarts, .5) <= 50 * SLOWER
     assert len(family.events("P2")) == count
 
 
-def test_p3_inspector_hangs(start: Start) -> None:
-    """Killed at its deadline (1 s here); the message gets its answer."""
-    count = 20 if SOAK else 3
-    family = start(inspectors=1)
-    slowest = 0.0
-    for _ in range(count):
-        mta = family.dial()
-        begin(mta)
-        victim = family.children()["inspector 0"]
-        stop(victim)
-        began = time.monotonic()
-        finish(mta)
-        slowest = max(slowest, time.monotonic() - began)
-        mta.quit()
-        wait.until("the kill", 10, lambda: gone(victim))
-        family.await_complete()
-    figure("P3", rounds=count, max_answer_ms=slowest * 1000)
-    assert slowest < 8
-    assert len(family.events("P3")) == count
-    send_mail(family.dial())
+def hang(family: Family) -> float:
+    """Its only inspector hangs; seconds until a message has its answer."""
+    mta = family.dial()
+    begin(mta)
+    victim = family.children()["inspector 0"]
+    stop(victim)
+    began = time.monotonic()
+    finish(mta)
+    took = time.monotonic() - began
+    mta.quit()
+    wait.until("the kill", 10, lambda: gone(victim))
+    family.await_complete()
+    return took
+
+
+def test_p3_inspector_hangs(tmp_path: pathlib.Path, start: Start) -> None:
+    """Killed at its deadline (1 s here); the message gets its answer.
+
+    Each takes that second, so it happens to several filters side by side.
+    """
+    families = []
+    for number in range(5):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        families.append(start(folder=folder, inspectors=1))
+    turns = rounds(200) // len(families)
+    with futures.ThreadPoolExecutor(len(families)) as pool:
+        took = sum(pool.map(lambda family: [hang(family)
+                                            for _ in range(turns)], families),
+                   start=[])
+    figure("P3", rounds=len(took), max_answer_ms=max(took) * 1000)
+    assert max(took) < 8
+    assert sum(len(f.events("P3")) for f in families) == len(took)
+    for family in families:
+        send_mail(family.dial())
 
 
 def test_p4_filter_hangs(start: Start) -> None:
