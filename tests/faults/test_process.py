@@ -278,8 +278,7 @@ def test_p2_inspector_killed(start: Start) -> None:
     """The conversation goes on; another one is there within 50 ms.
 
     Half of the deaths have to be within it.  The slowest of a few are those of
-    a busy machine, where both cores are somebody else's for longer than that:
-    p99 is shown, and not asserted.
+    a moment when the cores were somebody else's: p99 is shown, not asserted.
     """
     count = rounds(2000)
     family = start(inspectors=8)
