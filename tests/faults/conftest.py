@@ -1,10 +1,31 @@
-"""Shows the figures, of all processes that tests ran in."""
+"""Starts filters; shows the figures, of all processes that tests ran in."""
 
 from __future__ import annotations
+
+import pathlib
+from typing import Iterator
 
 import pytest
 
 from . import figures
+from .family import Family, Start
+
+
+@pytest.fixture(name="start")
+def fixture_start(tmp_path: pathlib.Path) -> Iterator[Start]:
+    """Starts a filter; what is started is stopped at the end."""
+    started: list[Family] = []
+
+    def start(folder: pathlib.Path = tmp_path, **options: object) -> Family:
+        family = Family(folder, **options)  # type: ignore[arg-type]
+        started.append(family)
+        family.await_complete()
+        return family
+
+    yield start
+    for family in started:
+        print(f"--- the filter's log\n{family.log()[-20000:]}")
+        family.close()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

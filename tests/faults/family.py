@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import signal
+from typing import Callable
 
 from lib import fakemta, message, steelyard, wait
 
@@ -84,6 +85,9 @@ class Family(steelyard.Steelyard):
         """A connection that is answered; raises if it is not."""
         mta = self.dial()
         mta.quit()
+
+
+Start = Callable[..., Family]  # the fixture, see conftest.py
 
 
 def title(pid: int) -> str:

@@ -11,11 +11,9 @@ import random
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from concurrent import futures
-from typing import Callable, Iterator
 
 import pytest
 
@@ -23,32 +21,13 @@ from lib import milter, steelyard, wait
 from lib.dnsserver import DnsServer
 from lib.fakemta import FakeMta
 
-from .family import (Family, begin, finish, gone, quantile, send_mail, status,
-                     stop, title)
+from .family import (Family, Start, begin, finish, gone, quantile, send_mail,
+                     status, stop, title)
 from .figures import figure, rounds
 from .running import sanitized
 
 # Sanitizers take their time.
 SLOWER = 5 if sanitized() else 1
-
-Start = Callable[..., Family]
-
-
-@pytest.fixture(name="start")
-def fixture_start(tmp_path: pathlib.Path) -> Iterator[Start]:
-    """Starts a filter; what is started is stopped at the end."""
-    started: list[Family] = []
-
-    def start(folder: pathlib.Path = tmp_path, **options: object) -> Family:
-        family = Family(folder, **options)  # type: ignore[arg-type]
-        started.append(family)
-        family.await_complete()
-        return family
-
-    yield start
-    for family in started:
-        print(f"--- the filter's log\n{family.log()[-20000:]}")
-        family.close()
 
 
 def seeded(name: str) -> random.Random:
@@ -576,74 +555,3 @@ def test_reload(start: Start) -> None:
     wait.until("the warning", 5, lambda: family.events("frozen"))
     assert "inspectors" in family.events("frozen")[0]
     send_mail(mta)
-
-
-# --- service managers --------------------------------------------------------------
-
-
-class Manager:
-    """The socket on which a service manager is told how we are."""
-
-    def __init__(self, path: pathlib.Path) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.sock.bind(str(path))
-        self.sock.settimeout(10)
-
-    def hear(self) -> str:
-        while (text := self.sock.recv(4096).decode()) == "WATCHDOG=1":
-            pass
-        return text
-
-
-def test_notify(tmp_path: pathlib.Path, start: Start,
-                monkeypatch: pytest.MonkeyPatch) -> None:
-    manager = Manager(tmp_path / "notify")
-    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-    monkeypatch.setenv("WATCHDOG_USEC", "200000")
-    family = start()
-    assert manager.hear() == "READY=1"
-    assert family.process
-    family.process.send_signal(signal.SIGHUP)
-    assert manager.hear().startswith("RELOADING=1\nMONOTONIC_USEC=")
-    assert manager.hear() == "READY=1"
-    fed = 0
-    while fed < 3:
-        fed += manager.sock.recv(4096) == b"WATCHDOG=1"
-    family.process.send_signal(signal.SIGTERM)
-    assert manager.hear() == "STOPPING=1"
-
-
-# What a service manager does between fork and exec.
-ACTIVATE = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3)
-os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
-os.execvp(sys.argv[2], sys.argv[2:])
-"""
-
-
-def test_socket_activation(tmp_path: pathlib.Path,
-                           monkeypatch: pytest.MonkeyPatch,
-                           start: Start) -> None:
-    """A socket that we were given is served, and is not ours to remove."""
-    path = tmp_path / "milter.sock"
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen(64)
-
-        def activated(command: list[str], **options: object) -> object:
-            return REAL_POPEN([sys.executable, "-c", ACTIVATE,
-                               str(listener.fileno()), *command],
-                              pass_fds=[listener.fileno()], **options)
-
-        monkeypatch.setattr(steelyard.subprocess, "Popen", activated)
-        family = start()
-        family.knock()
-        assert family.stop() == 0
-        assert path.exists()
-        # whoever comes while nobody serves is answered later
-        waiting = threading.Thread(target=family.knock, daemon=True)
-        waiting.start()
-        family.start()
-        waiting.join(10)
-        assert not waiting.is_alive()
