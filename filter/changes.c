@@ -115,7 +115,7 @@ const char *changes_too_many(const struct session *s)
 
 /* --- at its end ----------------------------------------------------------- */
 
-static bool delete (struct session *s, const char *name, unsigned index)
+static bool delete_field(struct session *s, const char *name, unsigned index)
 {
 	return s->mta->change_header(s->mta->context, name, (int)index, NULL);
 }
@@ -127,7 +127,7 @@ static bool remove_forged(struct session *s, const char *name,
 	if (forged->count > forged->room)
 		forged->count = forged->room;
 	for (; forged->count > 0; forged->count--)
-		if (!delete (s, name, forged->numbers[forged->count - 1]))
+		if (!delete_field(s, name, forged->numbers[forged->count - 1]))
 			return false;
 	return true;
 }
@@ -138,7 +138,7 @@ static bool remove_strangers(struct session *s)
 	if (s->own_headers > FORGED_MAX)
 		s->own_headers = FORGED_MAX;
 	for (; s->own_headers > 0; s->own_headers--)
-		if (!delete (s, mark_name, s->own_headers))
+		if (!delete_field(s, mark_name, s->own_headers))
 			return false;
 	return remove_forged(s, AUTHRES_NAME, &s->forged_results) &&
 	       remove_forged(s, RECEIVED_SPF_NAME, &s->forged_spf);

@@ -5,10 +5,11 @@ filter_libsession_a_SOURCES = \
 	filter/checks/asking.c filter/checks/asking.h \
 	filter/checks/authres.c filter/checks/authres.h \
 	filter/checks/authres_forged.c filter/checks/checks.h \
-	filter/checks/received_spf.c filter/checks/received_spf.h \
 	filter/checks/client.c filter/checks/dnsbl.c filter/checks/dnsbl.h \
 	filter/checks/dynamic.c filter/checks/helo.c filter/checks/helo_dns.c \
-	filter/checks/manners.c filter/checks/rdns.c filter/checks/replay.c filter/checks/replay.h filter/checks/sender.c \
+	filter/checks/manners.c filter/checks/rdns.c \
+	filter/checks/received_spf.c filter/checks/received_spf.h \
+	filter/checks/replay.c filter/checks/replay.h filter/checks/sender.c \
 	filter/checks/sender_dns.c \
 	filter/changes.c filter/clock.h filter/content.c filter/counters.c filter/counters.h \
 	filter/enquiry.c filter/enquiry_spf.c filter/fault.c filter/fault.h \

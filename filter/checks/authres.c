@@ -9,9 +9,9 @@
 
 #include <string.h>
 
+#include "filter/checks/telling.h"
 #include "lists/ip.h"
 #include "rules/arena.h"
-#include "rules/facts.h"
 #include "rules/mail/address.h"
 #include "rules/mail/ascii.h"
 
@@ -72,14 +72,6 @@ static bool is_token(const char *text, size_t len)
 		    special[(unsigned char)text[i]])
 			return false;
 	return len > 0;
-}
-
-static bool is_printable(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (text[i] < ' ' || text[i] > '~')
-			return false;
-	return true;
 }
 
 /* "value" of the grammar: a token as it is, all else as a quoted string. */
@@ -180,19 +172,6 @@ static void reason(struct field *field, const struct fact *why)
 
 /* --- facts ---------------------------------------------------------------- */
 
-static const struct fact *fact_of(const struct facts *facts, enum fact_id id)
-{
-	return &facts->fixed[id];
-}
-
-static struct text text_of(const struct facts *facts, enum fact_id id)
-{
-	const struct fact *fact = fact_of(facts, id);
-	const struct text nothing = { "", 0 };
-
-	return fact->state == FACT_KNOWN ? fact->text : nothing;
-}
-
 /* The word of RFC 8601 for a result; NULL where nobody has asked. */
 static const char *word_of(const struct facts *facts, enum fact_id id)
 {
@@ -206,11 +185,6 @@ static const char *word_of(const struct facts *facts, enum fact_id id)
 	case FACT_PENDING: break;
 	}
 	return NULL;
-}
-
-static bool is_error(const char *word)
-{
-	return strcmp(word, "permerror") == 0 || strcmp(word, "temperror") == 0;
 }
 
 /* --- the methods ---------------------------------------------------------- */

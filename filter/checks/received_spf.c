@@ -11,9 +11,9 @@
 #include <strings.h>
 
 #include "filter/checks/authres.h"
+#include "filter/checks/telling.h"
 #include "lists/ip.h"
 #include "rules/arena.h"
-#include "rules/facts.h"
 #include "rules/mail/address.h"
 #include "rules/mail/ascii.h"
 
@@ -29,8 +29,7 @@ enum {
 	CLAIM_BYTES = 2048,
 };
 
-/* --- the text --------------------------------------------------------------
- */
+/* --- the text ----------------------------------------------------------- */
 
 struct field {
 	char *text;
@@ -59,25 +58,6 @@ static void blank(struct field *field, size_t len)
 	field->line = 1;
 }
 
-static bool is_printable(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (text[i] < ' ' || text[i] > '~')
-			return false;
-	return true;
-}
-
-/* Of printable bytes. */
-static bool is_dot_atom(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (!address_is_atext(text[i]) &&
-		    (text[i] != '.' || i == 0 || i == len - 1 ||
-		     text[i - 1] == '.'))
-			return false;
-	return len > 0;
-}
-
 static void pair(struct field *field, const char *key, struct text value)
 {
 	char out[QUOTED_MAX];
@@ -85,10 +65,7 @@ static void pair(struct field *field, const char *key, struct text value)
 
 	if (len == 0 || len > VALUE_MAX || !is_printable(value.at, len))
 		return;
-	if (is_dot_atom(value.at, len))
-		memcpy(out, value.at, len);
-	else
-		len = address_quoted_string(value.at, len, out);
+	len = address_quote(value.at, len, out); /* dot-atom or not */
 	if (field->text[field->len - 1] != ')')
 		append(field, ";", 1);
 	/* "=", and the semicolon of the next one */
@@ -98,21 +75,7 @@ static void pair(struct field *field, const char *key, struct text value)
 	append(field, out, len);
 }
 
-/* --- facts -----------------------------------------------------------------
- */
-
-static const struct fact *fact_of(const struct facts *facts, enum fact_id id)
-{
-	return &facts->fixed[id];
-}
-
-static struct text text_of(const struct facts *facts, enum fact_id id)
-{
-	const struct fact *fact = fact_of(facts, id);
-	const struct text nothing = { "", 0 };
-
-	return fact->state == FACT_KNOWN ? fact->text : nothing;
-}
+/* --- facts -------------------------------------------------------------- */
 
 static struct text text_from(const char *text)
 {
@@ -144,14 +107,7 @@ static bool is_null_sender(const struct facts *facts)
 	return fact_of(facts, FACT_SENDER)->state == FACT_NONE;
 }
 
-static bool is_error(const char *result)
-{
-	return strcmp(result, "permerror") == 0 ||
-	       strcmp(result, "temperror") == 0;
-}
-
-/* --- the comment -----------------------------------------------------------
- */
+/* --- the comment -------------------------------------------------------- */
 
 /* Words in which '%' is the client's address and '@' the domain. */
 static const struct {
@@ -214,8 +170,7 @@ static void comment(struct field *field, const char *result,
 	append(field, ")", 1);
 }
 
-/* --- what is ours ----------------------------------------------------------
- */
+/* --- what is ours ------------------------------------------------------- */
 
 /*
  * What matched, and what went wrong; of HELO besides a sender neither is kept.
@@ -286,8 +241,7 @@ const char *received_spf_write(const struct facts *facts,
 	return field.text;
 }
 
-/* --- what is forged --------------------------------------------------------
- */
+/* --- what is forged ----------------------------------------------------- */
 
 static const char *skip_comment(const char *at, const char *end)
 {
