@@ -329,10 +329,11 @@ authres_tests = tests/unit/test_authres tests/unit/test_authres_forged \
 check_PROGRAMS += $(authres_tests)
 TESTS += $(authres_tests)
 authres_sources = filter/checks/authres.c filter/checks/authres_forged.c
+telling_bench = tests/unit/telling_bench.c tests/unit/telling_bench.h
 authres_libs = rules/librules.a lists/liblists.a $(IDN2_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_authres_SOURCES = tests/unit/test_authres.c \
-	$(authres_sources)
+	$(telling_bench) $(authres_sources)
 tests_unit_test_authres_LDADD = $(authres_libs)
 
 tests_unit_test_authres_forged_SOURCES = tests/unit/test_authres_forged.c \
@@ -340,7 +341,7 @@ tests_unit_test_authres_forged_SOURCES = tests/unit/test_authres_forged.c \
 tests_unit_test_authres_forged_LDADD = $(authres_libs)
 
 tests_unit_test_received_spf_SOURCES = tests/unit/test_received_spf.c \
-	filter/checks/received_spf.c $(authres_sources)
+	$(telling_bench) filter/checks/received_spf.c $(authres_sources)
 tests_unit_test_received_spf_LDADD = $(authres_libs)
 
 tests_unit_test_changes_SOURCES = tests/unit/test_changes.c filter/changes.c \

@@ -9,17 +9,15 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "lists/ip.h"
 #include "rules/arena.h"
 #include "rules/facts.h"
-
-static const char our_name[] = "mx.example.org";
+#include "tests/unit/telling_bench.h"
 
 /* --- what is written ------------------------------------------------------ */
 
 enum { SIGNATURES = 3 };
 
-/* Words: NULL is not asked, "-" none, "?" unknown, "." waived. */
+/* Words are those of telling_bench.h. */
 struct told {
 	const char *claim;
 	bool exempt, login;
@@ -245,53 +243,6 @@ static const struct told told[] = {
 	  .written = "mx.example.org; none" },
 };
 
-/* True if there is a value to be set. */
-static bool set_state(struct facts *facts, enum fact_id id, const char *word)
-{
-	if (word == NULL)
-		return false;
-	if (strcmp(word, "-") == 0)
-		facts_none(facts, id);
-	else if (strcmp(word, "?") == 0)
-		facts_unknown(facts, id, CAUSE_TIMEOUT);
-	else if (strcmp(word, ".") == 0)
-		facts_waive(facts, id);
-	else
-		return true;
-	return false;
-}
-
-static void set_text(struct facts *facts, enum fact_id id, const char *text)
-{
-	if (set_state(facts, id, text))
-		facts_text(facts, id, text, strlen(text));
-}
-
-static void set_word(struct facts *facts, enum fact_id id, const char *word)
-{
-	const char *const *words = fact_row(id)->words;
-	unsigned i = 0;
-
-	if (!set_state(facts, id, word))
-		return;
-	while (strcmp(words[i], word) != 0)
-		i++;
-	facts_word(facts, id, i);
-}
-
-static void set_set(struct facts *facts, enum fact_id id, const char *first,
-		    const char *second)
-{
-	struct text *items = arena_array(facts->arena, 2, sizeof(*items));
-
-	if (!set_state(facts, id, first))
-		return;
-	items[0] = (struct text){ first, strlen(first) };
-	if (second != NULL)
-		items[1] = (struct text){ second, strlen(second) };
-	facts_set(facts, id, items, second != NULL ? 2 : 1);
-}
-
 /* The n-th signature's words, one of each set. */
 static void set_signatures(struct facts *facts, const struct told *row)
 {
@@ -324,68 +275,45 @@ static void set_signatures(struct facts *facts, const struct told *row)
 
 static void set_facts(struct facts *facts, const struct told *row)
 {
-	struct ip ip;
-
-	set_word(facts, FACT_SPF, row->spf);
-	set_text(facts, FACT_SENDER, row->sender);
-	set_text(facts, FACT_HELO_NAME, row->helo);
-	set_text(facts, FACT_SPF_DOMAIN, row->spf_domain);
-	set_text(facts, FACT_SPF_ERROR, row->spf_error);
-	set_word(facts, FACT_DKIM, row->dkim);
-	set_text(facts, FACT_DKIM_ERROR, row->dkim_error);
+	telling_set_word(facts, FACT_SPF, row->spf);
+	telling_set_text(facts, FACT_SENDER, row->sender);
+	telling_set_text(facts, FACT_HELO_NAME, row->helo);
+	telling_set_text(facts, FACT_SPF_DOMAIN, row->spf_domain);
+	telling_set_text(facts, FACT_SPF_ERROR, row->spf_error);
+	telling_set_word(facts, FACT_DKIM, row->dkim);
+	telling_set_text(facts, FACT_DKIM_ERROR, row->dkim_error);
 	set_signatures(facts, row);
-	set_word(facts, FACT_DMARC, row->dmarc);
-	set_word(facts, FACT_DMARC_POLICY, row->policy);
-	set_set(facts, FACT_FROM_DOMAIN, row->from, row->second_from);
-	set_text(facts, FACT_DMARC_RECORD_ERROR, row->dmarc_error);
-	set_set(facts, FACT_CLIENT_NAME, row->name, NULL);
-	set_set(facts, FACT_CLIENT_PTR, row->ptr, NULL);
-	if (row->ip != NULL) {
-		assert_int_equal(ip_parse(row->ip, strlen(row->ip), &ip), 0);
-		facts_ip(facts, FACT_CLIENT_IP, &ip);
-	}
+	telling_set_word(facts, FACT_DMARC, row->dmarc);
+	telling_set_word(facts, FACT_DMARC_POLICY, row->policy);
+	telling_set_pair(facts, FACT_FROM_DOMAIN, row->from, row->second_from);
+	telling_set_text(facts, FACT_DMARC_RECORD_ERROR, row->dmarc_error);
+	telling_set_pair(facts, FACT_CLIENT_NAME, row->name, NULL);
+	telling_set_pair(facts, FACT_CLIENT_PTR, row->ptr, NULL);
+	telling_set_client(facts, row->ip);
 	facts_bool(facts, FACT_CLIENT_AUTH, row->login);
 	facts_close(facts, PHASE_EOM);
 }
 
-/* Of a line without its end. */
-static void lines_are_short(const char *value)
-{
-	while (*value != '\0') {
-		size_t len = strcspn(value, "\n");
-
-		assert_true(len <= AUTHRES_LINE);
-		value += len + (value[len] == '\n');
-	}
-}
-
 static void it_is_written(void **state)
 {
-	struct authres_id id;
 	int wrong = 0;
 
 	(void)state;
-	assert_true(authres_id_init(&id, our_name));
 	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
 		const struct told *row = &told[i];
-		struct arena arena;
-		struct facts facts;
+		struct telling t;
 		const char *got;
 
-		arena_init(&arena, 1024 * 1024);
-		assert_int_equal(facts_init(&facts, &arena, 0), 0);
-		set_facts(&facts, row);
-		got = authres_write(&facts, &id, row->exempt, &arena);
-		if ((got == NULL) != (row->written == NULL) ||
-		    (got != NULL && strcmp(got, row->written) != 0)) {
-			print_error("%s:\n%s\n", row->claim, got);
-			wrong++;
-		}
+		telling_open(&t, TELLING_ROOM);
+		set_facts(&t.facts, row);
+		got = authres_write(&t.facts, &t.id, row->exempt, &t.arena);
+		wrong += !telling_is(row->claim, got, row->written);
 		if (got != NULL) {
-			lines_are_short(got);
-			assert_true(authres_is_ours(&id, got, strlen(got)));
+			assert_true(telling_longest_line(AUTHRES_NAME, got) <=
+				    AUTHRES_LINE);
+			assert_true(authres_is_ours(&t.id, got, strlen(got)));
 		}
-		arena_done(&arena);
+		telling_close(&t);
 	}
 	assert_int_equal(wrong, 0);
 }
@@ -396,9 +324,7 @@ static void too_many_signatures(void **state)
 	enum { COUNT = 64 };
 	static char domains[COUNT][16];
 	struct text results[COUNT], ds[COUNT];
-	struct authres_id id;
-	struct arena arena;
-	struct facts facts;
+	struct telling t;
 	const char *got;
 	size_t count = 0;
 
@@ -412,13 +338,11 @@ static void too_many_signatures(void **state)
 				       (size_t)snprintf(domains[i], 16,
 							"d%zu.example", i) };
 	}
-	arena_init(&arena, 1024 * 1024);
-	assert_int_equal(facts_init(&facts, &arena, 0), 0);
-	facts_word(&facts, FACT_DKIM, 0);
-	facts_set(&facts, FACT_DKIM_RESULTS, results, COUNT);
-	facts_set(&facts, FACT_DKIM_DOMAINS, ds, COUNT);
-	assert_true(authres_id_init(&id, our_name));
-	got = authres_write(&facts, &id, false, &arena);
+	telling_open(&t, TELLING_ROOM);
+	facts_word(&t.facts, FACT_DKIM, 0);
+	facts_set(&t.facts, FACT_DKIM_RESULTS, results, COUNT);
+	facts_set(&t.facts, FACT_DKIM_DOMAINS, ds, COUNT);
+	got = authres_write(&t.facts, &t.id, false, &t.arena);
 	for (const char *at = got; (at = strstr(at, "dkim=")) != NULL; at++)
 		count++;
 	assert_int_equal(count, AUTHRES_SIGNATURES_MAX);
@@ -426,7 +350,7 @@ static void too_many_signatures(void **state)
 	assert_null(strstr(got, "d4.example"));
 	assert_non_null(strstr(got, "dkim=pass header.d=d56.example"));
 	assert_non_null(strstr(got, "dkim=pass header.d=d63.example"));
-	arena_done(&arena);
+	telling_close(&t);
 }
 
 /* An inspector that was taken over writes no fields of its own. */
@@ -436,35 +360,27 @@ static void what_is_no_result_is_not_written(void **state)
 		{ "pass\nX: y", 9 }, { "", 0 },	      { "passe", 5 },
 		{ "pass\0", 5 },     { "policy", 6 },
 	};
-	struct authres_id id;
-	struct arena arena;
-	struct facts facts;
+	struct telling t;
 
 	(void)state;
-	arena_init(&arena, 1024 * 1024);
-	assert_int_equal(facts_init(&facts, &arena, 0), 0);
-	facts_word(&facts, FACT_DKIM, 0);
-	facts_set(&facts, FACT_DKIM_RESULTS, results, 5);
-	assert_true(authres_id_init(&id, our_name));
-	assert_string_equal(authres_write(&facts, &id, false, &arena),
+	telling_open(&t, TELLING_ROOM);
+	facts_word(&t.facts, FACT_DKIM, 0);
+	facts_set(&t.facts, FACT_DKIM_RESULTS, results, 5);
+	assert_string_equal(authres_write(&t.facts, &t.id, false, &t.arena),
 			    "mx.example.org;\n\tdkim=policy");
-	arena_done(&arena);
+	telling_close(&t);
 }
 
 static void without_memory(void **state)
 {
-	struct authres_id id;
-	struct arena arena;
-	struct facts facts;
+	struct telling t;
 
 	(void)state;
-	arena_init(&arena, 16);
-	assert_int_equal(facts_init(&facts, &arena, 0), 0);
-	facts_word(&facts, FACT_DKIM, 0);
-	assert_true(authres_id_init(&id, our_name));
-	assert_null(authres_write(&facts, &id, false, &arena));
-	assert_null(authres_write_none(&id, &arena));
-	arena_done(&arena);
+	telling_open(&t, 16);
+	facts_word(&t.facts, FACT_DKIM, 0);
+	assert_null(authres_write(&t.facts, &t.id, false, &t.arena));
+	assert_null(authres_write_none(&t.id, &t.arena));
+	telling_close(&t);
 }
 
 /* --- our name ------------------------------------------------------------- */

@@ -11,16 +11,13 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "filter/checks/authres.h"
-#include "lists/ip.h"
 #include "rules/arena.h"
 #include "rules/facts.h"
-
-static const char our_name[] = "mx.example.org";
+#include "tests/unit/telling_bench.h"
 
 /* --- what is written ------------------------------------------------------ */
 
-/* Words: NULL is not asked, "-" none, "?" unknown, "." waived. */
+/* Words are those of telling_bench.h. */
 struct told {
 	const char *claim;
 	enum received_spf about;
@@ -32,7 +29,7 @@ struct told {
 static const struct told told[] = {
 	{ .claim = "a pass tells all",
 	  .spf = "pass",
-	  .spf_helo = "none",
+	  .spf_helo = "-",
 	  .sender = "a@example.net",
 	  .domain = "example.net",
 	  .helo = "relay.example.net",
@@ -222,80 +219,37 @@ static const struct told told[] = {
 		     "identity=mailfrom" },
 };
 
-/* True if there is a value to be set. */
-static bool set_state(struct facts *facts, enum fact_id id, const char *word)
-{
-	if (word == NULL)
-		return false;
-	if (strcmp(word, "-") == 0)
-		facts_none(facts, id);
-	else if (strcmp(word, "?") == 0)
-		facts_unknown(facts, id, CAUSE_TIMEOUT);
-	else if (strcmp(word, ".") == 0)
-		facts_waive(facts, id);
-	else
-		return true;
-	return false;
-}
-
-static void set_text(struct facts *facts, enum fact_id id, const char *text)
-{
-	if (set_state(facts, id, text))
-		facts_text(facts, id, text, strlen(text));
-}
-
-static void set_word(struct facts *facts, enum fact_id id, const char *word)
-{
-	const char *const *words = fact_row(id)->words;
-	unsigned i = 0;
-
-	if (word != NULL && strcmp(word, "none") == 0)
-		word = "-";
-	if (!set_state(facts, id, word))
-		return;
-	while (strcmp(words[i], word) != 0)
-		i++;
-	facts_word(facts, id, i);
-}
-
 static void set_facts(struct facts *facts, const struct told *row)
 {
-	const char *address = row->ip != NULL ? row->ip : "192.0.2.10";
-	struct ip ip;
-
-	set_word(facts, FACT_SPF, row->spf);
-	set_word(facts, FACT_SPF_HELO, row->spf_helo);
-	set_text(facts, FACT_SENDER, row->sender);
-	set_text(facts, FACT_SPF_DOMAIN, row->domain);
-	set_text(facts, FACT_HELO_NAME, row->helo);
-	set_text(facts, FACT_SPF_MECHANISM, row->mechanism);
-	set_text(facts, FACT_SPF_ERROR, row->error);
-	assert_int_equal(ip_parse(address, strlen(address), &ip), 0);
-	facts_ip(facts, FACT_CLIENT_IP, &ip);
+	telling_set_word(facts, FACT_SPF, row->spf);
+	telling_set_word(facts, FACT_SPF_HELO, row->spf_helo);
+	telling_set_text(facts, FACT_SENDER, row->sender);
+	telling_set_text(facts, FACT_SPF_DOMAIN, row->domain);
+	telling_set_text(facts, FACT_HELO_NAME, row->helo);
+	telling_set_text(facts, FACT_SPF_MECHANISM, row->mechanism);
+	telling_set_text(facts, FACT_SPF_ERROR, row->error);
+	telling_set_client(facts, row->ip != NULL ? row->ip : "192.0.2.10");
 	facts_close(facts, PHASE_EOM);
 }
 
-/* Of a line without its end; the first has the field's name before it. */
+static const char *write_field(struct telling *t, enum received_spf about)
+{
+	return received_spf_write(&t->facts, about, &t->id, &t->arena);
+}
+
 static size_t longest_line(const char *value)
 {
-	size_t longest = 0, before = strlen(RECEIVED_SPF_NAME ": ");
-
-	while (*value != '\0') {
-		size_t len = strcspn(value, "\n");
-
-		if (before + len > longest)
-			longest = before + len;
-		before = 0;
-		value += len + (value[len] == '\n');
-	}
-	return longest;
+	return telling_longest_line(RECEIVED_SPF_NAME, value);
 }
 
 /* A fold is one blank. */
 static char *unfolded(struct arena *arena, const char *value)
 {
-	char *copy = arena_strndup(arena, value, strlen(value)), *to = copy;
+	char *copy, *to;
 
+	if (value == NULL)
+		return NULL;
+	copy = to = arena_strndup(arena, value, strlen(value));
 	assert_non_null(copy);
 	for (const char *from = value; *from != '\0'; from++)
 		if (*from == '\n')
@@ -310,57 +264,44 @@ static char *unfolded(struct arena *arena, const char *value)
 
 static void it_is_written(void **state)
 {
-	struct authres_id id;
 	int wrong = 0;
 
 	(void)state;
-	assert_true(authres_id_init(&id, our_name));
 	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
 		const struct told *row = &told[i];
-		struct arena arena;
-		struct facts facts;
+		struct telling t;
 		const char *got;
 
-		arena_init(&arena, 1024 * 1024);
-		assert_int_equal(facts_init(&facts, &arena, 0), 0);
-		set_facts(&facts, row);
-		got = received_spf_write(&facts, row->about, &id, &arena);
-		if ((got == NULL) != (row->written == NULL) ||
-		    (got != NULL &&
-		     strcmp(unfolded(&arena, got), row->written) != 0)) {
-			print_error("%s:\n%s\n", row->claim,
-				    got != NULL ? got : "nothing");
-			wrong++;
-		}
+		telling_open(&t, TELLING_ROOM);
+		set_facts(&t.facts, row);
+		got = write_field(&t, row->about);
+		wrong += !telling_is(row->claim, unfolded(&t.arena, got),
+				     row->written);
 		if (got != NULL) {
 			assert_true(longest_line(got) <= RECEIVED_SPF_LINE);
 			assert_true(
-				received_spf_is_ours(&id, got, strlen(got)));
+				received_spf_is_ours(&t.id, got, strlen(got)));
 		}
-		arena_done(&arena);
+		telling_close(&t);
 	}
 	assert_int_equal(wrong, 0);
 }
 
 static void it_is_folded(void **state)
 {
-	struct authres_id id;
-	struct arena arena;
-	struct facts facts;
+	struct telling t;
 
 	(void)state;
-	arena_init(&arena, 1024 * 1024);
-	assert_int_equal(facts_init(&facts, &arena, 0), 0);
-	set_facts(&facts, &told[0]);
-	assert_true(authres_id_init(&id, our_name));
+	telling_open(&t, TELLING_ROOM);
+	set_facts(&t.facts, &told[0]);
 	assert_string_equal(
-		received_spf_write(&facts, RECEIVED_SPF_SENDER, &id, &arena),
+		write_field(&t, RECEIVED_SPF_SENDER),
 		"pass (mx.example.org: domain of example.net designates\n"
 		"\t192.0.2.10 as permitted sender) client-ip=192.0.2.10;\n"
 		"\tenvelope-from=\"a@example.net\"; helo=relay.example.net;\n"
 		"\treceiver=mx.example.org; identity=mailfrom; "
 		"mechanism=\"ip4:192.0.2.0/24\"");
-	arena_done(&arena);
+	telling_close(&t);
 }
 
 /* All that may be said, as long as it may be and all of it to be escaped. */
@@ -370,9 +311,7 @@ static void lines_have_an_end(void **state)
 	struct told row = { .spf = "permerror",
 			    .spf_helo = "fail",
 			    .ip = "2001:db8:1111:2222:3333:4444:5555:6666" };
-	struct authres_id id;
-	struct arena arena;
-	struct facts facts;
+	struct telling t;
 	const char *got;
 
 	(void)state;
@@ -382,13 +321,11 @@ static void lines_have_an_end(void **state)
 	memset(long_value, '"', 320);
 	row.domain = name;
 	row.sender = row.helo = row.error = row.mechanism = long_value;
-	assert_true(authres_id_init(&id, name));
-	arena_init(&arena, 1024 * 1024);
-	assert_int_equal(facts_init(&facts, &arena, 0), 0);
-	set_facts(&facts, &row);
+	telling_open(&t, TELLING_ROOM);
+	assert_true(authres_id_init(&t.id, name));
+	set_facts(&t.facts, &row);
 	for (int about = 0; about < RECEIVED_SPF_COUNT; about++) {
-		got = received_spf_write(&facts, (enum received_spf)about, &id,
-					 &arena);
+		got = write_field(&t, (enum received_spf)about);
 		assert_non_null(got);
 		assert_true(longest_line(got) < 998);
 		assert_non_null(strstr(got, "helo=\"\\\"\\\""));
@@ -396,56 +333,46 @@ static void lines_have_an_end(void **state)
 	}
 	long_value[320] = '"'; /* one more is too much */
 	long_value[321] = '\0';
-	set_facts(&facts, &row);
-	got = received_spf_write(&facts, RECEIVED_SPF_SENDER, &id, &arena);
+	set_facts(&t.facts, &row);
+	got = write_field(&t, RECEIVED_SPF_SENDER);
 	assert_null(strstr(got, "helo="));
 	assert_null(strstr(got, "envelope-from="));
 	assert_non_null(strstr(got, "problem="));
-	arena_done(&arena);
+	telling_close(&t);
 }
 
 /* An inspector that was taken over may say that a domain has one. */
 static void a_nul_ends_nothing(void **state)
 {
 	struct told row = { .spf = "fail", .sender = "a@x.net", .helo = "h" };
-	struct authres_id id;
-	struct arena arena;
-	struct facts facts;
+	struct telling t;
 	const char *got;
 
 	(void)state;
-	arena_init(&arena, 1024 * 1024);
-	assert_int_equal(facts_init(&facts, &arena, 0), 0);
-	set_facts(&facts, &row);
-	facts_text(&facts, FACT_SPF_DOMAIN, "x\0.net", 6);
-	facts_text(&facts, FACT_SPF_MECHANISM, "a\0", 2);
-	assert_true(authres_id_init(&id, our_name));
-	got = received_spf_write(&facts, RECEIVED_SPF_SENDER, &id, &arena);
+	telling_open(&t, TELLING_ROOM);
+	set_facts(&t.facts, &row);
+	facts_text(&t.facts, FACT_SPF_DOMAIN, "x\0.net", 6);
+	facts_text(&t.facts, FACT_SPF_MECHANISM, "a\0", 2);
+	got = write_field(&t, RECEIVED_SPF_SENDER);
 	assert_non_null(strstr(got, "domain of its sender"));
 	assert_non_null(strstr(got, "identity=mailfrom"));
 	assert_null(strstr(got, "mechanism"));
-	arena_done(&arena);
+	telling_close(&t);
 }
 
 static void without_memory(void **state)
 {
 	struct told row = { .spf = "pass", .sender = "a@x.net", .helo = "h" };
-	struct authres_id id;
-	struct arena arena;
-	struct facts facts;
+	struct telling t;
 
 	(void)state;
-	arena_init(&arena, 16);
-	assert_int_equal(facts_init(&facts, &arena, 0), 0);
-	set_facts(&facts, &row);
-	assert_true(authres_id_init(&id, our_name));
-	assert_null(
-		received_spf_write(&facts, RECEIVED_SPF_SENDER, &id, &arena));
-	arena_done(&arena);
+	telling_open(&t, 16);
+	set_facts(&t.facts, &row);
+	assert_null(write_field(&t, RECEIVED_SPF_SENDER));
+	telling_close(&t);
 }
 
-/* --- whose it is -----------------------------------------------------------
- */
+/* --- whose it is ---------------------------------------------------------- */
 
 static const struct {
 	const char *value;
@@ -488,7 +415,7 @@ static void who_says_it(void **state)
 	int wrong = 0;
 
 	(void)state;
-	assert_true(authres_id_init(&id, our_name));
+	assert_true(authres_id_init(&id, TELLING_NAME));
 	for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
 		size_t len = strlen(claims[i].value);
 		/* so that a byte too far is seen */
@@ -514,7 +441,7 @@ static void a_field_of_many_claims(void **state)
 
 	(void)state;
 	assert_non_null(value);
-	assert_true(authres_id_init(&id, our_name));
+	assert_true(authres_id_init(&id, TELLING_NAME));
 	for (size_t i = 0; i < 16; i++)
 		at = stpcpy(at, "receiver=x;");
 	assert_false(received_spf_is_ours(&id, value, (size_t)(at - value)));
