@@ -20,9 +20,10 @@
 #include "rules/arena.h"
 #include "rules/facts.h"
 #include "tests/fuzz/authres_reader.h"
+#include "tests/fuzz/fields.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { VALUE_MAX = 16384, SIGNATURES = 16 };
+enum { SIGNATURES = 16 };
 
 static const char *const pieces[] = {
 	"mx",	      ".example",
@@ -49,69 +50,31 @@ static const char *const pieces[] = {
 
 enum { PIECES = sizeof(pieces) / sizeof(pieces[0]) };
 
-static size_t expand(const uint8_t *data, size_t size, char *out)
-{
-	size_t len = 0;
-
-	for (size_t i = 0; i < size && len + 16 < VALUE_MAX; i++) {
-		if (data[i] < 0x80 || data[i] >= 0x80 + PIECES) {
-			out[len++] = (char)data[i];
-		} else {
-			const char *piece = pieces[data[i] - 0x80];
-
-			memcpy(out + len, piece, strlen(piece));
-			len += strlen(piece);
-		}
-	}
-	return len;
-}
-
 /* --- what is written ------------------------------------------------------ */
 
-struct input {
-	const uint8_t *at, *end;
-	struct arena *arena;
-};
-
-static unsigned number(struct input *in, unsigned below)
-{
-	return in->at < in->end ? *in->at++ % below : 0;
-}
-
 /* Up to a line's end. */
-static struct text text(struct input *in)
+static struct text text(struct fields_input *in)
 {
-	const uint8_t *end = in->at;
-	struct text out;
-	char *copy;
+	size_t len;
+	char *copy = fields_text(in, '\n', &len);
 
-	while (end < in->end && *end != '\n' && end - in->at < 700)
-		end++;
-	out.len = (size_t)(end - in->at);
-	copy = arena_strndup(in->arena, (const char *)in->at, out.len);
-	CLAIM(copy != NULL);
-	/* a number stands for a line's end, so that there may be some */
-	for (size_t i = 0; i < out.len; i++)
+	/* a vertical tab stands for a line's end, so that there may be some */
+	for (size_t i = 0; i < len; i++)
 		if (copy[i] == '\v')
 			copy[i] = '\n';
-	out.at = copy;
-	in->at = end < in->end ? end + 1 : end;
-	return out;
+	return (struct text){ copy, len };
 }
 
 /* True: a value is to be set. */
-static bool state(struct input *in, struct facts *facts, enum fact_id id)
+static bool state(struct fields_input *in, struct facts *facts, enum fact_id id)
 {
-	switch (number(in, 6)) {
-	case 0: facts_none(facts, id); return false;
-	case 1: facts_unknown(facts, id, CAUSE_TIMEOUT); return false;
-	case 2: facts_waive(facts, id); return false;
-	case 3: return false;
-	default: return true;
-	}
+	unsigned number = fields_number(in, 6);
+
+	return fields_state(facts, id, number) && number != 3;
 }
 
-static void some_word(struct input *in, struct facts *facts, enum fact_id id)
+static void some_word(struct fields_input *in, struct facts *facts,
+		      enum fact_id id)
 {
 	const char *const *words = fact_row(id)->words;
 	unsigned count = 0;
@@ -119,10 +82,11 @@ static void some_word(struct input *in, struct facts *facts, enum fact_id id)
 	while (words[count] != NULL)
 		count++;
 	if (state(in, facts, id))
-		facts_word(facts, id, number(in, count));
+		facts_word(facts, id, fields_number(in, count));
 }
 
-static void some_text(struct input *in, struct facts *facts, enum fact_id id)
+static void some_text(struct fields_input *in, struct facts *facts,
+		      enum fact_id id)
 {
 	struct text value = text(in);
 
@@ -130,8 +94,8 @@ static void some_text(struct input *in, struct facts *facts, enum fact_id id)
 		facts_text(facts, id, value.at, value.len);
 }
 
-static void some_set(struct input *in, struct facts *facts, enum fact_id id,
-		     size_t count)
+static void some_set(struct fields_input *in, struct facts *facts,
+		     enum fact_id id, size_t count)
 {
 	struct text *items = arena_array(in->arena, count + 1, sizeof(*items));
 
@@ -144,7 +108,7 @@ static void some_set(struct input *in, struct facts *facts, enum fact_id id,
 		facts_set(facts, id, items, count);
 }
 
-static void some_facts(struct input *in, struct facts *facts)
+static void some_facts(struct fields_input *in, struct facts *facts)
 {
 	static const enum fact_id texts[] = {
 		FACT_SENDER,	  FACT_SENDER_DOMAIN,	   FACT_HELO_NAME,
@@ -156,27 +120,27 @@ static void some_facts(struct input *in, struct facts *facts)
 	size_t signatures;
 	struct ip ip = { 0 };
 
-	facts_bool(facts, FACT_CLIENT_AUTH, number(in, 4) == 1);
+	facts_bool(facts, FACT_CLIENT_AUTH, fields_number(in, 4) == 1);
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		some_word(in, facts, words[i]);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		some_text(in, facts, texts[i]);
-	some_set(in, facts, FACT_FROM_DOMAIN, number(in, 3));
-	some_set(in, facts, FACT_CLIENT_NAME, number(in, 3));
-	some_set(in, facts, FACT_CLIENT_PTR, number(in, 3));
-	if (number(in, 2) == 1) {
+	some_set(in, facts, FACT_FROM_DOMAIN, fields_number(in, 3));
+	some_set(in, facts, FACT_CLIENT_NAME, fields_number(in, 3));
+	some_set(in, facts, FACT_CLIENT_PTR, fields_number(in, 3));
+	if (fields_number(in, 2) == 1) {
 		CLAIM(ip_parse("2001:db8::1", 11, &ip) == 0);
 		facts_ip(facts, FACT_CLIENT_IP, &ip);
 	}
-	signatures = number(in, SIGNATURES);
+	signatures = fields_number(in, SIGNATURES);
 	if (signatures > 0) {
 		struct text *results =
 			arena_array(in->arena, signatures, sizeof(*results));
 
 		CLAIM(results != NULL);
 		for (size_t i = 0; i < signatures; i++) {
-			const char *word =
-				fact_row(FACT_DKIM)->words[number(in, 6)];
+			unsigned number = fields_number(in, 6);
+			const char *word = fact_row(FACT_DKIM)->words[number];
 
 			results[i] = (struct text){ word, strlen(word) };
 		}
@@ -217,14 +181,6 @@ static const char *property_of(const struct read_result *result,
 	return NULL;
 }
 
-static bool printable(struct text text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if (text.at[i] < ' ' || text.at[i] > '~')
-			return false;
-	return true;
-}
-
 /* As given, or not there because it is not fit to be. */
 static void is_given(const struct read_result *result, const char *name,
 		     const struct fact *fact, size_t n)
@@ -235,7 +191,7 @@ static void is_given(const struct read_result *result, const char *name,
 	if (fact->state == FACT_KNOWN && n < fact->set.count)
 		text = fact->set.items[n];
 	if (value == NULL)
-		CLAIM(text.len == 0 || text.len > 320 || !printable(text));
+		CLAIM(!fields_is_fit(text));
 	else
 		CLAIM(strlen(value) == text.len &&
 		      memcmp(value, text.at, text.len) == 0);
@@ -305,43 +261,27 @@ static void check_results(const struct read_field *field,
 	check_signatures(field, facts);
 }
 
-static void check_form(const char *value)
-{
-	size_t line = strlen("Authentication-Results: ");
-
-	for (const char *c = value; *c != '\0'; c++) {
-		if (*c == '\n') {
-			CLAIM(c[1] == '\t');
-			line = 0;
-			c++;
-		} else {
-			CLAIM(*c >= ' ' && *c <= '~');
-		}
-		CLAIM(++line < 998);
-	}
-}
-
 static void check_written(const uint8_t *data, size_t size)
 {
 	static struct read_field field;
 	struct authres_id id;
 	struct arena arena;
 	struct facts facts;
-	struct input in = { data, data + size, &arena };
+	struct fields_input in = { data, data + size, &arena };
 	const char *value;
 	bool exempt;
 
 	arena_init(&arena, 4 * 1024 * 1024);
 	CLAIM(facts_init(&facts, &arena, 0) == 0);
 	CLAIM(authres_id_init(&id, "mx.example.org"));
-	exempt = number(&in, 4) == 1;
+	exempt = fields_number(&in, 4) == 1;
 	some_facts(&in, &facts);
 	facts_close(&facts, PHASE_EOM);
 	value = authres_write(&facts, &id, exempt, &arena);
 	if (value == NULL) {
 		CLAIM(exempt && !facts.fixed[FACT_CLIENT_AUTH].yes);
 	} else {
-		check_form(value);
+		fields_check_form(AUTHRES_NAME, value);
 		CLAIM(authres_is_ours(&id, value, strlen(value)));
 		if (!authres_read(&field, value))
 			fprintf(stderr, "%s\n", value);
@@ -352,13 +292,12 @@ static void check_written(const uint8_t *data, size_t size)
 	arena_done(&arena);
 }
 
-/* --- what came
- * ---------------------------------------------------------------- */
+/* --- what came ------------------------------------------------------------ */
 
 static void check_forged(const char *name, const uint8_t *data, size_t size)
 {
-	static char value[VALUE_MAX];
-	size_t len = expand(data, size, value);
+	static char value[FIELDS_VALUE_MAX];
+	size_t len = fields_expand(data, size, pieces, PIECES, value);
 	bool ours, slow, plain = memmem(value, len, "=?", 2) == NULL;
 	struct authres_id id;
 

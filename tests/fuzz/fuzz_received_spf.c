@@ -21,9 +21,10 @@
 #include "rules/facts.h"
 #include "rules/mail/address.h"
 #include "rules/mail/ascii.h"
+#include "tests/fuzz/fields.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { VALUE_MAX = 16384, PAIRS_MAX = 64, GIVEN_MAX = 320 };
+enum { PAIRS_MAX = 64 };
 
 static const char our_name[] = "mx.example.org";
 
@@ -57,25 +58,7 @@ static const char *const pieces[] = {
 
 enum { PIECES = sizeof(pieces) / sizeof(pieces[0]) };
 
-static size_t expand(const uint8_t *data, size_t size, char *out)
-{
-	size_t len = 0;
-
-	for (size_t i = 0; i < size && len + 32 < VALUE_MAX; i++) {
-		if (data[i] < 0x80 || data[i] >= 0x80 + PIECES) {
-			out[len++] = (char)data[i];
-		} else {
-			const char *piece = pieces[data[i] - 0x80];
-
-			memcpy(out + len, piece, strlen(piece));
-			len += strlen(piece);
-		}
-	}
-	return len;
-}
-
-/* --- a reader of section 9.1's grammar --------------------------------------
- */
+/* --- a reader of section 9.1's grammar ------------------------------------ */
 
 struct reader {
 	const char *at, *end;
@@ -83,7 +66,7 @@ struct reader {
 
 struct read_pair {
 	char key[32];
-	char value[VALUE_MAX];
+	char value[FIELDS_VALUE_MAX];
 	size_t len;
 };
 
@@ -197,50 +180,28 @@ static const struct read_pair *find(const struct read_field *field,
 	return found;
 }
 
-/* --- what is written --------------------------------------------------------
- */
-
-struct input {
-	const uint8_t *at, *end;
-	struct arena *arena;
-};
-
-static unsigned number(struct input *in, unsigned below)
-{
-	return in->at < in->end ? *in->at++ % below : 0;
-}
+/* --- what is written ------------------------------------------------------ */
 
 /* True: a value is to be set. */
-static bool state(struct input *in, struct facts *facts, enum fact_id id)
+static bool state(struct fields_input *in, struct facts *facts, enum fact_id id)
 {
-	switch (number(in, 7)) {
-	case 0: facts_none(facts, id); return false;
-	case 1: facts_unknown(facts, id, CAUSE_TIMEOUT); return false;
-	case 2: facts_waive(facts, id); return false;
-	default: return true;
-	}
+	return fields_state(facts, id, fields_number(in, 7));
 }
 
 /* Up to a tab. */
-static void some_text(struct input *in, struct facts *facts, enum fact_id id)
+static void some_text(struct fields_input *in, struct facts *facts,
+		      enum fact_id id)
 {
-	const uint8_t *end = in->at;
 	size_t len;
-	char *copy;
 
-	if (!state(in, facts, id))
-		return;
-	for (end = in->at; end < in->end && *end != '\t'; end++)
-		if (end - in->at == 700)
-			break;
-	len = (size_t)(end - in->at);
-	copy = arena_strndup(in->arena, (const char *)in->at, len);
-	CLAIM(copy != NULL);
-	facts_text(facts, id, copy, len);
-	in->at = end < in->end ? end + 1 : end;
+	if (state(in, facts, id)) {
+		const char *text = fields_text(in, '\t', &len);
+
+		facts_text(facts, id, text, len);
+	}
 }
 
-static void some_facts(struct input *in, struct facts *facts)
+static void some_facts(struct fields_input *in, struct facts *facts)
 {
 	static const enum fact_id texts[] = {
 		FACT_SENDER,	FACT_SENDER_DOMAIN, FACT_HELO_NAME,
@@ -250,19 +211,11 @@ static void some_facts(struct input *in, struct facts *facts)
 
 	for (enum fact_id id = FACT_SPF; id <= FACT_SPF_HELO; id++)
 		if (state(in, facts, id))
-			facts_word(facts, id, number(in, 6));
+			facts_word(facts, id, fields_number(in, 6));
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		some_text(in, facts, texts[i]);
 	CLAIM(ip_parse("2001:db8::1", 11, &ip) == 0);
 	facts_ip(facts, FACT_CLIENT_IP, &ip);
-}
-
-static bool is_fit(struct text text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if (text.at[i] < ' ' || text.at[i] > '~')
-			return false;
-	return text.len > 0 && text.len <= GIVEN_MAX;
 }
 
 /* As given, or not there because it is not fit to be. */
@@ -274,7 +227,7 @@ static void is_given(const struct read_field *field, const char *key,
 
 	if (fact->state == FACT_KNOWN)
 		text = fact->text;
-	CLAIM((pair != NULL) == is_fit(text));
+	CLAIM((pair != NULL) == fields_is_fit(text));
 	if (pair != NULL)
 		CLAIM(pair->len == text.len &&
 		      memcmp(pair->value, text.at, text.len) == 0);
@@ -287,22 +240,6 @@ static void is_word(const struct read_field *field, const char *key,
 
 	CLAIM(pair != NULL && pair->len == strlen(word) &&
 	      memcmp(pair->value, word, pair->len) == 0);
-}
-
-static void check_form(const char *value)
-{
-	size_t line = strlen(RECEIVED_SPF_NAME ": ");
-
-	for (const char *c = value; *c != '\0'; c++) {
-		if (*c == '\n') {
-			CLAIM(c[1] == '\t');
-			line = 0;
-			c++;
-		} else {
-			CLAIM(*c >= ' ' && *c <= '~');
-		}
-		CLAIM(++line < 998);
-	}
 }
 
 static void check_field(const struct read_field *field,
@@ -337,7 +274,7 @@ static void check_written(const uint8_t *data, size_t size)
 	struct authres_id id;
 	struct arena arena;
 	struct facts facts;
-	struct input in = { data, data + size, &arena };
+	struct fields_input in = { data, data + size, &arena };
 
 	arena_init(&arena, 1024 * 1024);
 	CLAIM(authres_id_init(&id, our_name));
@@ -352,7 +289,7 @@ static void check_written(const uint8_t *data, size_t size)
 		CLAIM((value != NULL) == received_spf_is_known(&facts, about));
 		if (value == NULL)
 			continue;
-		check_form(value);
+		fields_check_form(RECEIVED_SPF_NAME, value);
 		CLAIM(read_field(value, strlen(value), &field));
 		check_field(&field, &facts, about);
 		CLAIM(received_spf_is_ours(&id, value, strlen(value)));
@@ -360,8 +297,7 @@ static void check_written(const uint8_t *data, size_t size)
 	arena_done(&arena);
 }
 
-/* --- what is forged ---------------------------------------------------------
- */
+/* --- what is forged ------------------------------------------------------- */
 
 static bool names_us(const struct read_field *field)
 {
@@ -389,10 +325,10 @@ static bool has_claim(const char *value, size_t len)
 static void check_forged(const uint8_t *data, size_t size)
 {
 	static const char claim[] = " receiver=mx.example.org";
-	static char value[VALUE_MAX + sizeof(claim)];
+	static char value[FIELDS_VALUE_MAX + sizeof(claim)];
 	static struct read_field field;
 	struct authres_id id;
-	size_t len = expand(data, size, value);
+	size_t len = fields_expand(data, size, pieces, PIECES, value);
 
 	CLAIM(authres_id_init(&id, our_name));
 	if (received_spf_is_ours(&id, value, len))

@@ -185,6 +185,7 @@ endif
 check_PROGRAMS += tests/fuzz/fuzz_authres
 tests_fuzz_fuzz_authres_SOURCES = tests/fuzz/fuzz_authres.c $(fuzz_main) \
 	tests/fuzz/authres_reader.c tests/fuzz/authres_reader.h \
+	tests/fuzz/fields.c tests/fuzz/fields.h \
 	filter/checks/authres.c filter/checks/authres_forged.c
 tests_fuzz_fuzz_authres_LDADD = rules/librules.a lists/liblists.a $(IDN2_LIBS)
 tests_fuzz_fuzz_authres_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
@@ -196,7 +197,8 @@ endif
 # Received-SPF: ours are read back; those of strangers.
 check_PROGRAMS += tests/fuzz/fuzz_received_spf
 tests_fuzz_fuzz_received_spf_SOURCES = tests/fuzz/fuzz_received_spf.c \
-	$(fuzz_main) filter/checks/received_spf.c \
+	$(fuzz_main) tests/fuzz/fields.c tests/fuzz/fields.h \
+	filter/checks/received_spf.c \
 	filter/checks/authres.c filter/checks/authres_forged.c
 tests_fuzz_fuzz_received_spf_LDADD = rules/librules.a lists/liblists.a \
 	$(IDN2_LIBS)
