@@ -69,23 +69,36 @@ void bench_give_body(struct signatures *signatures, const char *bytes,
 	}
 }
 
-void verification_run(struct verification *v, const char *zone,
-		      const char *message, size_t len, size_t piece,
-		      const char *author)
+void verification_open(struct verification *v, const char *zone, size_t room)
+{
+	inspect_zone_open(&v->zone, zone);
+	arena_init(&v->arena, room);
+	v->signatures = signatures_new(&v->arena, &v->zone.dns, BENCH_NOW);
+}
+
+size_t verification_header(struct verification *v, const char *message,
+			   size_t len)
 {
 	struct header_walk walk = { .text = message, .len = len };
 	struct header_field field;
 
-	inspect_zone_open(&v->zone, zone);
-	arena_init(&v->arena, 4 * 1024 * 1024);
-	v->signatures = signatures_new(&v->arena, &v->zone.dns, BENCH_NOW);
-	assert_non_null(v->signatures);
 	while (header_next(&walk, &field))
 		signatures_header(v->signatures, field.name, field.name_len,
 				  field.value, field.value_len, false);
+	return walk.pos;
+}
+
+void verification_run(struct verification *v, const char *zone,
+		      const char *message, size_t len, size_t piece,
+		      const char *author)
+{
+	size_t body;
+
+	verification_open(v, zone, 4 * 1024 * 1024);
+	assert_non_null(v->signatures);
+	body = verification_header(v, message, len);
 	v->body_wanted = signatures_eoh(v->signatures, author);
-	bench_give_body(v->signatures, message + walk.pos, len - walk.pos,
-			piece);
+	bench_give_body(v->signatures, message + body, len - body, piece);
 	signatures_finish(v->signatures, false);
 }
 

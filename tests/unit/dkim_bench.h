@@ -59,8 +59,18 @@ struct verification {
 };
 
 /*
- * From the first field to the end of the body.  `author` is the domain of From,
- * or NULL.  What is found lasts until verification_done().
+ * Before the first field, with so much room; the signatures are NULL if that is
+ * too little for any.  What is found lasts until verification_done().
+ */
+void verification_open(struct verification *v, const char *zone, size_t room);
+
+/* All fields of a message.  Returns where its body begins. */
+size_t verification_header(struct verification *v, const char *message,
+			   size_t len);
+
+/*
+ * All of it, from the first field to the end of the body.  `author` is the
+ * domain of From, or NULL.
  */
 void verification_run(struct verification *v, const char *zone,
 		      const char *message, size_t len, size_t piece,

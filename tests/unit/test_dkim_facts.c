@@ -13,7 +13,6 @@
 
 #include "rules/arena.h"
 #include "rules/facts.h"
-#include "rules/mail/header.h"
 #include "tests/unit/dkim_bench.h"
 #include "tests/unit/dkim_signer.h"
 #include "tests/unit/inspect_zone.h"
@@ -180,9 +179,7 @@ static void facts_of_half_a_header_are_unknown(void **state)
 
 	(void)state;
 	for (int seen = 0; seen < 2; seen++) {
-		inspect_zone_open(&v.zone, signer_zone(bench_signer));
-		arena_init(&v.arena, 1 << 20);
-		v.signatures = signatures_new(&v.arena, &v.zone.dns, BENCH_NOW);
+		verification_open(&v, signer_zone(bench_signer), 1 << 20);
 		if (seen)
 			signatures_header(v.signatures, "DKIM-Signature", 14,
 					  broken, strlen(broken), false);
@@ -216,18 +213,11 @@ static void what_the_library_refuses_is_permerror_for_each(void **state)
 	for (size_t count = 1; count <= 2; count++) {
 		size_t len;
 		char *message = bench_sign_all(tags, count, &len);
-		struct header_walk walk = { .text = message, .len = len };
-		struct header_field field;
 		struct verification v;
 		struct facts facts;
 
-		inspect_zone_open(&v.zone, signer_zone(bench_signer));
-		arena_init(&v.arena, 1 << 20);
-		v.signatures = signatures_new(&v.arena, &v.zone.dns, BENCH_NOW);
-		while (header_next(&walk, &field))
-			signatures_header(v.signatures, field.name,
-					  field.name_len, field.value,
-					  field.value_len, false);
+		verification_open(&v, signer_zone(bench_signer), 1 << 20);
+		verification_header(&v, message, len);
 		/* it takes no TAB before a colon, and Date is signed */
 		signatures_header(v.signatures, "Date\t", 5, " x", 2, false);
 		assert_false(signatures_eoh(v.signatures, NULL));

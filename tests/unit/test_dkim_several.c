@@ -19,7 +19,6 @@
 
 #include "rules/arena.h"
 #include "rules/facts.h"
-#include "rules/mail/header.h"
 #include "tests/unit/dkim_bench.h"
 #include "tests/unit/dkim_signer.h"
 #include "tests/unit/inspect_zone.h"
@@ -242,17 +241,10 @@ static void what_was_cut_proves_nothing(void **state)
 
 	(void)state;
 	for (int body = 0; body < 2; body++) {
-		struct header_walk walk = { .text = message, .len = len };
-		struct header_field field;
 		struct verification v;
 
-		inspect_zone_open(&v.zone, signer_zone(bench_signer));
-		arena_init(&v.arena, 1 << 20);
-		v.signatures = signatures_new(&v.arena, &v.zone.dns, BENCH_NOW);
-		while (header_next(&walk, &field))
-			signatures_header(v.signatures, field.name,
-					  field.name_len, field.value,
-					  field.value_len, false);
+		verification_open(&v, signer_zone(bench_signer), 1 << 20);
+		verification_header(&v, message, len);
 		if (!body)
 			signatures_header(v.signatures, "X", 1, "", 0, true);
 		assert_int_equal(signatures_eoh(v.signatures, NULL), body);
@@ -318,21 +310,15 @@ static void a_full_arena_is_no_pass_of_something_else(void **state)
 
 	(void)state;
 	for (size_t room = 0; room < 40000; room += 50) {
-		struct header_walk walk = { .text = message, .len = len };
-		struct header_field field;
 		struct verification v;
 
-		inspect_zone_open(&v.zone, signer_zone(bench_signer));
-		arena_init(&v.arena, room);
-		v.signatures = signatures_new(&v.arena, &v.zone.dns, BENCH_NOW);
-		while (v.signatures && header_next(&walk, &field))
-			signatures_header(v.signatures, field.name,
-					  field.name_len, field.value,
-					  field.value_len, false);
+		verification_open(&v, signer_zone(bench_signer), room);
 		if (v.signatures) {
+			size_t body = verification_header(&v, message, len);
+
 			signatures_eoh(v.signatures, NULL);
-			bench_give_body(v.signatures, message + walk.pos,
-					len - walk.pos, 10);
+			bench_give_body(v.signatures, message + body,
+					len - body, 10);
 			signatures_finish(v.signatures, false);
 			nothing_is_claimed_but_a_pass(&v, &passes);
 		}
