@@ -18,7 +18,7 @@ from .running import Filter
 
 pytestmark = pytest.mark.skipif(
     "postfix" not in chosen_mtas() or "STEELYARD_DNS" not in os.environ,
-    reason="needs a real Postfix and real name servers")
+    reason="left out: a real Postfix and real name servers")
 
 ZONES = {
     "example.net": """

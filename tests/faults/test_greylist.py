@@ -185,7 +185,7 @@ class TwoPostfixes(postfix.Postfix):
 @pytest.fixture(scope="module")
 def two_postfixes() -> Iterator[TwoPostfixes]:
     if "postfix" not in os.environ.get("STEELYARD_MTAS", "postfix"):
-        pytest.skip("STEELYARD_MTAS leaves it out")
+        pytest.skip("left out by STEELYARD_MTAS")
     cause = room.why_not()
     if cause:
         pytest.skip(cause)

@@ -27,7 +27,7 @@ from .running import Filter, sanitized
 
 pytestmark = [pytest.mark.alone,
               pytest.mark.skipif("postfix" not in chosen_mtas(),
-                                 reason="needs a real Postfix")]
+                                 reason="left out: a real Postfix")]
 
 RULES = """\
 set inspect_timeout 1s

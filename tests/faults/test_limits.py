@@ -135,7 +135,7 @@ class Scarcity:
 @pytest.fixture
 def scarce() -> Iterator[Scarcity]:
     if sanitized():
-        pytest.skip("a sanitizer has an allocator of its own")
+        pytest.skip("left out: a sanitizer has an allocator of its own")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="sy-scarce-"))
     try:
         yield Scarcity(folder)

@@ -132,6 +132,7 @@ def test_poisoned_envelope(filt: Filter, fault: str) -> None:
     assert slowest < 8
 
 
+@pytest.mark.alone
 def test_poisoned_signature(filt: Filter) -> None:
     """P2: the same for a signature, and what SPF has said stays."""
     restarts = []

@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import pathlib
 import random
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from concurrent import futures
+from typing import Iterator
 
 import pytest
 
@@ -108,8 +111,22 @@ def test_background(tmp_path: pathlib.Path) -> None:
     assert f"{config}:4:" in failed.stderr.decode()
 
 
+@pytest.fixture
+def programs() -> Iterator[pathlib.Path]:
+    """A copy of them where anybody may go, as one may build in /root."""
+    built = steelyard.program("STEELYARD", "steelyard").parent
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        for each in ("steelyard", "steelyard-inspector"):
+            shutil.copy2(built / each, folder)
+        yield folder
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another")
-def test_user(tmp_path: pathlib.Path, start: Start) -> None:
+def test_user(tmp_path: pathlib.Path, start: Start, programs: pathlib.Path,
+              monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEELYARD", str(programs / "steelyard"))
     tmp_path.chmod(0o755)
     os.chmod(tmp_path.parent, 0o755)
     family = None

@@ -274,7 +274,7 @@ def test_crowd_beyond(mta_named: MtaFactory) -> None:
         assert found.methods["dmarc"] == ["temperror"]
 
 
-@pytest.mark.skipif("postfix" not in chosen_mtas(), reason="needs Postfix")
+@pytest.mark.skipif("postfix" not in chosen_mtas(), reason="left out: a real Postfix")
 def test_crowd_through_postfix(mta_named: MtaFactory) -> None:
     """A6: also where a real MTA waits for it."""
     postfix = mta_named("postfix")

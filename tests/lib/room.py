@@ -150,8 +150,8 @@ class Room:
         """Run a command inside; returns its output, raises if it fails."""
         init = self._init_pid()
         done = subprocess.run(
-            ["nsenter", "-t", str(init), "-m", "-u", "-n", "-p", "--wd=/mnt",
-             *command],
+            ["nsenter", "-t", str(init), "-m", "-u", "-n", "-p", "--root",
+             "--wd=/mnt", *command],
             stdin=subprocess.DEVNULL, capture_output=True, check=False,
             timeout=30)
         if done.returncode != 0:
