@@ -264,7 +264,8 @@ static const char *value_of(const char *at, const char *end)
 	while (at < end && *at != '=') {
 		if (*at == '(')
 			at = skip_comment(at, end);
-		else if (*at == ' ' || ascii_is_control(*at))
+		else if (*at == ' ' || ascii_is_control(*at) ||
+			 ascii_is_8bit(*at)) /* a reader may skip it */
 			at++;
 		else
 			return NULL;
@@ -286,21 +287,20 @@ bool received_spf_is_ours(const struct authres_id *receiver, const char *value,
 	static const char key[] = "receiver";
 	const size_t key_len = sizeof(key) - 1;
 	const char *end = value + len;
-	const char *mark = memchr(value, '(', len);
 	unsigned claims = 0;
 
-	if (mark != NULL && is_name_of(receiver, mark + 1, end))
-		return true;
-	for (const char *at = value; (size_t)(end - at) > key_len; at++) {
-		const char *name;
+	for (const char *at = value; at < end; at++) {
+		bool is_key = (size_t)(end - at) > key_len &&
+			      strncasecmp(at, key, key_len) == 0;
+		const char *name = at + 1; /* of a comment */
 
-		if (ascii_lower(*at) != key[0] ||
-		    strncasecmp(at, key, key_len) != 0)
+		if (!is_key && *at != '(')
 			continue;
 		/* No honest field has so many. */
 		if (++claims > CLAIMS_MAX)
 			return true;
-		name = value_of(at + key_len, end);
+		if (is_key)
+			name = value_of(at + key_len, end);
 		if (name != NULL && is_name_of(receiver, name, end))
 			return true;
 	}

@@ -389,6 +389,9 @@ static const struct {
 	{ " pass receiver=\xef\xbd\x8dx.example.org", true },
 	{ " pass receiver==?utf-8?q?mx.example.org?=", true },
 	{ "pass(mx.example.org)", true },
+	{ " pass (x) (mx.example.org: domain of a designates)", true },
+	{ " pass receiver\xc2\xa0=mx.example.org", true },
+	{ " pass (x) (other.example: domain of a designates)", false },
 	{ " pass (", true }, /* cut off: who knows */
 	{ " pass receiver=", true },
 	{ " pass receiver (", true },
