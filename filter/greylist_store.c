@@ -71,7 +71,8 @@ static struct store *open_local(const struct settings *settings, bool read_only,
 		.sync = set->sync,
 		.read_only = read_only,
 		.set_aside = was_set_aside,
-		.jumped = read_only ? NULL : has_jumped,
+		/* what a server's clock has stamped says nothing of ours */
+		.jumped = read_only || is_shared(set) ? NULL : has_jumped,
 		.context = is_shared(set) ? elsewhere : NULL,
 	};
 	struct store *store = NULL;

@@ -93,7 +93,9 @@ static int health_level(enum store_health health)
 /* No harm to who waits, but whoever reads the log is misled by its times. */
 static void watch_clock(int64_t ahead)
 {
-	bool wrong = ahead > GREYLIST_SKEW || ahead < -GREYLIST_SKEW;
+	/* at the border it is not told again with each second's rounding */
+	int64_t most = GREYLIST_SKEW - (memory.clock_wrong ? 5 : 0);
+	bool wrong = ahead > most || ahead < -most;
 
 	if (wrong != memory.clock_wrong)
 		log_event(wrong ? LOG_WARNING : LOG_NOTICE, "store",

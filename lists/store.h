@@ -283,7 +283,8 @@ struct store_stats {
 	uint64_t expired;
 	/*
 	 * How waits have ended: of those who tried once, and of those who tried
-	 * again, whether they were late or in time.  Since back_since (wall
+	 * again, whether they were late or in time.  (Who passed without it
+	 * when he came back, as known or written to, tried once.)  Since back_since (wall
 	 * clock), also before the store was opened; it is written with a commit
 	 * once a minute, and a kill -9 costs what was counted since.  0: nobody
 	 * counts, as a server forgets by itself, or nobody has yet, in a file

@@ -35,8 +35,9 @@ void redis_wall_learn(struct redis_wall *wall, int64_t seconds,
 	int64_t base = seconds - after->up;
 
 	wall->asked = true;
+	wall->next_ms = ms; /* asked again with the next step, else */
 	if (after->run == 0 || distance(after->up, before->up) > 1)
-		return; /* asked again with whatever comes next */
+		return;
 	wall->next_ms = ms + REDIS_CLOCK_EVERY_MS;
 	if (wall->run != after->run) {
 		*wall = (struct redis_wall){ .asked = true,

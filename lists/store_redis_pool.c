@@ -205,7 +205,8 @@ static enum store_end give_back(struct store_redis *redis,
 }
 
 /* From here on, closing the store ends what we wait for. */
-static bool begin_asking(struct store_redis *redis, struct redis_link *link)
+static bool begin_asking(struct store_redis *redis, struct redis_link *link,
+			 bool is_step)
 {
 	uint64_t ms = redis_clock();
 	bool may;
@@ -213,7 +214,7 @@ static bool begin_asking(struct store_redis *redis, struct redis_link *link)
 	pthread_mutex_lock(&redis->lock);
 	may = !redis->stopping;
 	link->asking = may;
-	link->tells_time = redis_wall_is_due(&redis->wall, ms);
+	link->tells_time = is_step && redis_wall_is_due(&redis->wall, ms);
 	if (link->tells_time)
 		redis->wall.next_ms = ms + REDIS_CLOCK_EVERY_MS;
 	pthread_mutex_unlock(&redis->lock);
@@ -343,7 +344,7 @@ static enum store_end use(struct store_redis *redis,
 	}
 	if (question->command == NULL)
 		return STORE_DONE;
-	if (!begin_asking(redis, link))
+	if (!begin_asking(redis, link, question->is_step))
 		return STORE_STOPPED;
 	start = redis_clock();
 	deadline = start + call->command_ms;
