@@ -218,13 +218,13 @@ bool authres_read(struct read_field *field, const char *value)
 	return *at == '\0';
 }
 
-/* --- by rewriting
- * -------------------------------------------------------------- */
+/* --- by rewriting --------------------------------------------------------- */
 
 /* A value is taken apart into bytes, gaps, quotes, and comments without end. */
 struct item {
 	enum { BYTE, GAP, QUOTE, UNENDED } kind;
 	char c;
+	bool is_bare; /* nothing was dropped in front of it */
 };
 
 enum { NESTS = 1, ESCAPES = 2, QUOTES = 4, MANNERS = 8 };
@@ -254,34 +254,39 @@ static size_t take_apart(struct item *items, const char *value, size_t len,
 			 unsigned manner)
 {
 	unsigned quotes = 0;
+	bool is_bare = true;
 	size_t count = 0;
 
 	for (size_t i = 0; i < len; i++) {
-		char c = value[i];
+		struct item item = { BYTE, value[i], is_bare };
 		size_t skipped;
 
-		if ((unsigned char)c >= 0x80)
+		is_bare = (unsigned char)item.c < 0x80 && item.c != '\\' &&
+			  (item.c != '"' || (manner & QUOTES));
+		if (item.c == '\\' && (manner & ESCAPES) && i + 1 < len) {
+			item.c = value[++i];
+			item.is_bare = false;
+			is_bare = true;
+		} else if (!is_bare) {
 			continue;
-		if (c == '\\') {
-			if ((manner & ESCAPES) && i + 1 < len)
-				items[count++] =
-					(struct item){ BYTE, value[++i] };
-		} else if (c == '"') {
-			if (manner & QUOTES)
-				items[count++] = (struct item){ QUOTE, c };
-			quotes += (manner & QUOTES) != 0;
-		} else if (quotes == 1 || (c != '(' && !is_space(c))) {
-			items[count++] = (struct item){ BYTE, c };
-		} else if (c != '(') {
-			items[count++] = (struct item){ GAP, c };
+		} else if (item.c == '"') {
+			item.kind = QUOTE;
+			quotes++;
+		} else if (quotes == 1 ||
+			   (item.c != '(' && !is_space(item.c))) {
+			item.kind = BYTE;
+		} else if (item.c != '(') {
+			item.kind = GAP;
 		} else if ((skipped = comment(value + i, len - i, manner)) >
 			   0) {
-			items[count++] = (struct item){ GAP, c };
+			item.kind = GAP;
 			i += skipped - 1;
 		} else {
-			items[count++] = (struct item){ UNENDED, c };
-			break;
+			item.kind = UNENDED;
 		}
+		items[count++] = item;
+		if (item.kind == UNENDED)
+			break;
 	}
 	return count;
 }
@@ -294,22 +299,30 @@ static bool is_word(char c)
 
 static bool is_digit(struct item item)
 {
-	return item.kind == BYTE && item.c >= '0' && item.c <= '9';
+	return item.kind == BYTE && item.is_bare && item.c >= '0' &&
+	       item.c <= '9';
 }
 
+static bool is_bare_gap(struct item item)
+{
+	return item.kind == GAP && item.is_bare;
+}
+
+/* As it stands: what a quote is dropped from may be part of the name. */
 static bool version_at(const struct item *items, size_t count)
 {
 	size_t i = 0;
 
-	while (i < count && items[i].kind == GAP)
+	while (i < count && is_bare_gap(items[i]))
 		i++;
 	if (i == count || !is_digit(items[i]))
 		return false;
 	while (i < count && is_digit(items[i]))
 		i++;
-	while (i < count && items[i].kind == GAP)
+	while (i < count && is_bare_gap(items[i]))
 		i++;
-	return i < count && items[i].kind == BYTE && items[i].c == ';';
+	return i < count && items[i].kind == BYTE && items[i].is_bare &&
+	       items[i].c == ';';
 }
 
 /* Our id, and dots? */
