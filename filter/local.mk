@@ -10,7 +10,7 @@ filter_libsession_a_SOURCES = \
 	filter/checks/manners.c filter/checks/rdns.c \
 	filter/checks/received_spf.c filter/checks/received_spf.h \
 	filter/checks/replay.c filter/checks/replay.h filter/checks/sender.c \
-	filter/checks/sender_dns.c \
+	filter/checks/sender_dns.c filter/checks/telling.h \
 	filter/changes.c filter/clock.h filter/content.c filter/counters.c filter/counters.h \
 	filter/enquiry.c filter/enquiry_spf.c filter/fault.c filter/fault.h \
 	filter/generation.c filter/generation.h filter/generation_lists.c \
