@@ -266,7 +266,7 @@ int lmdb_env_open(struct store_lmdb *s, char why[STORE_WHY_SIZE])
 	char reason[STORE_WHY_SIZE];
 	int error = mdb_env_create(&s->env), dead;
 
-	s->counted_id = 0;
+	s->counted_id = s->last_id = 0;
 	if (error) {
 		s->env = NULL;
 		return lmdb_refuse(s, why, mdb_strerror(error));
@@ -443,13 +443,22 @@ int lmdb_try_read(struct store_lmdb *s, struct lmdb_txn *ret_txn)
 	return read_once(s, ret_txn) ? EBUSY : 0;
 }
 
+/* Transactions are numbered, whoever commits them; those given up are not. */
+static void follow(struct store_lmdb *s, size_t id)
+{
+	if (s->last_id == 0 || id != s->last_id + 1)
+		s->known_from = id;
+}
+
 /* Under env_lock, which is let go where it fails. */
 static int begin_write(struct store_lmdb *s, struct lmdb_txn *txn)
 {
 	int error = s->env ? mdb_txn_begin(s->env, NULL, 0, &txn->txn) : EIO;
 
-	if (!error)
+	if (!error) {
+		follow(s, mdb_txn_id(txn->txn));
 		return 0;
+	}
 	txn->txn = NULL;
 	pthread_rwlock_unlock(&s->env_lock);
 	return error;
@@ -499,14 +508,19 @@ int lmdb_try_write(struct store_lmdb *s, struct lmdb_txn *ret_txn)
 
 int lmdb_commit(struct lmdb_txn *txn)
 {
+	struct store_lmdb *s = txn->s;
+	size_t id = mdb_txn_id(txn->txn);
 	int error = mdb_txn_commit(txn->txn);
 
-	if (error)
-		txn->s->counted_id = 0;
-	else
-		note_size(txn->s);
+	if (error) {
+		s->counted_id = s->last_id = 0;
+	} else {
+		note_size(s);
+		if (txn->has_changed) /* else there was none, for LMDB */
+			s->last_id = id;
+	}
 	txn->txn = NULL;
-	pthread_rwlock_unlock(&txn->s->env_lock);
+	pthread_rwlock_unlock(&s->env_lock);
 	return error;
 }
 

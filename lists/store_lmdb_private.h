@@ -45,6 +45,7 @@ enum {
 	LMDB_NEAR_MAX = 60,
 	LMDB_PARKED = 16, /* read transactions, kept for the next */
 	LMDB_BUCKETS = 256,
+	LMDB_PLACES = 1024, /* keys share them, by their hash */
 	LMDB_CHECK_MS = 50, /* at a start */
 	LMDB_TIDY_MS = 60000, /* between looks at the readers */
 	LMDB_PAUSE_MS = 1000, /* between two tries, when the disk is full */
@@ -100,6 +101,10 @@ struct store_lmdb {
 	struct greylist_time noted; /* when "last" was written */
 	MDB_stat counted[LMDB_DATABASES]; /* as that transaction left them */
 	size_t counted_id; /* mdb_txn_id(); 0: they are not known */
+	/* what changed in which transaction; see lmdb_is_unchanged() */
+	size_t last_id; /* that we have committed; 0: none */
+	size_t known_from; /* all of this and later ones are ours */
+	size_t changed_at[LMDB_PLACES]; /* of those, the last */
 
 	pthread_mutex_t parked_lock;
 	MDB_txn *parked[LMDB_PARKED];
@@ -153,6 +158,7 @@ struct lmdb_txn {
 	MDB_txn *txn;
 	bool is_write;
 	unsigned touched; /* databases, 1 << ... or'ed */
+	bool has_changed; /* anything */
 };
 
 /*
@@ -240,14 +246,15 @@ struct lmdb_record {
 	bool is_dated; /* else its dates cannot be read */
 	int64_t stored; /* when it expires, by its own stamp's clock */
 	int64_t indexed; /* 0: it is not in the index */
+	unsigned place; /* of changed_at */
 	char key[LMDB_KEY_SIZE];
 	char value[GREYLIST_RECORD_SIZE];
 };
 
 enum lmdb_db lmdb_db_of(enum store_kind kind);
 
-/* For whatever puts or deletes: the transaction has touched it. */
-MDB_dbi lmdb_to_change(struct lmdb_txn *txn, enum lmdb_db db);
+/* An entry of the index; 0 also if it is not there. */
+int lmdb_drop_date(struct lmdb_txn *txn, MDB_val *key);
 
 /* Takes in what a cursor found; false if the key is none of ours. */
 bool lmdb_record_read(enum store_kind kind, const MDB_val *key,
@@ -266,6 +273,14 @@ int lmdb_get(struct lmdb_txn *txn, enum store_kind kind, const char *key,
 int lmdb_put(struct lmdb_txn *txn, struct lmdb_record *record, int64_t expires,
 	     const struct greylist_time *now);
 int lmdb_delete(struct lmdb_txn *txn, const struct lmdb_record *record);
+
+/*
+ * Is the record still what a reader found in transaction `since` of this file?
+ * True only if that is known: a stranger's transactions came not between, and
+ * ours, this one among them, changed nothing of its place.
+ */
+bool lmdb_is_unchanged(const struct lmdb_txn *txn, size_t since,
+		       const struct lmdb_record *record);
 
 /* Moves it in the index alone, to its expiry. */
 int lmdb_move(struct lmdb_txn *txn, struct lmdb_record *record);

@@ -23,6 +23,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lists/digits.h"
+#include "lists/hash.h"
 #include "lists/store_lmdb_check.h"
 
 enum { DATE_SIZE = 5, PREFIX_SIZE = 40 };
@@ -50,10 +52,9 @@ enum lmdb_db lmdb_db_of(enum store_kind kind)
 	return LMDB_META;
 }
 
-MDB_dbi lmdb_to_change(struct lmdb_txn *txn, enum lmdb_db db)
+static unsigned place_of(const char *key, size_t len)
 {
-	txn->touched |= 1u << db;
-	return txn->s->dbi[db];
+	return (unsigned)(hash_digest(key, len).word[0] % LMDB_PLACES);
 }
 
 /* --- dates --------------------------------------------------------------- */
@@ -154,6 +155,7 @@ bool lmdb_record_read(enum store_kind kind, const MDB_val *key,
 	memset(entry, 0, sizeof(*entry));
 	memcpy(ret_record->key, key->mv_data, key->mv_size);
 	ret_record->key[key->mv_size] = '\0';
+	ret_record->place = place_of(ret_record->key, key->mv_size);
 	ret_record->is_there = true;
 	ret_record->stored = GREYLIST_FOR_EVER;
 	ret_record->indexed = 0;
@@ -198,12 +200,45 @@ int lmdb_get(struct lmdb_txn *txn, enum store_kind kind, const char *key,
 	at.mv_size = strnlen(key, sizeof(ret_record->key) - 1);
 	memcpy(ret_record->key, key, at.mv_size);
 	ret_record->key[at.mv_size] = '\0';
+	ret_record->place = place_of(ret_record->key, at.mv_size);
 	ret_record->entry.kind = kind;
 	ret_record->entry.key = ret_record->key;
 	return 0;
 }
 
 /* --- writing ------------------------------------------------------------- */
+
+static int raw_put(struct lmdb_txn *txn, enum lmdb_db db, MDB_val *key,
+		   MDB_val *value)
+{
+	int error = mdb_put(txn->txn, txn->s->dbi[db], key, value, 0);
+
+	txn->touched |= 1u << db;
+	txn->has_changed |= error == 0;
+	return error;
+}
+
+/* 0 also if it is not there. */
+static int raw_delete(struct lmdb_txn *txn, enum lmdb_db db, MDB_val *key)
+{
+	int error = mdb_del(txn->txn, txn->s->dbi[db], key, NULL);
+
+	txn->touched |= 1u << db;
+	txn->has_changed |= error == 0;
+	return error == MDB_NOTFOUND ? 0 : error;
+}
+
+static void note_change(struct lmdb_txn *txn, const struct lmdb_record *record)
+{
+	txn->s->changed_at[record->place] = mdb_txn_id(txn->txn);
+}
+
+bool lmdb_is_unchanged(const struct lmdb_txn *txn, size_t since,
+		       const struct lmdb_record *record)
+{
+	return since + 1 >= txn->s->known_from &&
+	       txn->s->changed_at[record->place] <= since;
+}
 
 static size_t date_write(int64_t second, const struct lmdb_record *record,
 			 unsigned char buf[LMDB_KEY_SIZE])
@@ -243,13 +278,16 @@ static int index_delete(struct lmdb_txn *txn, const struct lmdb_record *record)
 {
 	unsigned char buf[LMDB_KEY_SIZE];
 	MDB_val key = { 0, buf };
-	int error;
 
 	if (record->indexed == 0)
 		return 0;
 	key.mv_size = date_write(record->indexed, record, buf);
-	error = mdb_del(txn->txn, lmdb_to_change(txn, LMDB_EXPIRY), &key, NULL);
-	return error == MDB_NOTFOUND ? 0 : error;
+	return lmdb_drop_date(txn, &key);
+}
+
+int lmdb_drop_date(struct lmdb_txn *txn, MDB_val *key)
+{
+	return raw_delete(txn, LMDB_EXPIRY, key);
 }
 
 static int index_put(struct lmdb_txn *txn, const struct lmdb_record *record)
@@ -258,8 +296,7 @@ static int index_put(struct lmdb_txn *txn, const struct lmdb_record *record)
 	MDB_val key = { 0, buf }, value = { 0, buf };
 
 	key.mv_size = date_write(record->indexed, record, buf);
-	return mdb_put(txn->txn, lmdb_to_change(txn, LMDB_EXPIRY), &key, &value,
-		       0);
+	return raw_put(txn, LMDB_EXPIRY, &key, &value);
 }
 
 static int value_put(struct lmdb_txn *txn, const struct lmdb_record *record)
@@ -267,17 +304,21 @@ static int value_put(struct lmdb_txn *txn, const struct lmdb_record *record)
 	char buf[PREFIX_SIZE + GREYLIST_RECORD_SIZE];
 	MDB_val key = { strlen(record->key), (void *)record->key };
 	MDB_val value = { 0, buf };
-	int len;
+	size_t len = strlen(record->value);
+	char *at = buf;
 
-	if (record->stored == GREYLIST_FOR_EVER)
-		len = snprintf(buf, sizeof(buf), "- %s", record->value);
-	else
-		len = snprintf(buf, sizeof(buf), "%" PRId64 "/%" PRId64 " %s",
-			       record->stored, record->indexed, record->value);
-	value.mv_size = (size_t)len;
-	return mdb_put(txn->txn,
-		       lmdb_to_change(txn, lmdb_db_of(record->entry.kind)),
-		       &key, &value, 0);
+	if (record->stored == GREYLIST_FOR_EVER) {
+		*at++ = '-';
+	} else {
+		at = digits_put(at, (uint64_t)record->stored, 10, 1);
+		*at++ = '/';
+		at = digits_put(at, (uint64_t)record->indexed, 10, 1);
+	}
+	*at++ = ' ';
+	memcpy(at, record->value, len);
+	value.mv_size = (size_t)(at - buf) + len;
+	note_change(txn, record);
+	return raw_put(txn, lmdb_db_of(record->entry.kind), &key, &value);
 }
 
 static size_t line_write(struct lmdb_record *record)
@@ -324,19 +365,18 @@ int lmdb_delete(struct lmdb_txn *txn, const struct lmdb_record *record)
 
 	if (!record->is_there)
 		return 0;
+	note_change(txn, record);
 	error = index_delete(txn, record);
-	if (error)
-		return error;
-	error = mdb_del(txn->txn,
-			lmdb_to_change(txn, lmdb_db_of(record->entry.kind)),
-			&key, NULL);
-	return error == MDB_NOTFOUND ? 0 : error;
+	return error ? error
+		     : raw_delete(txn, lmdb_db_of(record->entry.kind), &key);
 }
 
 int lmdb_move(struct lmdb_txn *txn, struct lmdb_record *record)
 {
-	int error = index_delete(txn, record);
+	int error;
 
+	note_change(txn, record);
+	error = index_delete(txn, record);
 	record->indexed = 0;
 	if (record->entry.expires != GREYLIST_FOR_EVER) {
 		record->indexed = in_bounds(record->entry.expires);
@@ -356,7 +396,7 @@ int lmdb_meta_put(struct lmdb_txn *txn, const char *key, const char *value)
 	MDB_val at = { strlen(key), (void *)key };
 	MDB_val text = { strlen(value), (void *)value };
 
-	return mdb_put(txn->txn, lmdb_to_change(txn, LMDB_META), &at, &text, 0);
+	return raw_put(txn, LMDB_META, &at, &text);
 }
 
 int lmdb_meta_get(struct lmdb_txn *txn, const char *key, char *buf, size_t size)

@@ -56,16 +56,11 @@ static int first_date(struct lmdb_txn *txn, MDB_val *from)
 	return error;
 }
 
-static int drop_date(struct lmdb_txn *txn, MDB_val *key)
-{
-	return mdb_del(txn->txn, lmdb_to_change(txn, LMDB_EXPIRY), key, NULL);
-}
-
 /* With a record that has lost its dates, and would never expire. */
 static int drop_stale(struct lmdb_txn *txn, MDB_val *key,
 		      const struct lmdb_record *record)
 {
-	int error = drop_date(txn, key);
+	int error = lmdb_drop_date(txn, key);
 
 	if (!error && record->is_there && !record->is_dated &&
 	    record->entry.reading == GREYLIST_JUNK)
@@ -112,7 +107,7 @@ static int sweep_one(struct lmdb_batch *batch, struct sweep_args *asked)
 		return error;
 	if (!lmdb_date_read(&key, &date)) {
 		batch->changed++;
-		return drop_date(&batch->txn, &key); /* none of ours */
+		return lmdb_drop_date(&batch->txn, &key); /* none of ours */
 	}
 	if (date.second > asked->now->wall) {
 		asked->is_over = true;
@@ -270,7 +265,7 @@ int lmdb_prune(struct lmdb_batch *batch)
 		step(&key, buf);
 		key.mv_size--;
 		if (!lmdb_date_read(&key, &date)) {
-			error = drop_date(&batch->txn, &key);
+			error = lmdb_drop_date(&batch->txn, &key);
 			continue;
 		}
 		error = find(&batch->txn, &date, now, &record, &found);

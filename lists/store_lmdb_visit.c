@@ -169,9 +169,14 @@ struct visit_args {
 static bool is_judged(const struct lmdb_batch *batch,
 		      const struct visit_args *asked)
 {
-	return asked->judged_at > 0 && batch->changed == 0 &&
-	       batch->txn.s->opened == asked->judged_in &&
-	       mdb_txn_id(batch->txn.txn) == asked->judged_at + 1;
+	const struct visit_records *records = &asked->records;
+	const struct lmdb_txn *txn = &batch->txn;
+	size_t at = asked->judged_at;
+
+	return at > 0 && txn->s->opened == asked->judged_in &&
+	       lmdb_is_unchanged(txn, at, &records->triplet) &&
+	       lmdb_is_unchanged(txn, at, &records->identity) &&
+	       lmdb_is_unchanged(txn, at, &records->outbound);
 }
 
 static int run_visit(struct lmdb_batch *batch, void *args,

@@ -136,11 +136,12 @@ tests_unit_test_store_redis_contract_SOURCES = \
 tests_unit_test_store_redis_contract_LDADD = $(lists_test_libs) $(HIREDIS_LIBS)
 endif
 
-# A store in a file of LMDB's: the contract, the file, its room, who writes.
+# A store in a file of LMDB's: the contract, the file, its room, who writes and
+# what has changed.
 if HAVE_CMOCKA
 store_lmdb_tests = tests/unit/test_store_lmdb \
-	tests/unit/test_store_lmdb_back tests/unit/test_store_lmdb_file \
-	tests/unit/test_store_lmdb_io \
+	tests/unit/test_store_lmdb_back tests/unit/test_store_lmdb_changes \
+	tests/unit/test_store_lmdb_file tests/unit/test_store_lmdb_io \
 	tests/unit/test_store_lmdb_pen tests/unit/test_store_lmdb_room
 check_PROGRAMS += $(store_lmdb_tests)
 TESTS += $(store_lmdb_tests)
@@ -152,6 +153,9 @@ tests_unit_test_store_lmdb_LDADD = $(lists_test_libs) $(STORE_LIBS)
 tests_unit_test_store_lmdb_back_SOURCES = \
 	tests/unit/test_store_lmdb_back.c $(lmdb_folder)
 tests_unit_test_store_lmdb_back_LDADD = $(lists_test_libs) $(STORE_LIBS)
+tests_unit_test_store_lmdb_changes_SOURCES = \
+	tests/unit/test_store_lmdb_changes.c $(lmdb_folder)
+tests_unit_test_store_lmdb_changes_LDADD = $(lists_test_libs) $(STORE_LIBS)
 tests_unit_test_store_lmdb_file_SOURCES = \
 	tests/unit/test_store_lmdb_file.c $(lmdb_folder)
 tests_unit_test_store_lmdb_file_LDADD = $(lists_test_libs) $(STORE_LIBS)
