@@ -49,7 +49,8 @@ enum {
 	LMDB_CHECK_MS = 50, /* at a start */
 	LMDB_TIDY_MS = 60000, /* between looks at the readers */
 	LMDB_PAUSE_MS = 1000, /* between two tries, when the disk is full */
-	LMDB_LINGER_US = 50, /* awake, before sleeping; see linger() */
+	LMDB_LINGER_US = 50, /* awake, before sleeping; see lmdb_linger() */
+	LMDB_LINGER_FOR_US = 500, /* who waits for many others' visits */
 	LMDB_NO_LINGER_US = 20000, /* after it was in vain */
 	LMDB_LOOK_MS = 5, /* of reading, or of sweeping, in one go */
 	LMDB_OWN_MAX = 64, /* jobs that a caller commits, his own the last */
@@ -118,8 +119,9 @@ struct store_lmdb {
 	size_t queued; /* jobs */
 	atomic_size_t urgent; /* of those, that somebody waits for */
 	bool is_asleep; /* the writer: it needs a post of `work` */
-	bool may_linger; /* the writer, while it writes for many */
-	int64_t linger_next; /* its own; microseconds of the steady clock */
+	bool may_linger; /* who waits, before he sleeps */
+	atomic_llong linger_next; /* the writer; by the steady clock, in us */
+	atomic_llong linger_for_next; /* who waits for it */
 	/* the pen, see store_lmdb_writer.c */
 	bool has_pen; /* somebody */
 	bool can_own; /* a caller might; goes with the file */
@@ -365,6 +367,14 @@ bool lmdb_may_glance(struct store_lmdb *s, const struct greylist_time *now,
 
 /* Until lmdb_clock_ms(); false if it came to that. */
 bool lmdb_wait_until(sem_t *wake, int64_t until);
+
+/*
+ * Does nothing until has_come(what), but not for long; not before *next, which
+ * is put off if it was in vain.
+ */
+void lmdb_linger(const struct store_lmdb *s, unsigned max_us,
+		 atomic_llong *next, bool (*has_come)(const void *what),
+		 const void *what);
 
 /*
  * The store is locked.  True if the writer slept: whoever is told so has to

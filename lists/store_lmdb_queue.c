@@ -18,8 +18,10 @@
 #include "lists/store_lmdb_private.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "lists/hash.h"
 
@@ -98,6 +100,39 @@ bool lmdb_wait_until(sem_t *wake, int64_t until)
 
 	return sem_clockwait(wake, CLOCK_MONOTONIC, &limit) == 0 ||
 	       errno != ETIMEDOUT;
+}
+
+static long long clock_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/*
+ * To put a thread to sleep and to wake it takes as long as a commit that is not
+ * synced.  So while many come the writer stays awake for that time, and who
+ * waits for it, but lets everybody else go first.  In vain it is where visits
+ * are rare, the disk is slow, or others need the processor: then it is not
+ * tried for a while.
+ */
+void lmdb_linger(const struct store_lmdb *s, unsigned max_us,
+		 atomic_llong *next, bool (*has_come)(const void *what),
+		 const void *what)
+{
+	long long now = clock_us(), until = now + max_us;
+
+	if (!s->may_linger || now < atomic_load(next))
+		return;
+	while (!has_come(what)) {
+		now = clock_us();
+		if (now >= until) {
+			atomic_store(next, now + LMDB_NO_LINGER_US);
+			return;
+		}
+		sched_yield();
+	}
 }
 
 bool lmdb_rouse(struct store_lmdb *s)
@@ -187,13 +222,20 @@ static bool leave(struct lmdb_job *job)
 	       pass(job, LMDB_JOB_RAN, LMDB_JOB_LEFT);
 }
 
+static bool is_done(const void *what)
+{
+	const struct lmdb_job *job = what;
+
+	return atomic_load(&job->state) == LMDB_JOB_DONE;
+}
+
 /* True if the job is done; else it was left. */
 static bool wait_for(struct lmdb_job *job, bool has_limit, int64_t until)
 {
 	bool is_late = false;
 
 	atomic_store(&job->is_awaited, true);
-	while (atomic_load(&job->state) != LMDB_JOB_DONE) {
+	while (!is_done(job)) {
 		if (is_late && leave(job))
 			return false;
 		if (!has_limit || is_late) {
@@ -250,6 +292,9 @@ enum store_end lmdb_do(struct store_lmdb *s, const struct lmdb_work *work,
 	if (end == STORE_DONE) {
 		if (own > 0)
 			lmdb_write_own(s, own);
+		else
+			lmdb_linger(s, LMDB_LINGER_FOR_US, &s->linger_for_next,
+				    is_done, job);
 		end = STORE_LATE;
 		if (wait_for(job, has_limit, until)) {
 			end = job->end;

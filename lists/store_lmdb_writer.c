@@ -6,8 +6,10 @@
  * commits, and wakes all who wait.  So eight sessions share one sync, and one
  * alone does not wait for others.
  *
- * Where nothing is synced a commit takes 20 us, and twice as long if another
- * thread has to do it.  So a caller who comes alone writes himself.  One at a
+ * Where nothing is synced a commit takes 20 us.  Who comes while one is written
+ * is left for the next: so one half of a crowd gets ready while the other half
+ * is served, and neither processor is idle.  It takes twice as long if another
+ * thread has to do it, so a caller who comes alone writes himself.  One at a
  * time has the pen: the writer, or such a caller, who takes it only if it lies
  * there and nobody else waits.  He commits the notes that are queued, and his
  * job, and puts the pen down; what came meanwhile is left to the writer, and
@@ -40,10 +42,8 @@
 #include "lists/store_lmdb_private.h"
 
 #include <inttypes.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 /* --- a transaction of jobs ----------------------------------------------- */
@@ -352,16 +352,23 @@ static void turn_notes(struct store_lmdb *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
+static size_t queue_length(struct store_lmdb *s)
+{
+	size_t length;
+
+	pthread_mutex_lock(&s->lock);
+	length = s->queued;
+	pthread_mutex_unlock(&s->lock);
+	return length;
+}
+
 /* Nothing can be begun: all who wait now are told so. */
 static void fail_all(struct store_lmdb *s, struct taken *taken, int error)
 {
 	enum store_end end = lmdb_end(s, error);
+	size_t count = queue_length(s);
 	struct lmdb_job *job;
-	size_t count;
 
-	pthread_mutex_lock(&s->lock);
-	count = s->queued;
-	pthread_mutex_unlock(&s->lock);
 	while (count-- > 0 && (job = take(s, taken)) != NULL) {
 		job->end = end;
 		keep(taken, job);
@@ -403,6 +410,8 @@ static void write_batch(struct store_lmdb *s)
 
 	turn_notes(s);
 	error = begin(s, true, &batch);
+	if (!s->sync) /* they who come later, for the next one */
+		taken.left = queue_length(s);
 	if (error)
 		fail_all(s, &taken, error);
 	else
@@ -442,34 +451,11 @@ void lmdb_write_own(struct store_lmdb *s, size_t count)
 
 /* --- the thread ---------------------------------------------------------- */
 
-static int64_t clock_us(void)
+static bool is_wanted(const void *what)
 {
-	struct timespec now;
+	const struct store_lmdb *s = what;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-/*
- * To put a thread to sleep and to wake it takes as long as a commit that is not
- * synced.  So while many come the writer stays awake for that time, but lets
- * everybody else go first.  In vain it is where visits are rare, or others need
- * the processor: then it does not try for a while.
- */
-static void linger(struct store_lmdb *s)
-{
-	int64_t now = clock_us(), until = now + LMDB_LINGER_US;
-
-	if (!s->may_linger || now < s->linger_next)
-		return;
-	while (atomic_load(&s->urgent) == 0) {
-		now = clock_us();
-		if (now >= until) {
-			s->linger_next = now + LMDB_NO_LINGER_US;
-			return;
-		}
-		sched_yield();
-	}
+	return atomic_load(&s->urgent) > 0;
 }
 
 /* Readers that died hold on to pages that could be used again. */
@@ -517,7 +503,7 @@ static void *write_all(void *arg)
 		pthread_mutex_unlock(&s->lock);
 		tidy(s);
 		write_batch(s);
-		linger(s);
+		lmdb_linger(s, LMDB_LINGER_US, &s->linger_next, is_wanted, s);
 		pthread_mutex_lock(&s->lock);
 	}
 	pthread_mutex_unlock(&s->lock);
