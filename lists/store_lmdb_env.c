@@ -267,6 +267,7 @@ int lmdb_env_open(struct store_lmdb *s, char why[STORE_WHY_SIZE])
 	int error = mdb_env_create(&s->env), dead;
 
 	s->counted_id = s->last_id = 0;
+	memset(s->changed_at, 0, sizeof(s->changed_at));
 	if (error) {
 		s->env = NULL;
 		return lmdb_refuse(s, why, mdb_strerror(error));
@@ -516,8 +517,11 @@ int lmdb_commit(struct lmdb_txn *txn)
 		s->counted_id = s->last_id = 0;
 	} else {
 		note_size(s);
-		if (txn->has_changed) /* else there was none, for LMDB */
+		/* LMDB does not count one that has changed nothing */
+		if (txn->has_changed)
 			s->last_id = id;
+		else
+			s->counted_id = 0;
 	}
 	txn->txn = NULL;
 	pthread_rwlock_unlock(&s->env_lock);

@@ -50,7 +50,7 @@ enum {
 	LMDB_TIDY_MS = 60000, /* between looks at the readers */
 	LMDB_PAUSE_MS = 1000, /* between two tries, when the disk is full */
 	LMDB_LINGER_US = 50, /* awake, before sleeping; see lmdb_linger() */
-	LMDB_LINGER_FOR_US = 500, /* who waits for many others' visits */
+	LMDB_LINGER_FOR_US = 500, /* the same, of a caller: others go first */
 	LMDB_NO_LINGER_US = 20000, /* after it was in vain */
 	LMDB_LOOK_MS = 5, /* of reading, or of sweeping, in one go */
 	LMDB_OWN_MAX = 64, /* jobs that a caller commits, his own the last */
@@ -103,15 +103,19 @@ struct store_lmdb {
 	MDB_stat counted[LMDB_DATABASES]; /* as that transaction left them */
 	size_t counted_id; /* mdb_txn_id(); 0: they are not known */
 	/* what changed in which transaction; see lmdb_is_unchanged() */
-	size_t last_id; /* that we have committed; 0: none */
+	size_t last_id; /* that we committed; 0: none, or who knows */
 	size_t known_from; /* all of this and later ones are ours */
-	size_t changed_at[LMDB_PLACES]; /* of those, the last */
+	size_t changed_at[LMDB_PLACES]; /* or it was given up */
 
 	pthread_mutex_t parked_lock;
 	MDB_txn *parked[LMDB_PARKED];
 	size_t parked_count;
 
 	sem_t work; /* wakes the writer, see lmdb_rouse() */
+	bool may_linger; /* who waits, before he sleeps; never changes */
+	atomic_llong linger_next; /* the writer; by the steady clock, in us */
+	atomic_llong linger_for_next; /* who waits for it */
+	atomic_uint busy; /* callers who use this, and have not the lock */
 	pthread_mutex_t lock; /* of all below */
 	pthread_t writer;
 	bool has_writer, stopping;
@@ -119,9 +123,6 @@ struct store_lmdb {
 	size_t queued; /* jobs */
 	atomic_size_t urgent; /* of those, that somebody waits for */
 	bool is_asleep; /* the writer: it needs a post of `work` */
-	bool may_linger; /* who waits, before he sleeps */
-	atomic_llong linger_next; /* the writer; by the steady clock, in us */
-	atomic_llong linger_for_next; /* who waits for it */
 	/* the pen, see store_lmdb_writer.c */
 	bool has_pen; /* somebody */
 	bool can_own; /* a caller might; goes with the file */
@@ -255,7 +256,7 @@ struct lmdb_record {
 
 enum lmdb_db lmdb_db_of(enum store_kind kind);
 
-/* An entry of the index; 0 also if it is not there. */
+/* Drops an entry of the index; 0 also if it is not there. */
 int lmdb_drop_date(struct lmdb_txn *txn, MDB_val *key);
 
 /* Takes in what a cursor found; false if the key is none of ours. */

@@ -8,8 +8,8 @@
  * judges it once more on what it finds by then, and drops the note if that has
  * become another story.  Everything else is judged by who has the pen alone,
  * within his transaction: no two visits judge on one state and both write. What
- * was judged at a glance need not be judged again there if nothing has been
- * written since, as the numbers of the transactions tell.
+ * was judged at a glance need not be judged again there if none of its records
+ * has changed since, see lmdb_is_unchanged().
  *
  * A glance must not miss notes that are not committed yet, as they may put off
  * an expiry.  Where these are of about the same time, as they are unless a

@@ -8,14 +8,14 @@
  *
  * Where nothing is synced a commit takes 20 us.  Who comes while one is written
  * is left for the next: so one half of a crowd gets ready while the other half
- * is served, and neither processor is idle.  It takes twice as long if another
- * thread has to do it, so a caller who comes alone writes himself.  One at a
- * time has the pen: the writer, or such a caller, who takes it only if it lies
- * there and nobody else waits.  He commits the notes that are queued, and his
- * job, and puts the pen down; what came meanwhile is left to the writer, and
- * while many come at once all is, as its transactions are larger then.  (Not
- * many are they who came one by one LMDB_CALM times: by chance one is alone in
- * a crowd, too.)
+ * is served, and neither processor is idle.  A commit takes twice as long if
+ * another thread has to do it, so a caller who comes alone writes himself.  One
+ * at a time has the pen: the writer, or such a caller, who takes it only if it
+ * lies there and nobody else waits.  He commits the notes that are queued, and
+ * his job, and puts the pen down; what came meanwhile is left to the writer,
+ * and while many come at once all is, as its transactions are larger then, and
+ * the pages that they change stay in one processor's cache.  (Not many are they
+ * who came one by one LMDB_CALM times: by chance one is alone in a crowd, too.)
  *
  * Nobody takes the pen from a caller's hand when his time is over, so he must
  * not have to wait:
@@ -42,6 +42,7 @@
 #include "lists/store_lmdb_private.h"
 
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -558,4 +559,7 @@ void lmdb_writer_stop(struct store_lmdb *s)
 	pthread_mutex_unlock(&s->lock);
 	sem_post(&s->work);
 	pthread_join(s->writer, NULL);
+	/* whose job was done may still be about to look here for a moment */
+	while (atomic_load(&s->busy) > 0)
+		sched_yield();
 }
