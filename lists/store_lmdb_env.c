@@ -518,7 +518,7 @@ int lmdb_commit(struct lmdb_txn *txn)
 	} else {
 		note_size(s);
 		/* LMDB does not count one that has changed nothing */
-		if (txn->has_changed)
+		if (txn->touched)
 			s->last_id = id;
 		else
 			s->counted_id = 0;

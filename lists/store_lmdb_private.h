@@ -160,8 +160,7 @@ struct lmdb_txn {
 	struct store_lmdb *s;
 	MDB_txn *txn;
 	bool is_write;
-	unsigned touched; /* databases, 1 << ... or'ed */
-	bool has_changed; /* anything */
+	unsigned touched; /* databases, 1 << ... or'ed; 0: no change at all */
 };
 
 /*

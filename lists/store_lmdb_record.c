@@ -208,13 +208,19 @@ int lmdb_get(struct lmdb_txn *txn, enum store_kind kind, const char *key,
 
 /* --- writing ------------------------------------------------------------- */
 
+/* What failed is given up with all that is in the transaction. */
+static void note_touch(struct lmdb_txn *txn, enum lmdb_db db, int error)
+{
+	if (!error)
+		txn->touched |= 1u << db;
+}
+
 static int raw_put(struct lmdb_txn *txn, enum lmdb_db db, MDB_val *key,
 		   MDB_val *value)
 {
 	int error = mdb_put(txn->txn, txn->s->dbi[db], key, value, 0);
 
-	txn->touched |= 1u << db;
-	txn->has_changed |= error == 0;
+	note_touch(txn, db, error);
 	return error;
 }
 
@@ -223,8 +229,7 @@ static int raw_delete(struct lmdb_txn *txn, enum lmdb_db db, MDB_val *key)
 {
 	int error = mdb_del(txn->txn, txn->s->dbi[db], key, NULL);
 
-	txn->touched |= 1u << db;
-	txn->has_changed |= error == 0;
+	note_touch(txn, db, error);
 	return error == MDB_NOTFOUND ? 0 : error;
 }
 
